@@ -1,0 +1,15 @@
+// base/utf8.h -- UTF-8 checked and counted.
+#ifndef CASEMATE_BASE_UTF8_H
+#define CASEMATE_BASE_UTF8_H
+#include "base/bytes.h"
+
+// Well formed by RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool utf8_is_valid(struct bytes text);
+
+// Code points of a valid text.
+size_t utf8_length(struct bytes text);
+
+// The longest prefix of a valid text of at most `len` bytes that ends between characters.
+struct bytes utf8_cut(struct bytes text, size_t len);
+
+#endif

@@ -1,0 +1,52 @@
+// bitcoin/psbt_sign.h -- proving that keys are ours, signing, and the result's two forms.
+//
+// (1) No signature without a digest computed by us from fields shown in the facts.
+// (2) Amounts and scripts that enter a digest are the ones that entered the facts.
+// (3) An output marked change is re-made from a key of ours that was derived, not read.
+// (4) What is written differs from what was read only as psbt-signing.md 15 says.
+// (5) The same bytes, view and seed give the same facts, story and signatures.
+#ifndef CASEMATE_BITCOIN_PSBT_SIGN_H
+#define CASEMATE_BITCOIN_PSBT_SIGN_H
+#include "bitcoin/psbt_analyse.h"
+
+// Derives every key to be signed with and every key that makes an output change, and compares.
+// Called before the policy is asked. Sets input own, output own, facts->proved.
+// Fails: ERR_INVALID "Output#%d: Deception regarding change output. BIP-32 path doesn't match
+//        actual address.", "Signing failed late" with its detail.
+// Source: psbt-signing.md 11.4, 14.1.
+MUST_CHECK bool psbt_prove(struct psbt_facts *facts, const struct hdkey *master, struct err *err);
+
+// One new signature.
+struct psbt_new_sig {
+    size_t input;
+    struct bytes key;   // as in the script
+    struct bytes value; // DER and hash type
+};
+struct psbt_signed {
+    struct psbt_new_sig *sigs; // by input
+    size_t n_sigs;
+};
+
+// Computes all signatures; each is verified. Call only with facts->proved, after what limits later
+// spends is on disk. aux_random gives 32 bytes for taproot; NULL: no taproot input may be there.
+// Fails: ERR_INTERNAL, "Signing failed late".
+struct entropy {
+    void (*bytes)(void *context, uint8_t out[32]);
+    void *context;
+};
+MUST_CHECK bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts,
+                          const struct hdkey *master, const struct entropy *aux_random,
+                          struct arena *arena, struct err *err);
+
+// The PSBT with the signatures added. Source: psbt-signing.md 15.
+MUST_CHECK bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,
+                                  const struct psbt_signed *sigs, struct arena *arena,
+                                  struct err *err);
+
+// The network transaction; txid if wanted. Every signature used is verified.
+// Fails: "PSBT output failed" with its detail. Source: psbt-signing.md 16.
+MUST_CHECK bool psbt_finalize(struct writer *w, struct hash256 *txid,
+                              const struct psbt_facts *facts, const struct psbt_signed *sigs,
+                              struct arena *arena, struct err *err);
+
+#endif

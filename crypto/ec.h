@@ -1,0 +1,96 @@
+// crypto/ec.h -- secp256k1: keys, ECDSA, recovery, Schnorr, ECDH. The only user of the curve
+// library.
+//
+// (1) A failed invariant inside the library stops the process; no argument is printed.
+// (2) Every function that takes a seckey is constant-time in it.
+// (3) Signatures are verified against their public key before they are handed out.
+#ifndef CASEMATE_CRYPTO_EC_H
+#define CASEMATE_CRYPTO_EC_H
+#include "base/err.h"
+#include "crypto/hash.h"
+
+// 32 bytes big-endian, 0 < key < n once a function here has accepted it.
+struct seckey {
+    uint8_t b[32];
+};
+// Compressed point. Values of this type come from parsing or deriving, so they are on the curve,
+// unless a comment at the member says "unchecked".
+struct pubkey {
+    uint8_t b[33];
+};
+// X || Y, without the 04 prefix.
+struct pubkey64 {
+    uint8_t b[64];
+};
+// ECDSA signature, r || s, low s.
+struct signature {
+    uint8_t b[64];
+};
+// With recovery id 0 to 3.
+struct recoverable {
+    struct signature sig;
+    int recid;
+};
+
+// Builds and self-tests the library's context and checks one known answer of every hash.
+// Once per process, before anything else in crypto/ (after secret_init). Stops the process on
+// failure.
+void crypto_init(void);
+
+// Blinds the context with fresh random bytes: at start and before each signing request.
+void crypto_randomize(void);
+
+void seckey_wipe(struct seckey *key); // also for AUTO
+
+// 0 < bytes < n. Fails: ERR_INVALID.
+MUST_CHECK bool seckey_from_bytes(struct seckey *out, struct bytes b, struct err *err);
+void seckey_generate(struct seckey *out);
+struct pubkey seckey_pubkey(const struct seckey *key);
+
+// key + tweak mod n; pubkey + tweak * G. False (and *key, *out unchanged) if tweak >= n or the
+// result is zero / infinity.
+MUST_CHECK bool seckey_tweak_add(struct seckey *key, const uint8_t tweak[static 32]);
+MUST_CHECK bool pubkey_tweak_add(struct pubkey *out, const struct pubkey *key,
+                                 const uint8_t tweak[static 32]);
+
+// 33 bytes (02, 03) or 65 bytes (04). Fails: ERR_INVALID if not on the curve or of another form.
+MUST_CHECK bool pubkey_parse(struct pubkey *out, struct bytes serialized, struct err *err);
+MUST_CHECK bool pubkey_from64(struct pubkey *out, const struct pubkey64 *key, struct err *err);
+struct pubkey64 pubkey_to64(const struct pubkey *key);
+bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
+
+// RFC 6979 as libsecp256k1 does it, low s. `grind`: repeat with extra data 1, 2, 3, ... until the
+// first byte of r is below 0x80 (transactions); not for messages. Verified before return.
+// Fails: ERR_INTERNAL if the fresh signature does not verify; nothing is handed out then.
+// Source: psbt-signing.md 14.3.
+MUST_CHECK bool ecdsa_sign(struct signature *out, const struct seckey *key,
+                           const struct pubkey *pubkey, const struct hash256 *digest, bool grind,
+                           struct err *err);
+MUST_CHECK bool ecdsa_sign_recoverable(struct recoverable *out, const struct seckey *key,
+                                       const struct hash256 *digest, struct err *err);
+bool ecdsa_verify(const struct signature *sig, const struct pubkey *key,
+                  const struct hash256 *digest); // accepts high s
+MUST_CHECK bool ecdsa_recover(struct pubkey *out, const struct recoverable *sig,
+                              const struct hash256 *digest);
+
+// DER, shortest form. out has room for 72 bytes; returns the length.
+#define ECDSA_DER_MAX 72
+size_t ecdsa_to_der(uint8_t out[static ECDSA_DER_MAX], const struct signature *sig);
+// BIP-66: strict. High s is accepted and kept.
+MUST_CHECK bool ecdsa_from_der(struct signature *out, struct bytes der);
+
+// BIP-340.
+MUST_CHECK bool schnorr_sign(uint8_t out[static 64], const struct seckey *key,
+                             const struct hash256 *digest, const uint8_t aux[static 32],
+                             struct err *err);
+bool schnorr_verify(const uint8_t sig[static 64], const uint8_t xonly[static 32],
+                    struct bytes message);
+// BIP-341: the key negated if its public key is odd, then tweaked; the x-only key tweaked.
+MUST_CHECK bool seckey_taproot_tweak(struct seckey *key, const uint8_t tweak[static 32]);
+MUST_CHECK bool xonly_tweak_add(uint8_t out[static 32], const uint8_t xonly[static 32],
+                                const uint8_t tweak[static 32]);
+
+// SHA-256 of the shared point's X || Y. Source: wire-protocol.md 4.1.
+struct hash256 ecdh_xy(const struct seckey *key, const struct pubkey *peer);
+
+#endif
