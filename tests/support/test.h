@@ -16,6 +16,9 @@
 // cmocka.h wants the two above first.
 #include <cmocka.h>
 
+// fail() and fail_msg() never return, which cmocka.h does not tell the compiler.
+NORETURN void _fail(const char *const file, const int line);
+
 #define TEST(name)                                                                                 \
     static void name(void);                                                                        \
     __attribute__((constructor)) static void register_##name(void)                                 \
