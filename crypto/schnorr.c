@@ -1,0 +1,72 @@
+#include "base/require.h"
+#include "base/secret.h"
+#include "crypto/declassify.h"
+#include "crypto/ec_internal.h"
+#include <secp256k1_extrakeys.h>
+#include <secp256k1_schnorrsig.h>
+#include <string.h>
+
+static void keypair_wipe(secp256k1_keypair *pair)
+{
+    wipe(pair, sizeof *pair);
+}
+
+static void keypair_of(secp256k1_keypair *out, const struct seckey *key)
+{
+    REQUIRE(ec_accepted(secp256k1_keypair_create(ec_context(), out, key->b)));
+}
+
+static void public_half(uint8_t out[static 32], const secp256k1_keypair *pair)
+{
+    secp256k1_xonly_pubkey point;
+    REQUIRE(ec_accepted(secp256k1_keypair_xonly_pub(ec_context(), &point, NULL, pair)));
+    DECLASSIFY(&point, sizeof point);
+    REQUIRE(secp256k1_xonly_pubkey_serialize(ec_context(), out, &point) == 1);
+}
+
+bool schnorr_sign(uint8_t out[static 64], const struct seckey *key, const struct hash256 *digest,
+                  const uint8_t aux[static 32], struct err *err)
+{
+    AUTO(keypair_wipe) secp256k1_keypair pair;
+    uint8_t xonly[32];
+    keypair_of(&pair, key);
+    public_half(xonly, &pair);
+    REQUIRE(ec_accepted(secp256k1_schnorrsig_sign32(ec_context(), out, digest->b, &pair, aux)));
+    DECLASSIFY(out, 64);
+    if (schnorr_verify(out, xonly, BYTES_OF(digest->b)))
+        return true;
+    wipe(out, 64);
+    return err_set(err, ERR_INTERNAL, "fresh signature does not verify");
+}
+
+bool schnorr_verify(const uint8_t sig[static 64], const uint8_t xonly[static 32],
+                    struct bytes message)
+{
+    secp256k1_xonly_pubkey point;
+    return secp256k1_xonly_pubkey_parse(ec_context(), &point, xonly) == 1 &&
+           secp256k1_schnorrsig_verify(ec_context(), sig, message.ptr, message.len, &point) == 1;
+}
+
+// BIP-341, "taproot_tweak_seckey": the library negates the key itself where its point is odd.
+bool seckey_taproot_tweak(struct seckey *key, const uint8_t tweak[static 32])
+{
+    AUTO(keypair_wipe) secp256k1_keypair pair;
+    keypair_of(&pair, key);
+    if (!ec_accepted(secp256k1_keypair_xonly_tweak_add(ec_context(), &pair, tweak)))
+        return false;
+    REQUIRE(secp256k1_keypair_sec(ec_context(), key->b, &pair) == 1);
+    return true;
+}
+
+bool xonly_tweak_add(uint8_t out[static 32], const uint8_t xonly[static 32],
+                     const uint8_t tweak[static 32])
+{
+    secp256k1_xonly_pubkey inside, tweaked;
+    secp256k1_pubkey point;
+    if (secp256k1_xonly_pubkey_parse(ec_context(), &inside, xonly) != 1 ||
+        secp256k1_xonly_pubkey_tweak_add(ec_context(), &point, &inside, tweak) != 1)
+        return false;
+    REQUIRE(secp256k1_xonly_pubkey_from_pubkey(ec_context(), &tweaked, NULL, &point) == 1);
+    REQUIRE(secp256k1_xonly_pubkey_serialize(ec_context(), out, &tweaked) == 1);
+    return true;
+}
