@@ -36,14 +36,18 @@ static NORETURN void give_up(const char *what, const char *why)
     exit(1);
 }
 
+static void say(const char *text)
+{
+    (void)!write(STDOUT_FILENO, text, strlen(text));
+}
+
 static void save_input(int signal_number)
 {
     const int fd = open(crash_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd >= 0) {
-        static const char text[] = "# the input that stopped it is in the file crash-<target>\n";
-        if (write(fd, current.ptr, current.len) == (ssize_t)current.len)
-            (void)!write(STDOUT_FILENO, text, sizeof text - 1);
-        close(fd);
+    if (fd >= 0 && write(fd, current.ptr, current.len) == (ssize_t)current.len) {
+        say("# the input that stopped it is in ");
+        say(crash_file);
+        say("\n");
     }
     (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);
