@@ -1,7 +1,7 @@
+#include "crypto/aes_ctr.h"
 #include "crypto/evp.h"
 
 #include "base/require.h"
-#include "crypto/aes_ctr.h"
 
 #define CHUNK ((size_t)1 << 30) // the library counts in int
 

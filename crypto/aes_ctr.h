@@ -1,7 +1,8 @@
 // crypto/aes_ctr.h -- AES-256 in counter mode as one continuous stream.
 #ifndef CASEMATE_CRYPTO_AES_CTR_H
 #define CASEMATE_CRYPTO_AES_CTR_H
-#include "base/bytes.h"
+#include <stddef.h>
+#include <stdint.h>
 
 struct aes_ctr;
 

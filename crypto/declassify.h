@@ -1,16 +1,20 @@
 // crypto/declassify.h -- marks where something computed from a secret becomes public.
 //
-// ct_check.c marks secrets as undefined for valgrind, which then reports each branch and each index
-// that depends on them. A signature or public key is computed from secrets too, so the code says
-// where such a value may be known. Costs nothing, and is nothing, outside of that test's build.
+// ct_check.c has valgrind report each branch and each index that depends on a secret. Signatures and
+// public keys are computed from secrets too, so the code says where such a value may be known.
+// Means nothing outside of that test's build, in which ct_check.c implements it.
 #ifndef CASEMATE_CRYPTO_DECLASSIFY_H
 #define CASEMATE_CRYPTO_DECLASSIFY_H
+#include "base/bytes.h"
 
 #ifdef CASEMATE_CT_CHECK
-#include <valgrind/memcheck.h>
-#define DECLASSIFY(ptr, len) (void)VALGRIND_MAKE_MEM_DEFINED((ptr), (len))
+void declassify(const void *ptr, size_t len);
 #else
-#define DECLASSIFY(ptr, len) (void)0
+static inline void declassify(const void *ptr, size_t len)
+{
+    (void)ptr;
+    (void)len;
+}
 #endif
 
 #endif

@@ -9,7 +9,7 @@
 
 bool ec_accepted(int result)
 {
-    DECLASSIFY(&result, sizeof result);
+    declassify(&result, sizeof result);
     return result == 1;
 }
 
@@ -54,7 +54,7 @@ struct pubkey seckey_pubkey(const struct seckey *key)
 {
     secp256k1_pubkey point;
     REQUIRE(ec_accepted(secp256k1_ec_pubkey_create(ec_context(), &point, key->b)));
-    DECLASSIFY(&point, sizeof point);
+    declassify(&point, sizeof point);
     return ec_pubkey_store(&point);
 }
 

@@ -32,12 +32,12 @@ struct recoverable {
     int recid;
 };
 
-// Builds and self-tests the library's context and checks one known answer of every hash.
-// Once per process, before anything else in crypto/ (after secret_init). Stops the process on
-// failure.
+// Builds and self-tests the library's context and checks one known answer of every hash. Before
+// anything else of this header, after secret_init; again does nothing. Stops the process on failure.
 void crypto_init(void);
 
-// Blinds the context with fresh random bytes: at start and before each signing request.
+// Blinds the context with fresh random bytes: crypto_init did it once; again before each signing
+// request. Not while another thread is inside a function of this header.
 void crypto_randomize(void);
 
 void seckey_wipe(struct seckey *key); // also for AUTO
@@ -76,7 +76,8 @@ MUST_CHECK bool ecdsa_recover(struct pubkey *out, const struct recoverable *sig,
 // DER, shortest form. out has room for 72 bytes; returns the length.
 #define ECDSA_DER_MAX 72
 size_t ecdsa_to_der(uint8_t out[static ECDSA_DER_MAX], const struct signature *sig);
-// BIP-66: strict. High s is accepted and kept.
+// BIP-66: strict. High s is accepted and kept. Also false where r or s is no number below the group
+// order, which no struct signature can hold; zero is accepted here and verifies never.
 MUST_CHECK bool ecdsa_from_der(struct signature *out, struct bytes der);
 
 // BIP-340.

@@ -22,7 +22,7 @@ static void sign_once(struct signature *out, const struct seckey *key, const str
         ndata[i] = (uint8_t)(extra >> 8 * i);
     REQUIRE(ec_accepted(secp256k1_ecdsa_sign(ec_context(), &sig, digest->b, key->b, NULL,
                                              extra == 0 ? NULL : ndata)));
-    DECLASSIFY(&sig, sizeof sig);
+    declassify(&sig, sizeof sig);
     serialize(out, &sig);
 }
 
@@ -48,7 +48,7 @@ bool ecdsa_sign_recoverable(struct recoverable *out, const struct seckey *key,
     secp256k1_ecdsa_recoverable_signature sig;
     REQUIRE(ec_accepted(
         secp256k1_ecdsa_sign_recoverable(ec_context(), &sig, digest->b, key->b, NULL, NULL)));
-    DECLASSIFY(&sig, sizeof sig);
+    declassify(&sig, sizeof sig);
     REQUIRE(secp256k1_ecdsa_recoverable_signature_serialize_compact(ec_context(), out->sig.b,
                                                                     &out->recid, &sig) == 1);
     // Recovering the signer's key proves the recovery id and, with it, that the signature verifies.
