@@ -32,8 +32,13 @@ struct tx {
 };
 
 // Everything, to the last byte. Counts are bounded by the bytes that are there before allocating.
+// Counts of 0 are accepted. tx_parse_legacy never takes "00 01" after the version for the mark of
+// the witness format: for the unsigned transaction of a PSBT (psbt-signing.md 8.4).
 // Fails: ERR_TRUNCATED, ERR_MALFORMED, ERR_LIMIT, ERR_NO_MEMORY.
+// Source: BIP-144.
 MUST_CHECK bool tx_parse(struct tx *out, struct bytes raw, struct arena *arena, struct err *err);
+MUST_CHECK bool tx_parse_legacy(struct tx *out, struct bytes raw, struct arena *arena,
+                                struct err *err);
 
 // sha256d without witnesses.
 struct hash256 tx_txid(const struct tx *tx);
@@ -42,5 +47,7 @@ void txid_to_text(char out[static TXID_TEXT_SIZE], const struct hash256 *txid); 
 
 // Legacy form, or with marker and witnesses if any input has one.
 void tx_write(struct writer *w, const struct tx *tx);
+void tx_write_input(struct writer *w, const struct tx_in *in);
+void tx_write_output(struct writer *w, const struct tx_out *out);
 
 #endif
