@@ -5,7 +5,7 @@
 
 struct arena;
 
-// At most `limit` bytes will be handed out. Memory comes in blocks as it is needed; the system
+// At most `limit` bytes will be handed out, the padding between pieces included. Memory comes in blocks as it is needed; the system
 // refusing one stops the process.
 struct arena *arena_new(size_t limit);
 void arena_free(struct arena *arena);   // wipes; NULL is fine
@@ -24,7 +24,7 @@ MUST_CHECK void *arena_array(struct arena *arena, size_t count, size_t size);
 MUST_CHECK bool arena_copy(struct arena *arena, struct bytes content, struct bytes *out);
 MUST_CHECK const char *arena_text(struct arena *arena, struct bytes content);
 
-// Handed out since the start or the last reset.
+// Handed out, with the padding between pieces, since the start or the last reset.
 size_t arena_used(const struct arena *arena);
 
 #endif

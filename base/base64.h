@@ -7,11 +7,12 @@
 #define BASE32_LEN(n) (((n)*8 + 4) / 5)
 
 void base64_write(struct writer *w, struct bytes in);
-// Strict: full padding, no blanks, no surplus bits. Writes up to text.len / 4 * 3 bytes.
+// Strict: full padding, no blanks, no surplus bits. Writes up to text.len / 4 * 3 bytes; nothing if
+// the text is malformed. False also if the writer has no room.
 MUST_CHECK bool base64_read(struct writer *w, struct bytes text);
 
 void base32_write(struct writer *w, struct bytes in);
-// Either case, `=` padding optional.
+// Either case, `=` padding optional (all or none), no blanks, no surplus bits.
 MUST_CHECK bool base32_read(struct writer *w, struct bytes text);
 
 #endif

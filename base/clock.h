@@ -15,7 +15,7 @@ struct clock clock_system(void);
 #define CLOCK_TEXT_SIZE 21
 void clock_to_text(char out[static CLOCK_TEXT_SIZE], int64_t wall_s);
 
-// Calendar date and time of day, UTC, for any time from 1970 on.
+// Calendar date and time of day, UTC, clamped in the same way.
 struct civil {
     int year, month, day, hour, minute, second;
 };

@@ -1,6 +1,7 @@
 // base/conf.h -- the configuration file format of all our programs.
 //
 // UTF-8 lines `key = value`; `#` starts a comment line; `[kind]` or `[kind name]` starts a section.
+// Keys and kinds are made of letters, digits, `_`, `-` and `.`; a `#` within a line is a part of it.
 // Reading is separate from meaning: the caller takes the keys it knows, then conf_finish names the
 // first line that nobody took.
 #ifndef CASEMATE_BASE_CONF_H
@@ -12,7 +13,7 @@
 
 struct conf_entry {
     struct bytes kind, name; // of the section; empty before the first
-    struct bytes key, value; // trimmed
+    struct bytes key, value; // trimmed; the section's own line has an empty key
     unsigned line;           // from 1
     bool taken;
 };
@@ -41,7 +42,12 @@ MUST_CHECK bool conf_bool(struct conf *c, const char *kind, const char *name, co
 struct conf_entry *conf_next(struct conf *c, const char *kind, const char *name, const char *key,
                              struct conf_entry *after);
 
-// Fails with ERR_USAGE "<file>:<line>: unknown key '<key>'" if any entry was not taken.
+// The next section of that kind, as the entry of its own line, or NULL: for kinds whose names only
+// the file knows. Asking for any key of a section takes its line, too.
+struct conf_entry *conf_next_section(struct conf *c, const char *kind, struct conf_entry *after);
+
+// Fails with ERR_USAGE "<file>:<line>: unknown key '<key>'" (or "unknown section '<kind> <name>'")
+// if any entry was not taken.
 MUST_CHECK bool conf_finish(const struct conf *c, struct err *err);
 
 #endif

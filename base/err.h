@@ -44,7 +44,8 @@ bool err_within(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // Sets the detail of an error that err_set has made; returns false.
 bool err_detail(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-// err_set with ": " and the text of an errno value behind the sentence.
+// err_set with ": " and the text of an errno value behind the sentence; the code is ERR_NOT_FOUND
+// for ENOENT, else ERR_IO.
 bool err_set_errno(struct err *err, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 // A short stable name, "malformed": for logs and JSON.

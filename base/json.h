@@ -45,9 +45,11 @@ bool json_is_text(const struct json *value, const char *text);
 
 // The exact value of a JSON_NUMBER if it is integral and within int64_t ("60", "60.0", "6e1").
 // False otherwise; *out_of_range (may be NULL) then tells integral but too large from not integral.
+// With a point or exponent, 10^309 and above is no integer at all: a double has no room for it.
 MUST_CHECK bool json_integer(const struct json *number, int64_t *out, bool *out_of_range);
 
-// The number as digits * 10^-scale; false above 18 fraction digits or if digits leave int64_t.
+// The number as digits * 10^-scale, with the smallest scale ("1.50" is 15 and 1); false above 18
+// fraction digits or if digits leave int64_t.
 MUST_CHECK bool json_decimal(const struct json *number, int64_t *digits, unsigned *scale);
 
 // --- Writing: ", " and ": ", raw UTF-8, only what must be escaped is (policy.md 7.2) ---
@@ -55,8 +57,9 @@ MUST_CHECK bool json_decimal(const struct json *number, int64_t *digits, unsigne
 struct json_writer {
     struct writer *w;
     unsigned depth;
-    bool first;  // no comma needed
-    bool indent; // one member a line, two blanks a level
+    bool first;     // no comma needed
+    bool after_key; // the value of the key just written comes next, on its line
+    bool indent;    // one member or item a line, two blanks a level; set it before the first call
 };
 
 struct json_writer json_writer_of(struct writer *w);

@@ -29,7 +29,8 @@ struct log_field {
 #define LOG_BOOL(name, value) ((struct log_field){ (name), LOG_FIELD_BOOL, { 0, 0 }, (value), 0 })
 
 // One write(2) of one line. Text with other than [A-Za-z0-9_.:/+@-] is quoted; control bytes,
-// quotes and backslashes in it are escaped, so that no value can forge a field or a line.
+// quotes and backslashes in it are escaped, so that no value can forge a field or a line. A text
+// above 512 bytes ends in "..."; of a line above 4 KiB the last fields are left out for `cut=1`.
 void log_event(const struct log *log, enum log_level level, const char *event,
                const struct log_field *fields, size_t n_fields);
 #define LOG(log, level, event, ...)                                                                \

@@ -44,6 +44,9 @@ bool reader_accept_bytes(struct reader *r, struct bytes word);
 // The next byte without moving.
 bool reader_peek(const struct reader *r, uint8_t *out);
 
+// The decimal digits that come next; may be none.
+struct bytes reader_digits(struct reader *r);
+
 // A decimal number of at most `max`, without leading zeros, sign or blanks.
 MUST_CHECK bool reader_decimal(struct reader *r, uint32_t max, uint32_t *out);
 MUST_CHECK bool reader_decimal64(struct reader *r, uint64_t max, uint64_t *out);

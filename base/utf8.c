@@ -1,0 +1,63 @@
+#include "base/utf8.h"
+
+static bool is_continuation(uint8_t c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+// The bytes of the character that starts at `at`, or 0. RFC 3629 4: the second byte's range keeps
+// out overlong forms (e0, f0), surrogates (ed) and what is above U+10FFFF (f4).
+static size_t character_len(struct bytes at)
+{
+    static const struct {
+        uint8_t first_min, first_max, second_min, second_max;
+        size_t len;
+    } forms[] = {
+        { 0x00, 0x7f, 0x00, 0xff, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+    };
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        if (at.ptr[0] < forms[i].first_min || at.ptr[0] > forms[i].first_max)
+            continue;
+        if (forms[i].len == 1)
+            return 1;
+        if (at.len < forms[i].len || at.ptr[1] < forms[i].second_min ||
+            at.ptr[1] > forms[i].second_max)
+            return 0;
+        for (size_t k = 2; k < forms[i].len; k++) {
+            if (!is_continuation(at.ptr[k]))
+                return 0;
+        }
+        return forms[i].len;
+    }
+    return 0;
+}
+
+bool utf8_is_valid(struct bytes text)
+{
+    while (text.len > 0) {
+        const size_t len = character_len(text);
+        if (len == 0)
+            return false;
+        text = bytes_slice(text, len, SIZE_MAX);
+    }
+    return true;
+}
+
+size_t utf8_length(struct bytes text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += !is_continuation(text.ptr[i]);
+    return n;
+}
+
+struct bytes utf8_cut(struct bytes text, size_t len)
+{
+    if (len >= text.len)
+        return text;
+    while (len > 0 && is_continuation(text.ptr[len]))
+        len--;
+    return bytes_slice(text, 0, len);
+}
