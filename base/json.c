@@ -43,18 +43,21 @@ static bool take_raw_string(struct parser *p, struct reader *raw, bool *has_esca
     const struct reader start = p->r;
     uint8_t c;
     *has_escape = false;
-    while (reader_u8(&p->r, &c) && c != '"') {
-        if (c < 0x20) // RFC 8259 7: "All Unicode characters may be placed within the quotation
-                      // marks, except for ... the control characters (U+0000 through U+001F)."
+    for (;;) {
+        if (!reader_u8(&p->r, &c))
+            return fail(p, "unfinished string");
+        if (c == '"')
+            break;
+        // RFC 8259 7: "All Unicode characters may be placed within the quotation marks, except for
+        // ... the control characters (U+0000 through U+001F)."
+        if (c < 0x20)
             return fail_at(p, p->r.offset - 1, "control character in a string");
         if (c == '\\') {
             *has_escape = true;
-            if (!reader_u8(&p->r, &c))
+            if (!reader_u8(&p->r, &c)) // else an escaped quote would end the string
                 return fail(p, "unfinished string");
         }
     }
-    if (p->r.offset == start.offset || p->source.ptr[p->r.offset - 1] != '"')
-        return fail(p, "unfinished string");
     raw->rest = bytes_slice(start.rest, 0, p->r.offset - start.offset - 1);
     raw->offset = start.offset;
     return utf8_is_valid(raw->rest) || fail_at(p, start.offset, "invalid UTF-8 in the string");
