@@ -1,0 +1,47 @@
+// signer/audit.h -- the text audit log on the card: where records go, and that they are there.
+//
+// The card is the folder `card` of the state directory; absent means no card. The text of a record is
+// written by policy/audit_text.h.
+// (1) audit_open before the decision tells whether the card is usable; nothing is decided without
+//     it when the policy has must_log.
+// (2) audit_save returns true only when the record is on stable storage.
+// (3) No symlink is followed at or below `card`, and only a regular file with one name is written.
+//
+// Source: policy.md 17.1, 17.2, 17.5.
+#ifndef CASEMATE_SIGNER_AUDIT_H
+#define CASEMATE_SIGNER_AUDIT_H
+#include "policy/audit_text.h"
+
+#define AUDIT_CARD_DIR "card"
+
+enum audit_kind {
+    AUDIT_PSBT,    // folder psbt: transactions, BIP-322 included
+    AUDIT_MESSAGE, // folder messages: text messages
+};
+
+// An open record. Zeroed: none.
+struct audit {
+    int folder; // file descriptors, valid while `open`
+    int file;
+    bool open;
+    bool made;                       // the file did not exist before
+    int64_t start;                   // length of the file before this record
+    char name[AUDIT_FILE_NAME_SIZE]; // of the file
+};
+
+// Whether a card is in: for the panel.
+bool audit_has_card(int state_dir_fd);
+
+// Opens <card>/psbt/<last 8 bytes of the digest>.log for append; makes the folder and the file.
+// Fails: ERR_NOT_FOUND "no card", ERR_IO "card: <why>": unusable.
+MUST_CHECK bool audit_open(struct audit *out, int state_dir_fd, enum audit_kind kind,
+                           const struct hash256 *digest, struct err *err);
+
+// Appends the record, waits until it is on the disk, closes. On failure the file is cut back to what
+// it was, as far as the card still allows. Fails: ERR_IO.
+MUST_CHECK bool audit_save(struct audit *audit, struct bytes record, struct err *err);
+
+// Closes without a record; a file that audit_open made is removed. For AUTO too; none is fine.
+void audit_cancel(struct audit *audit);
+
+#endif

@@ -1,0 +1,48 @@
+// signer/init.h -- `casemate-signer init`: makes a state directory, a PIN and a master secret.
+//
+// Talks to a terminal or reads lines from a pipe, through `struct init_io`, so that tests own it.
+// Source: design.md "Seed", "At rest", PIN.
+#ifndef CASEMATE_SIGNER_INIT_H
+#define CASEMATE_SIGNER_INIT_H
+#include "signer/seed_mix.h"
+#include "signer/vault.h"
+
+enum init_source {
+    INIT_ASK,      // let the operator choose
+    INIT_GENERATE, // kernel and dice or coins
+    INIT_WORDS,
+    INIT_XPRV,
+};
+
+// Where questions go and answers come from.
+struct init_io {
+    void *context;
+    // Shows text as it is.
+    void (*show)(void *context, struct bytes text);
+    // Reads one line, without its LF, into `out`; echo off for a secret. Fails: ERR_TRUNCATED at the
+    // end of input, ERR_LIMIT.
+    bool (*ask)(void *context, struct writer *out, bool echo, struct err *err);
+};
+
+// The terminal, or the pipe that is standard input. `context` may be NULL.
+struct init_io init_io_terminal(void);
+
+struct init_options {
+    const char *dir;
+    enum init_source source;
+    size_t n_words;   // to generate: 12, 18 or 24
+    struct bytes pin; // empty: ask, twice
+    struct init_io io;
+    struct vault_cost cost;
+    bool has_group; // the directory's group
+    unsigned group;
+    // The kernel's bytes for a new seed; NULL: random_bytes.
+    void (*random)(void *context, void *out, size_t len);
+    void *random_context;
+};
+
+// Fails: ERR_EXISTS if there is a store, ERR_REFUSED if the operator gives up, ERR_IO, and what a
+// part says. What it made is then removed.
+MUST_CHECK bool init_run(const struct init_options *options, struct err *err);
+
+#endif
