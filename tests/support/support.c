@@ -281,6 +281,30 @@ const struct json *json_item(const struct json *array, size_t i)
     return item;
 }
 
+struct bytes json_item_text(const struct json *array, size_t i)
+{
+    const struct json *item = json_item(array, i);
+    if (item->type != JSON_STRING)
+        fail_msg("item %zu of the vector's array is no text", i);
+    return item->text;
+}
+
+struct bytes json_item_hex(const struct json *array, size_t i)
+{
+    struct bytes out;
+    if (!hex_without_blanks(json_item_text(array, i), &out))
+        fail_msg("item %zu of the vector's array is no hex", i);
+    return out;
+}
+
+int64_t json_item_integer(const struct json *array, size_t i)
+{
+    int64_t value = 0;
+    if (!json_integer(json_item(array, i), &value, NULL))
+        fail_msg("item %zu of the vector's array is no integer", i);
+    return value;
+}
+
 const char *test_dir(void)
 {
     if (run.dir[0] == '\0') {

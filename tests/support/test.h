@@ -56,8 +56,11 @@ struct bytes json_need_text(const struct json *object, const char *key);
 struct bytes json_need_hex(const struct json *object, const char *key);
 int64_t json_need_integer(const struct json *object, const char *key);
 const struct json *json_need(const struct json *object, const char *key);
-// The i-th item of an array.
+// The i-th item of an array; as text, hex or a whole number: stops the test when it is not that.
 const struct json *json_item(const struct json *array, size_t i);
+struct bytes json_item_text(const struct json *array, size_t i);
+struct bytes json_item_hex(const struct json *array, size_t i);
+int64_t json_item_integer(const struct json *array, size_t i);
 
 // A directory of the test's own, removed after it.
 const char *test_dir(void);
