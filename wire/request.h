@@ -164,10 +164,10 @@ struct request_msck {
     uint32_t m, n;
     uint32_t xor_xfp; // of the fingerprints read as little-endian numbers
 };
-#define USER_TOTP        1
-#define USER_HOTP        2
-#define USER_HMAC        3
-#define USER_SHOW_SECRET 0x80u // added to the mode
+#define NWUR_TOTP        1
+#define NWUR_HOTP        2
+#define NWUR_HMAC        3
+#define NWUR_SHOW_SECRET 0x80u // added to the mode
 struct request_nwur {
     uint8_t mode;
     struct bytes name, secret;
