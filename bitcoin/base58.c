@@ -10,6 +10,11 @@
 
 static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
+bool base58_has(uint8_t c)
+{
+    return c != 0 && strchr(alphabet, c) != NULL;
+}
+
 // Extended private keys pass through here, so both buffers are wiped.
 struct number {
     uint8_t digit[BINARY_MAX]; // big-endian, `len` of them in use, at the end
@@ -73,8 +78,10 @@ bool base58_read(struct writer *w, struct bytes text)
     if (text.len > BASE58_TEXT_MAX)
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        const char *at = text.ptr[i] == 0 ? NULL : strchr(alphabet, text.ptr[i]);
-        if (at == NULL || !multiply_add(&n, 58, (unsigned)(at - alphabet), 256))
+        if (!base58_has(text.ptr[i]))
+            return false;
+        const unsigned digit = (unsigned)(strchr(alphabet, text.ptr[i]) - alphabet);
+        if (!multiply_add(&n, 58, digit, 256))
             return false;
     }
     for (size_t ones = count_leading(text, (uint8_t)alphabet[0]); ones > 0; ones--)

@@ -7,6 +7,8 @@
 
 #define BASE58_TEXT_MAX 112 // longest text: extended keys
 
+bool base58_has(uint8_t c); // in the alphabet
+
 // Leading zero bytes are leading 1s. Too long a result makes the writer fail.
 void base58_write(struct writer *w, struct bytes in);
 

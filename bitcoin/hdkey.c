@@ -314,3 +314,27 @@ bool hdkey_from_text(struct hdkey *out, bool *is_main, struct bytes text, struct
     *is_main = main_net;
     return true;
 }
+
+// From the character before the first "prv" that has one, to the last of the base58 characters that
+// follow.
+static struct bytes find_private(struct bytes text)
+{
+    for (size_t i = 1; i + 3 <= text.len; i++)
+        if (bytes_starts_with(bytes_slice(text, i, 3), BYTES("prv"))) {
+            size_t end = i;
+            while (end < text.len && base58_has(text.ptr[end]))
+                end++;
+            return bytes_slice(text, i - 1, end - (i - 1));
+        }
+    return (struct bytes){ 0 };
+}
+
+bool hdkey_import(struct hdkey *out, bool *is_main, struct bytes text, struct err *err)
+{
+    if (!hdkey_from_text(out, is_main, find_private(text), err))
+        return err_set(err, ERR_MALFORMED, "Failed to parse extended private key.");
+    out->pub.depth = 0;
+    out->pub.parent = (struct xfp){ { 0 } };
+    out->pub.child = 0;
+    return true;
+}

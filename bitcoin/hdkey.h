@@ -60,4 +60,10 @@ MUST_CHECK bool hdpub_from_text(struct hdpub *out, bool *is_main, struct bytes t
 MUST_CHECK bool hdkey_from_text(struct hdkey *out, bool *is_main, struct bytes text,
                                 struct err *err);
 
+// What a person pasted: the first "prv" in the text with the character before it and the base58
+// after it, any of the ten private versions. Depth, parent and number are dropped: the node is a
+// root. Fails: ERR_MALFORMED "Failed to parse extended private key."
+// Source: psbt-signing.md 3.3.
+MUST_CHECK bool hdkey_import(struct hdkey *out, bool *is_main, struct bytes text, struct err *err);
+
 #endif

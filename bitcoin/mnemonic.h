@@ -14,7 +14,8 @@
 // checksum.
 MUST_CHECK bool mnemonic_normalize(struct writer *out, struct bytes text, struct err *err);
 
-// Words of 16, 24 or 32 bytes of entropy, and back. Fails: ERR_INVALID.
+// Words of 16, 24 or 32 bytes of entropy, and back. Fails: ERR_INVALID for another length of entropy;
+// back: as mnemonic_normalize.
 MUST_CHECK bool mnemonic_from_entropy(struct writer *out, struct bytes entropy, struct err *err);
 MUST_CHECK bool mnemonic_to_entropy(struct writer *out, struct bytes words, struct err *err);
 
