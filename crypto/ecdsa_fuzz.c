@@ -25,7 +25,7 @@ static bool is_strict_der(struct bytes der)
            is_strict_integer(bytes_slice(der, 6 + r_len, s_len));
 }
 
-// What parses is strict and comes back as the same bytes; what is strict and does not parse is a
+// What parses is strict and comes back as the same bytes; what is strict and does not parse has
 // a number not below the group order, which takes more than 32 bytes.
 FUZZ_TARGET(data)
 {

@@ -229,48 +229,46 @@ TEST(recovery_refuses_other_ids_and_numbers)
 }
 
 #define HIGH_32 "8000000000000000000000000000000000000000000000000000000000000001"
+#define X_80    "0000000000000000000000000000000000000000000000000000000000000080"
 #define LOW_32  "7000000000000000000000000000000000000000000000000000000000000001"
 
 // BIP-66: each rule once. NULL: refused.
 static const struct {
     const char *der, *r, *s;
 } der_cases[] = {
-    { "3006020101020101", ONE, ONE },                                     // shortest there is
-    { "3044 0220" LOW_32 "0220" LOW_32, LOW_32, LOW_32 },                 //
-    { "3046 022100" HIGH_32 "022100" HIGH_32, HIGH_32, HIGH_32 },         // longest there is
-    { "3046 022100" ORDER_MINUS_1 "022100" LOW_32, NULL, NULL },          // s padded
-    { "3045 022100" ORDER_MINUS_1 "0220" LOW_32, ORDER_MINUS_1, LOW_32 }, //
-    { "3007 02020080 020101",
-      "000000000000000000000000000000000000000000000000"
-      "0000000000000080",
-      ONE },                                        // a needed zero byte
-    { "3007 02020001 020101", NULL, NULL },         // r padded
-    { "3007 020101 02020001", NULL, NULL },         // s padded
-    { "3006 020180 020101", NULL, NULL },           // r negative
-    { "3006 020101 020180", NULL, NULL },           // s negative
-    { "3006 0201ff 020101", NULL, NULL },           // r is -1
-    { "3005 0200 020101", NULL, NULL },             // r empty
-    { "3005 020101 0200", NULL, NULL },             // s empty
-    { "3106020101020101", NULL, NULL },             // no sequence
-    { "3006030101020101", NULL, NULL },             // r no integer
-    { "3006020101030101", NULL, NULL },             // s no integer
-    { "3005020101020101", NULL, NULL },             // length too short
-    { "3007020101020101", NULL, NULL },             // length too long
-    { "300602010102010101", NULL, NULL },           // hash type appended
-    { "300702010102010101", NULL, NULL },           // junk inside
-    { "308106020101020101", NULL, NULL },           // long form
-    { "3007 02810101 020101", NULL, NULL },         // long form inside
-    { "3080 020101 020101 0000", NULL, NULL },      // indefinite form
-    { "3003020101", NULL, NULL },                   // no s
-    { "3006020501020101", NULL, NULL },             // r longer than all
-    { "3006020101020201", NULL, NULL },             // s longer than all
-    { "3000", NULL, NULL },                         //
-    { "30", NULL, NULL },                           //
-    { "", NULL, NULL },                             //
-    { "3026 022100" ORDER "020101", NULL, NULL },   // not below the order
-    { "3026 020101 022100" ORDER, NULL, NULL },     //
-    { "3027 022201" ZERO "01 020101", NULL, NULL }, // 34 bytes
-    { "3006020100020101", ZERO, ONE },              // zero, shortest
+    { "3006 020101 020101", ONE, ONE }, // the shortest there is
+    { "3044 0220" LOW_32 "0220" LOW_32, LOW_32, LOW_32 },
+    { "3046 022100" HIGH_32 "022100" HIGH_32, HIGH_32, HIGH_32 }, // the longest there is
+    { "3045 022100" ORDER_MINUS_1 "0220" LOW_32, ORDER_MINUS_1, LOW_32 },
+    { "3007 02020080 020101", X_80, ONE },                       // the zero byte is needed
+    { "3006 020100 020101", ZERO, ONE },                         // zero is a number
+    { "3046 022100" ORDER_MINUS_1 "022100" LOW_32, NULL, NULL }, // s padded
+    { "3007 02020001 020101", NULL, NULL },                      // r padded
+    { "3007 020101 02020001", NULL, NULL },                      // s padded
+    { "3006 020180 020101", NULL, NULL },                        // r negative
+    { "3006 020101 020180", NULL, NULL },                        // s negative
+    { "3006 0201ff 020101", NULL, NULL },                        // r is -1
+    { "3005 0200 020101", NULL, NULL },                          // r empty
+    { "3005 020101 0200", NULL, NULL },                          // s empty
+    { "3106 020101 020101", NULL, NULL },                        // no sequence
+    { "3006 030101 020101", NULL, NULL },                        // r no integer
+    { "3006 020101 030101", NULL, NULL },                        // s no integer
+    { "3005 020101 020101", NULL, NULL },                        // length too short
+    { "3007 020101 020101", NULL, NULL },                        // length too long
+    { "3006 020101 020101 01", NULL, NULL },                     // hash type appended
+    { "3007 020101 020101 01", NULL, NULL },                     // junk inside
+    { "308106 020101 020101", NULL, NULL },                      // long form of a short length
+    { "3007 02810101 020101", NULL, NULL },                      // the same inside
+    { "3080 020101 020101 0000", NULL, NULL },                   // indefinite form
+    { "3003 020101", NULL, NULL },                               // no s
+    { "3006 020501 020101", NULL, NULL },                        // r longer than all
+    { "3006 020101 020201", NULL, NULL },                        // s longer than all
+    { "3026 022100" ORDER "020101", NULL, NULL },                // r not below the order
+    { "3026 020101 022100" ORDER, NULL, NULL },                  // s not below the order
+    { "3027 022201" ZERO "01 020101", NULL, NULL },              // r of 34 bytes
+    { "3000", NULL, NULL },
+    { "30", NULL, NULL },
+    { "", NULL, NULL },
 };
 
 TEST(der_is_read_strictly)
