@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+// For clang they are macros when _FORTIFY_SOURCE is set.
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncat stpcpy sprintf vsprintf gets strtok atoi atol atoll atof
 #pragma GCC poison rand srand gmtime localtime ctime asctime tmpnam mktemp system popen
 
