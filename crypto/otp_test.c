@@ -1,5 +1,5 @@
-#include "base/base64.h"
 #include "crypto/otp.h"
+#include "base/base64.h"
 #include "tests/support/test.h"
 
 TEST(hotp_of_rfc4226)
