@@ -110,6 +110,8 @@ static void add_block(struct arena *arena, size_t need)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
+    if (size == 0)
+        return arena; // nobody may look behind it, and it takes nothing
     // The padding counts: otherwise many small pieces would take 16 times the limit.
     const size_t start = align_up(arena->used);
     if (start > arena->limit || size > arena->limit - start)

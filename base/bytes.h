@@ -24,11 +24,19 @@ struct bytes {
 // The bytes of a string literal, without its final zero.
 #define BYTES(literal) ((struct bytes){ (const uint8_t *)("" literal), sizeof(literal) - 1 })
 
+// The same where C wants a constant: in the initializer of a static table.
+#define BYTES_INIT(literal)                                                                        \
+    {                                                                                              \
+        (const uint8_t *)("" literal), sizeof(literal) - 1                                         \
+    }
+
 // The bytes of an array (not of a pointer).
 #define BYTES_OF(array) ((struct bytes){ (const uint8_t *)(array), sizeof(array) })
 
-// For printf's "%.*s".
-#define BYTES_ARG(b) (int)(b).len, (const char *)((b).ptr ? (b).ptr : (const uint8_t *)"")
+// For printf's "%.*s". Clamped, as a negative precision would mean none.
+#define BYTES_ARG(b)                                                                               \
+    (int)((b).len < INT32_MAX ? (b).len : INT32_MAX),                                              \
+        (const char *)((b).ptr ? (b).ptr : (const uint8_t *)"")
 
 struct bytes bytes_of(const void *ptr, size_t len);
 

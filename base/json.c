@@ -240,7 +240,8 @@ static bool refuse_duplicates(struct parser *p, const struct json *object)
     }
     if (first == NULL)
         return true;
-    return err_set(p->err, ERR_MALFORMED, "duplicate item: %.*s", BYTES_ARG(first->key));
+    (void)err_set(p->err, ERR_MALFORMED, "duplicate item: %.*s", BYTES_ARG(first->key));
+    return err_detail(p->err, "repeated with the value at byte %zu", first->offset);
 }
 
 static bool parse_member(struct parser *p, struct json *member)
