@@ -14,6 +14,8 @@
 #define PACKET_LEN     64
 #define PACKET_PAYLOAD 63 // most payload bytes in one packet
 
+#define CODE_LEN 4 // bytes at the start of every message, request or reply
+
 #define FRAME_LAST      0x80u
 #define FRAME_ENCRYPTED 0x40u
 #define FRAME_COUNT     0x3fu

@@ -25,7 +25,7 @@ MUST_CHECK bool host_send(struct host_end *end, struct writer *packets, struct b
 // Takes one packet. *out is written on FRAME_COMPLETE: the reply in the clear (for reply_unpack),
 // in the arena.
 // FRAME_BAD: as frame_reply_feed, and ERR_FRAMING "reply in plaintext to an encrypted request",
-//   "encrypted reply without a session". The session is then closed, if one was in use.
+//   "encrypted reply to a plaintext request", "reply without a request". The session is then closed, if one was in use.
 enum frame_event host_feed(struct host_end *end, struct bytes packet, struct bytes *out,
                            struct err *err);
 

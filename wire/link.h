@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "crypto/aes_ctr.h"
 #include "crypto/ec.h"
+#include "wire/frame.h"
 
 // USB_NCRY_V1, USB_NCRY_V2.
 #define LINK_V1 1
@@ -50,10 +51,16 @@ MUST_CHECK bool link_accept(struct link *link, uint32_t version, const struct pu
 // X || Y of a key pair: what `ncry` and `mypb` carry.
 struct pubkey64 link_public(const struct seckey *own);
 
+enum link_direction { LINK_TO_DEVICE, LINK_TO_HOST };
+
 // Encrypts or decrypts one whole message in place and moves that direction's stream. The link is
 // open.
-void link_to_device(struct link *link, uint8_t *message, size_t len);
-void link_to_host(struct link *link, uint8_t *message, size_t len);
+void link_apply(struct link *link, enum link_direction to, uint8_t *message, size_t len);
+
+// Appends a message as packets (frame_cut), encrypted if asked; the link must then be open.
+// False, and no stream has moved, if the writer has no room.
+MUST_CHECK bool link_cut(struct link *link, enum link_direction to, struct writer *packets,
+                         struct bytes message, bool encrypted);
 
 // Proof of identity (`mitm`): the session key itself is the digest. Header byte 31 + recovery id,
 // r, s.

@@ -3,8 +3,8 @@
 // The device sends a hello, then one reply for each request (to `watch`: one now and one after
 // every change of the screen).
 //
-// (1) `text` of a request is a PIN, seed words or a passphrase. It lies in the caller's arena and
-//     in struct panel_lines; both wipe.
+// (1) `text` of a request is a PIN, seed words or a passphrase. It lies in struct panel_lines or in
+//     the caller's arena, and nowhere else; both wipe.
 // (2) A line never exceeds PANEL_LINE_MAX, line feed included. A screen that does not fit is not
 //     sent cut: the writer fails, and the signer refuses what it cannot show whole.
 // Source: design.md "A signer on its host".
@@ -21,6 +21,7 @@
 
 struct panel_lines { // zeroed: empty
     size_t len;
+    bool complete; // the line was handed out
     uint8_t b[PANEL_LINE_MAX];
 };
 
@@ -65,12 +66,11 @@ struct panel_request {
     uint64_t seconds;     // advance
     struct bytes key;     // set: a configuration key
     struct bytes value;   // set
-    bool has_chain, has_words, has_passphrase; // reset: a member left out keeps the default
-    struct bytes chain, words, passphrase;     // reset: secret
-    bool keep;                                 // reset: users, wallets and locker stay
+    struct bytes chain, words, passphrase; // reset: secret; empty: the default
+    bool keep;                             // reset: users, wallets and locker stay
 };
 
-// Members that the verb does not have are errors.
+// Members that the verb does not have are errors. Bytes borrow from `line` and the arena.
 // Fails: ERR_MALFORMED "JSON parse fail", "duplicate item: <key>", "unknown do: <verb>", "<key> is
 //        missing", "<key> must be text", "unknown item: <key>", and the like; ERR_NO_MEMORY. No
 //        error quotes a value of `text`, `words` or `passphrase`.

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/writer.h"
 #include "crypto/ec.h"
+#include "wire/frame.h"
 
 enum reply_id {
     REPLY_NONE,

@@ -10,13 +10,12 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/ec.h"
+#include "wire/frame.h"
 
 #define BLOCK_MAX   2048    // data bytes in one `upld` or `dwld`
 #define PSBT_MAX    2097152 // bytes (Mk4 class)
 #define UPLOAD_MAX  4194304 // bytes
 #define BLOCK_ALIGN 256     // an upload's offsets are multiples of it
-
-#define CODE_LEN 4
 
 enum request_id {
     REQUEST_NONE,

@@ -14,12 +14,12 @@
 // remainder"; the whole remainder if there is none.
 struct bytes socket_name_tag(struct bytes server_path);
 
-// Whether the reference client can bind a path for this server: its tag has no `/`. A server warns
-// about a path that fails this, and listens.
+// Whether the reference client can bind a path for this server: its tag has no `/`, and the path
+// with any pid fits. A server warns about a path that fails this, and listens.
 bool socket_name_suits_clients(struct bytes server_path);
 
-// The path that the reference client binds, of instance n (0 to 4). Past SOCKET_PATH_MAX the writer
-// fails.
+// The path that the reference client binds, of instance n (0 to 4); where its tag would have a `/`,
+// one without tag, for our own client. Past SOCKET_PATH_MAX the writer fails.
 void socket_name_client(struct writer *w, struct bytes server_path, uint32_t pid, unsigned n);
 
 // The path that our own client binds beside the server's socket, unique by pid, the process's n-th
