@@ -37,4 +37,7 @@ void log_event(const struct log *log, enum log_level level, const char *event,
     log_event((log), (level), (event), (const struct log_field[]){ __VA_ARGS__ },                  \
               sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
 
+// The same for an event without fields.
+#define LOG_NOTE(log, level, event) log_event((log), (level), (event), NULL, 0)
+
 #endif

@@ -1,5 +1,5 @@
-#include "base/reader.h"
 #include "base/writer.h"
+#include "base/reader.h"
 #include "tests/support/test.h"
 
 TEST(integers)
