@@ -44,7 +44,7 @@ TEST(keystream_of_wire_13_1)
 // counter values 0, 1, 2, ... as 128-bit big-endian integers, each encrypted as a single block.
 TEST(counter_is_big_endian_and_carries)
 {
-    const struct hash256 hash = sha256(keystream(SESSION_KEY, 65540 * 16));
+    const struct hash256 hash = sha256(keystream(SESSION_KEY, (size_t)65540 * 16));
     assert_bytes_equal(
         BYTES_OF(hash.b),
         test_hex("cd6b82e7408cf88bf06de8ff9874b9a1d783f80244e1f53b8ccc155e2f92df18"));

@@ -73,7 +73,7 @@ bool ecdsa_verify(const struct signature *sig, const struct pubkey *key,
 MUST_CHECK bool ecdsa_recover(struct pubkey *out, const struct recoverable *sig,
                               const struct hash256 *digest);
 
-// DER, shortest form. out has room for 72 bytes; returns the length.
+// DER, shortest form, of a signature made or read by a function here. Returns the length.
 #define ECDSA_DER_MAX 72
 size_t ecdsa_to_der(uint8_t out[static ECDSA_DER_MAX], const struct signature *sig);
 // BIP-66: strict. High s is accepted and kept. Also false where r or s is no number below the group

@@ -120,7 +120,7 @@ TEST(midstates_are_copied_by_assignment)
     struct sha256 ctx;
     sha256_init(&ctx);
     sha256_update(&ctx, head);
-    for (char c = 'a'; c <= 'z'; c++) {
+    for (unsigned c = 'a'; c <= 'z'; c++) {
         struct sha256 copy = ctx;
         sha256_u8(&copy, (uint8_t)c);
         const struct hash256 hash = sha256_final(&copy);

@@ -114,14 +114,17 @@ TEST(argon2id_depends_on_every_input)
 // Lets this process have 64 MiB more than it has.
 static bool limit_memory(void)
 {
-    unsigned long long pages = 0;
+    char text[64]; // the first number: pages in use
     FILE *statm = fopen("/proc/self/statm", "r");
     if (statm == NULL)
         return false;
-    const bool known = fscanf(statm, "%llu", &pages) == 1;
+    const bool known = fgets(text, sizeof text, statm) != NULL;
     (void)fclose(statm);
-    const rlim_t limit = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (64 << 20);
-    return known && setrlimit(RLIMIT_AS, &(struct rlimit){ limit, limit }) == 0;
+    if (!known)
+        return false;
+    const rlim_t pages = strtoull(text, NULL, 10), page = (rlim_t)sysconf(_SC_PAGESIZE);
+    const rlim_t limit = pages * page + (64 << 20);
+    return setrlimit(RLIMIT_AS, &(struct rlimit){ limit, limit }) == 0;
 }
 
 static bool fails_without_memory(void)
