@@ -162,8 +162,8 @@ MUST_CHECK bool store_delete_wallet(struct store *store, struct bytes name,
 // --- Settings ---
 
 struct store_settings {
-    bool hsm_commands; // the switch of wire-protocol.md 5.3, once it was ever set
-    bool hsm_commands_set;
+    bool has_hsm_commands; // the switch was ever set here; otherwise the configuration says
+    bool hsm_commands;     // wire-protocol.md 5.3
 };
 struct store_settings store_get_settings(const struct store *store);
 MUST_CHECK bool store_set_settings(struct store *store, const struct store_settings *settings,
@@ -181,8 +181,13 @@ struct store_head store_get_head(const struct store *store);
 // A line alone: a start, a stop, a request that was not understood.
 MUST_CHECK bool store_append_journal(struct store *store, struct bytes line, struct err *err);
 
-// Lines committed and not yet known to be in journal.jsonl, oldest first; the last has head.seq.
-MUST_CHECK bool store_pending_lines(struct store *store, const struct bytes **out, size_t *n,
+// Lines committed and not yet known to be in journal.jsonl, oldest first, at most `max` of them.
+struct store_lines {
+    uint64_t first_seq;
+    size_t n;
+    const struct bytes *lines; // in the arena
+};
+MUST_CHECK bool store_pending_lines(struct store *store, struct store_lines *out, size_t max,
                                     struct arena *arena, struct err *err);
 // The lines up to `seq` are safe in the file. They leave the store with the next change.
 void store_lines_written(struct store *store, uint64_t seq);
@@ -197,8 +202,8 @@ struct store_hook {
 };
 void store_set_hook(struct store *store, struct store_hook hook);
 
-// The simulator's `reset`: empties an unlocked store but for its keys. `keep`: users, wallets,
-// locker, settings and amounts stay.
+// The simulator's `reset`: empties an unlocked store but for its keys, its master secret and the
+// journal. `keep`: users, wallets and locker stay.
 MUST_CHECK bool store_reset(struct store *store, bool keep, struct err *err);
 
 #endif
