@@ -1,0 +1,61 @@
+#include "signer/device_users.h"
+
+bool device_add_user(struct device *device, const struct user_request *request,
+                     char picked[static USER_PICKED_SIZE], struct err *err)
+{
+    struct user_list *users = device_edit_users(device);
+    AUTO(user_wipe) struct user user = { 0 };
+    const bool ok = user_create(&user, picked, request, users->items, users->n, err) &&
+                    store_add_user(device->store, &user, (struct bytes){ 0 }, err) &&
+                    store_get_users(device->store, users->items, &users->n, err);
+    device_close_users(device);
+    if (ok)
+        LOG(device->log, LOG_INFO, "user_created", LOG_BYTES("name", user_name(&user)));
+    return ok;
+}
+
+// A stored policy that starts by itself would halt the device for good without its users.
+static bool is_needed(struct device *device, struct bytes name)
+{
+    struct policy policy;
+    struct arena *arena = NULL;
+    struct err err;
+    if (!hsm_load_policy(device, &policy, &arena, &err))
+        return false;
+    const bool needed = policy.boot_to_hsm.len > 0 && policy_names_user(&policy, name);
+    arena_free(arena);
+    return needed;
+}
+
+bool device_delete_user(struct device *device, struct bytes name, struct err *err)
+{
+    if (is_needed(device, name))
+        return err_set(err, ERR_STATE, "in use by policy");
+    struct user_list *users = device_edit_users(device);
+    const bool ok = store_delete_user(device->store, name, (struct bytes){ 0 }, err) &&
+                    store_get_users(device->store, users->items, &users->n, err);
+    device_close_users(device);
+    if (ok)
+        LOG(device->log, LOG_INFO, "user_deleted", LOG_BYTES("name", name));
+    return ok;
+}
+
+bool device_try_user(struct device *device, const struct authorisation *auth,
+                     enum auth_problem *problem, struct err *err)
+{
+    static const struct hash256 no_psbt = { 0 };
+    struct user_list *users = device_edit_users(device);
+    struct store_progress progress = { .user = authorisation_name(auth) };
+    const struct user *user = user_find(users->items, users->n, progress.user);
+    bool ok = true;
+    *problem = user_verify(&progress.after, user, auth, &no_psbt);
+    if (*problem == AUTH_GOOD) {
+        const struct store_decision stored = { .counters = store_get_counters(device->store),
+                                               .progress = &progress,
+                                               .n_progress = 1 };
+        ok = store_commit_decision(device->store, &stored, err) &&
+             store_get_users(device->store, users->items, &users->n, err);
+    }
+    device_close_users(device);
+    return ok;
+}

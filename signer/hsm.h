@@ -1,0 +1,87 @@
+// signer/hsm.h -- HSM mode: the policy in force, what counts against it, and every decision.
+//
+// (1) hsm_commit returns true only when velocity, counters of users and refusals are on disk.
+// (2) A decision takes what users queued and the local code, whatever comes of it (policy.md 10.1,
+//     E4, E5), but for the refusal of E2.
+// (3) Time for velocity is the wall clock, for everything else the monotonic one.
+// Source: policy.md 8, 9, 11, 12, 14.
+#ifndef CASEMATE_SIGNER_HSM_H
+#define CASEMATE_SIGNER_HSM_H
+#include "policy/evaluate.h"
+#include "signer/store.h"
+
+#define HSM_LOCAL_SECRET_LEN 15
+
+struct device;
+struct job;
+
+struct hsm {
+    struct arena *arena; // of the policy
+    struct policy policy;
+    struct hash256 policy_hash;
+    struct velocity velocity;
+    struct store_counters counters;
+    char *last_refusal; // owned; NULL: null in the status report
+    struct auth_queue queue;
+    uint8_t local_secret[HSM_LOCAL_SECRET_LEN];
+    bool has_code; // six digits are queued:
+    char code[LOCAL_CODE_DIGITS];
+    char digits[LOCAL_CODE_DIGITS]; // on the display
+    size_t n_digits;
+    int64_t since_ms; // activation, monotonic
+};
+
+// How HSM mode begins.
+enum hsm_start {
+    HSM_NEW_FILE,  // approved with keys on two screens
+    HSM_SAVED,     // approved with keys on one screen
+    HSM_UNATTENDED // boot_to_hsm at start
+};
+
+// Takes over a parsed policy and its arena, which are dropped on failure. Stores what 8.2 says in one
+// transaction, then is active. Fails: ERR_IO, and nothing has changed.
+MUST_CHECK bool hsm_activate(struct device *device, const struct policy *policy,
+                             struct arena *arena, enum hsm_start how, struct err *err);
+
+// Leaves HSM mode without touching the store; the policy stays stored. NULL-safe.
+void hsm_free(struct hsm *hsm);
+
+// The stored policy, parsed against today's users. *arena is new and the caller's on success.
+// Fails: ERR_NOT_FOUND "No existing policy", and as policy_store_read.
+MUST_CHECK bool hsm_load_policy(struct device *device, struct policy *out, struct arena **arena,
+                                struct err *err);
+
+// --- Decisions ---
+
+// What to store with a decision beside what it says itself.
+struct hsm_amounts {
+    const struct store_amount *items;
+    size_t n;
+};
+
+// Carries a decision out as far as it is about state: store first, then memory. `text` is the
+// decision's own. On failure nothing has changed and nothing may be signed.
+MUST_CHECK bool hsm_commit(struct device *device, const struct decision *decision,
+                           struct bytes text, const struct hsm_amounts *amounts, struct err *err);
+
+// Takes a charge back, durably, because no signature was computed: policy.md 10.1. `before` is the
+// velocity before the decision, expired as of now.
+MUST_CHECK bool hsm_take_back(struct device *device, const struct velocity *before,
+                              struct err *err);
+
+// --- Operator ---
+
+// A key at the HSM screen: digits fill the display, `y` queues them again, `x` clears the display
+// only. Source: policy.md 8.5. True if the digits were the escape code: HSM mode is to be left.
+bool hsm_key(struct device *device, char key);
+
+// Ends the period if it is over: before its state is shown.
+void hsm_advance(struct device *device);
+
+// The text of the HSM screen's "PERIOD LEFT". Source: policy.md 9.
+void hsm_period_left(struct writer *w, const struct device *device);
+
+// next_local_code: 20 characters of base64 and a final zero.
+void hsm_next_local_code(char out[static 21], const struct hsm *hsm);
+
+#endif

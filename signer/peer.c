@@ -1,0 +1,176 @@
+#include "signer/peer.h"
+#include "base/require.h"
+#include "base/secret.h"
+#include "wire/request.h"
+#include <errno.h>
+#include <sys/stat.h>
+
+static void free_peer(struct peer *peer)
+{
+    device_end_wipe(&peer->end);
+    if (peer->staging.ptr != NULL)
+        wipe(peer->staging.ptr, peer->staging.cap);
+    free(peer->staging.ptr);
+    lease_void(&peer->lease);
+    job_drop(&peer->job);
+    blob_drop(&peer->outbox.packets);
+    wipe(peer, sizeof *peer);
+    free(peer);
+}
+
+void peers_free(struct peers *peers)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (peers->items[i] != NULL)
+            free_peer(peers->items[i]);
+        peers->items[i] = NULL;
+    }
+}
+
+static bool has_address(const struct peer *peer, const struct sockaddr_un *address, socklen_t len)
+{
+    return peer->address_len == len && memcmp(&peer->address, address, len) == 0;
+}
+
+// Whether the socket file that the peer was bound to is no more. Abstract names have no file.
+static bool is_gone(const struct peer *peer)
+{
+    struct stat st;
+    return peer->address.sun_path[0] != 0 && stat(peer->address.sun_path, &st) != 0 &&
+           errno == ENOENT;
+}
+
+// A free place, made if need be by forgetting who is gone or was silent longest.
+static size_t make_room(struct peers *peers)
+{
+    size_t oldest = 0;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (peers->items[i] == NULL)
+            return i;
+        if (peers->items[i]->last_used < peers->items[oldest]->last_used)
+            oldest = i;
+    }
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (is_gone(peers->items[i]))
+            oldest = i;
+    }
+    peers_forget(peers, peers->items[oldest]);
+    return oldest;
+}
+
+struct peer *peers_get(struct peers *peers, const struct sockaddr_un *address, socklen_t len)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *peer = peers->items[i];
+        if (peer != NULL && has_address(peer, address, len)) {
+            peer->last_used = ++peers->uses;
+            return peer;
+        }
+    }
+    struct peer *peer = calloc(1, sizeof *peer);
+    REQUIRE(peer != NULL);
+    peer->id = ++peers->last_id;
+    peer->last_used = ++peers->uses;
+    memcpy(&peer->address, address, len);
+    peer->address_len = len;
+    staging_reset(&peer->staging);
+    peers->items[make_room(peers)] = peer;
+    return peer;
+}
+
+struct peer *peers_find(struct peers *peers, uint64_t id)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (peers->items[i] != NULL && peers->items[i]->id == id)
+            return peers->items[i];
+    }
+    return NULL;
+}
+
+void peers_forget(struct peers *peers, const struct peer *peer)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (peers->items[i] != NULL && peers->items[i] == peer) {
+            free_peer(peers->items[i]);
+            peers->items[i] = NULL;
+            return;
+        }
+    }
+}
+
+void peers_end_other_sessions(struct peers *peers, const struct peer *keep)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (peers->items[i] != NULL && peers->items[i] != keep)
+            link_wipe(&peers->items[i]->end.link);
+    }
+}
+
+void peers_reset(struct peers *peers)
+{
+    peers_free(peers);
+}
+
+void staging_reset(struct staging *staging)
+{
+    sha256_init(&staging->running);
+    staging->total = 0;
+    staging->next_offset = 0;
+}
+
+// Room for what the host says will come, but never more than twice what has come: a total that is
+// only claimed allocates nothing.
+static void reserve(struct staging *staging, size_t needed)
+{
+    if (needed <= staging->cap)
+        return;
+    size_t cap = staging->cap > 0 ? staging->cap : 16 * 1024;
+    while (cap < needed)
+        cap *= 2;
+    uint8_t *grown = malloc(cap);
+    REQUIRE(grown != NULL);
+    if (staging->ptr != NULL) {
+        memcpy(grown, staging->ptr, staging->next_offset);
+        wipe(staging->ptr, staging->cap);
+    }
+    free(staging->ptr);
+    staging->ptr = grown;
+    staging->cap = cap;
+}
+
+void staging_put(struct staging *staging, uint32_t offset, uint32_t total, struct bytes data)
+{
+    if (offset == 0)
+        staging_reset(staging);
+    REQUIRE(offset == staging->next_offset && total <= UPLOAD_MAX && data.len <= total - offset);
+    reserve(staging, offset + data.len);
+    if (data.len > 0)
+        memcpy(staging->ptr + offset, data.ptr, data.len);
+    sha256_update(&staging->running, data);
+    staging->total = total;
+    staging->next_offset = offset + (uint32_t)data.len;
+}
+
+struct hash256 staging_hash(const struct staging *staging)
+{
+    struct sha256 copy = staging->running;
+    return sha256_final(&copy);
+}
+
+struct bytes staging_bytes(const struct staging *staging)
+{
+    return bytes_of(staging->ptr, staging->next_offset);
+}
+
+void lease_void(struct lease *lease)
+{
+    lease->granted = false;
+    blob_drop(&lease->content);
+}
+
+void lease_grant(struct lease *lease, uint32_t file, struct blob *content)
+{
+    lease->granted = true;
+    lease->file = file;
+    blob_move(&lease->content, content);
+}

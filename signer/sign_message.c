@@ -1,0 +1,157 @@
+#include "signer/sign_message.h"
+#include "policy/audit_text.h"
+#include "signer/audit.h"
+
+bool sign_message_address(struct device *device, struct job *job, struct err *err)
+{
+    const struct hdkey *master = device_open_master(device);
+    AUTO(hdkey_wipe) struct hdkey node = { 0 };
+    const bool derived = master != NULL && hdkey_derive(&node, master, &job->path, err);
+    device_close_master(device);
+    if (master == NULL)
+        return err_set(err, ERR_STATE, "Assertion no seed");
+    if (!derived)
+        return false;
+    uint8_t mem[64];
+    struct writer script = writer_of(mem, sizeof mem);
+    struct writer address = writer_of(job->address, sizeof job->address - 1);
+    if (!address_script_of_key(&script, &node.pub.key, job->format, err))
+        return false;
+    if (!address_from_script(&address, writer_bytes(&script), device_chain(device)))
+        return err_set(err, ERR_UNSUPPORTED, "Unknown/unsupported addr format");
+    job->address[address.len] = 0;
+    return true;
+}
+
+static bool sign(struct device *device, struct job *job, struct err *err)
+{
+    crypto_randomize();
+    const struct hdkey *master = device_open_master(device);
+    AUTO(hdkey_wipe) struct hdkey node = { 0 };
+    const bool ok =
+        master != NULL && hdkey_derive(&node, master, &job->path, err) &&
+        message_sign(job->signature, &node.key, job->format, blob_bytes(&job->message), err);
+    device_close_master(device);
+    wipe_stack();
+    return ok;
+}
+
+// --- HSM mode ---
+
+static bool decision_text(struct bytes *out, struct arena *arena, const struct device *device,
+                          const struct decision *decision, struct err *err)
+{
+    struct writer w = writer_growing(arena, 4096);
+    decision_write(&w, decision, &device->hsm->policy, NULL);
+    return writer_finish(&w, out) || err_set(err, ERR_NO_MEMORY, "Confused no memory");
+}
+
+static bool save_record(struct audit *record, struct arena *arena, const struct job *job,
+                        const struct decision *decision, const struct hash256 *hash)
+{
+    const struct audit_message message = { *hash, job->message.len, &job->path,
+                                           bytes_of_text(job->address) };
+    struct writer w = writer_growing(arena, 65536);
+    audit_message_write(&w, decision, &message);
+    struct bytes text;
+    struct err err;
+    return writer_finish(&w, &text) && audit_save(record, text, &err);
+}
+
+// The record is on the card, and the decision in the store, before a signature is made.
+static bool decide(struct device *device, struct job *job, struct decision *decision,
+                   struct arena *arena, struct err *err)
+{
+    const struct policy *policy = &device->hsm->policy;
+    const struct hash256 hash = sha256(blob_bytes(&job->message));
+    struct audit record = { 0 };
+    struct err card;
+    const bool card_usable = !policy->never_log && audit_open(&record, store_dir_fd(device->store),
+                                                              AUDIT_MESSAGE, &hash, &card);
+    *decision = policy_evaluate_message(policy, &job->path, card_usable);
+    if (!card_usable || !decision->log)
+        audit_cancel(&record);
+    else if (!save_record(&record, arena, job, decision, &hash) && policy->must_log)
+        *decision = policy_evaluate_message(policy, &job->path, false);
+    audit_cancel(&record);
+
+    const struct hsm_amounts none = { 0 };
+    struct bytes text;
+    if (!decision_text(&text, arena, device, decision, err))
+        return false;
+    if (!hsm_commit(device, decision, text, &none, err)) {
+        LOG(device->log, LOG_ERROR, "decision_not_stored", LOG_TEXT("error", err->text));
+        return err_set(err, ERR_IO, "Signing failed late");
+    }
+    LOG(device->log, LOG_INFO,
+        decision->verdict == VERDICT_SIGN ? "message_approved" : "message_refused",
+        LOG_BYTES("text", text));
+    return true;
+}
+
+static bool run_hsm(struct device *device, struct job *job, struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(1u << 20);
+    struct decision *decision = arena_alloc(arena, sizeof *decision);
+    if (decision == NULL)
+        return err_set(err, ERR_NO_MEMORY, "Confused no memory");
+    if (!decide(device, job, decision, arena, err))
+        return false;
+    if (decision->verdict != VERDICT_SIGN) {
+        job_refuse(job);
+        return true;
+    }
+    if (!sign(device, job, err))
+        return false;
+    job_finish(job);
+    return true;
+}
+
+// --- Normal mode ---
+
+static void message_key(void *context, char key)
+{
+    struct device *device = context;
+    struct err err;
+    if (key != 'x' && key != 'y')
+        return;
+    screen_done(&device->screen);
+    if (key == 'x')
+        job_refuse(&device->job);
+    else if (sign(device, &device->job, &err))
+        job_finish(&device->job);
+    else
+        job_fail(&device->job, &err);
+}
+
+static void message_dismissed(void *context)
+{
+    struct device *device = context;
+    if (device->job.kind == JOB_MESSAGE && device->job.state == JOB_WAITING)
+        job_drop(&device->job);
+}
+
+static const struct dialog_ops message_dialog = { .key = message_key,
+                                                  .dismissed = message_dismissed };
+
+static void ask(struct device *device, struct job *job)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(65536);
+    struct writer w = writer_growing(arena, 16384);
+    writer_printf(&w, "Ok to sign this?\n      --=--\n%.*s\n      --=--\n\n",
+                  BYTES_ARG(blob_bytes(&job->message)));
+    writer_text(&w, "Using the key associated with address:\n");
+    keypath_write(&w, &job->path);
+    writer_printf(&w, " =>\n\x02%s\n\nPress OK to continue, otherwise X to cancel.", job->address);
+    screen_ask(&device->screen, "Sign message?", writer_bytes(&w), ASK_KEY, &message_dialog,
+               device);
+}
+
+void sign_message_run(struct device *device, struct job *job)
+{
+    struct err err;
+    if (device->state != DEVICE_HSM)
+        ask(device, job);
+    else if (!run_hsm(device, job, &err))
+        job_fail(job, &err);
+}

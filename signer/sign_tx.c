@@ -1,0 +1,371 @@
+#include "signer/sign_tx.h"
+#include "base/base64.h"
+#include "base/require.h"
+#include "bitcoin/message.h"
+#include "crypto/random.h"
+#include "policy/audit_text.h"
+#include "signer/audit.h"
+#include "wire/request.h"
+
+#define TOO_COMPLEX "Transaction is too complex"
+
+static struct bytes story_bytes(const struct device *device, const struct job *job,
+                                enum story_form form)
+{
+    struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
+    story_write(&w, &job->facts->tx, device->config.unit, form);
+    struct bytes story;
+    return writer_finish(&w, &story) ? story : (struct bytes){ 0 };
+}
+
+static bool understand(struct device *device, struct job *job, struct err *err)
+{
+    job->arena = arena_new(JOB_ARENA_MAX);
+    job->facts = arena_alloc(job->arena, sizeof *job->facts);
+    if (job->facts == NULL)
+        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+    struct signer_view view;
+    device_view(device, &view);
+    if (!psbt_parse(&job->container, blob_bytes(&job->psbt), job->arena, err) ||
+        !psbt_analyse(job->facts, &job->container, &view, job->arena, err))
+        return false;
+    job->facts->tx.psbt_hash = job->psbt_hash;
+    job->story = story_bytes(device, job, STORY_SCREEN);
+    return job->story.len > 0 || err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+}
+
+// "one more line follows: the base64 of a 65-byte message signature (header base 31, never ground)
+// by the master key over the story in that form"
+static bool write_story_signature(struct writer *w, const struct device *device, struct bytes story,
+                                  struct err *err)
+{
+    uint8_t signature[MESSAGE_SIGNATURE_LEN];
+    const struct hdkey *master = device_open_master(device);
+    const bool ok = master != NULL && message_sign(signature, &master->key, ADDR_P2PKH, story, err);
+    device_close_master(device);
+    if (!ok)
+        return false;
+    base64_write(w, BYTES_OF(signature));
+    writer_u8(w, '\n');
+    return true;
+}
+
+static bool visualize(struct device *device, struct job *job, struct err *err)
+{
+    const struct bytes story = story_bytes(device, job, STORY_TEXT);
+    struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
+    writer_put(&w, story);
+    if ((job->flags & STXN_SIGNED) != 0 && !write_story_signature(&w, device, story, err))
+        return false;
+    struct bytes text;
+    if (!writer_finish(&w, &text))
+        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+    blob_set(&job->result, text);
+    return true;
+}
+
+static bool prove(struct device *device, struct job *job, struct err *err)
+{
+    const struct hdkey *master = device_open_master(device);
+    const bool ok = master != NULL && psbt_prove(job->facts, master, err);
+    device_close_master(device);
+    return ok || (master == NULL && err_set(err, ERR_STATE, "Signing failed late"));
+}
+
+// --- Signing: only after what limits later spends is stored ---
+
+static void fresh_entropy(void *context, uint8_t out[32])
+{
+    (void)context;
+    random_bytes(out, 32);
+}
+
+static bool compute_signatures(struct device *device, struct job *job, struct psbt_signed *out,
+                               struct err *err)
+{
+    const struct entropy entropy = { fresh_entropy, NULL };
+    crypto_randomize();
+    const struct hdkey *master = device_open_master(device);
+    const bool ok = psbt_sign(out, job->facts, master, &entropy, job->arena, err);
+    device_close_master(device);
+    wipe_stack();
+    return ok;
+}
+
+static bool write_result(struct job *job, const struct psbt_signed *sigs, struct err *err)
+{
+    // "Message PSBTs are never finalised, whatever the flag."
+    const bool finalize = (job->flags & STXN_FINALIZE) != 0 && !job->facts->tx.is_message;
+    struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
+    const bool ok = finalize ? psbt_finalize(&w, NULL, job->facts, sigs, job->arena, err)
+                             : psbt_write_signed(&w, job->facts, sigs, job->arena, err);
+    struct bytes result;
+    if (!ok)
+        return false;
+    if (!writer_finish(&w, &result))
+        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+    blob_set(&job->result, result);
+    return true;
+}
+
+// Hardware that computes wrongly must not try again: psbt-signing.md 25.3, rule 5.
+static void stop_if_broken(struct device *device, const struct err *err)
+{
+    if (err->code != ERR_INTERNAL)
+        return;
+    LOG(device->log, LOG_ERROR, "signature_wrong", LOG_TEXT("detail", err->detail));
+    device_stop_in(device, 0, false); // from the loop: this job is still being worked on
+}
+
+// --- What is remembered of amounts: psbt-signing.md 17 ---
+
+static bool all_native_segwit(const struct psbt_facts *facts)
+{
+    for (size_t i = 0; i < facts->tx.n_in; i++) {
+        const enum script_kind kind = script_classify(facts->plans[i].spend.script);
+        if (kind != SCRIPT_P2WPKH && kind != SCRIPT_P2WSH && kind != SCRIPT_P2TR)
+            return false;
+    }
+    return true;
+}
+
+static bool is_segwit_output(const struct output_facts *out)
+{
+    const enum script_kind kind = script_classify(out->script);
+    return kind == SCRIPT_P2WPKH || kind == SCRIPT_P2WSH;
+}
+
+static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, struct err *err)
+{
+    const struct psbt_facts *facts = job->facts;
+    struct store_amount *items =
+        arena_array(job->arena, facts->tx.n_in + facts->tx.n_out, sizeof *items);
+    if (items == NULL)
+        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+    *out = (struct hsm_amounts){ items, 0 };
+    if (facts->tx.is_message)
+        return true;
+    for (size_t i = 0; i < facts->tx.n_in; i++) {
+        const struct input_facts *in = &facts->tx.in[i];
+        if (in->claims && in->has_amount && spend_is_segwit(facts->plans[i].spend.kind))
+            items[out->n++] = (struct store_amount){ in->prevout, in->amount };
+    }
+    if (!all_native_segwit(facts))
+        return true;
+    const struct hash256 txid = tx_txid(&job->container.tx);
+    for (size_t i = 0; i < facts->tx.n_out; i++) {
+        const struct output_facts *change = &facts->tx.out[i];
+        if (change->change && is_segwit_output(change))
+            items[out->n++] = (struct store_amount){ { txid, (uint32_t)i }, change->amount };
+    }
+    return true;
+}
+
+// --- HSM mode ---
+
+// Everything that one decision is made of and leads to.
+struct ruling {
+    struct auth_facts auth;
+    struct decision decision;
+    struct bytes text; // of the decision
+    struct audit record;
+};
+
+static void open_record(struct device *device, struct ruling *ruling, const struct job *job)
+{
+    struct err err;
+    ruling->auth.card_usable =
+        !device->hsm->policy.never_log &&
+        audit_open(&ruling->record, store_dir_fd(device->store), AUDIT_PSBT, &job->psbt_hash, &err);
+}
+
+static bool evaluate(struct device *device, struct ruling *ruling, const struct job *job,
+                     const struct user_list *users, struct err *err)
+{
+    const struct hsm *hsm = device->hsm;
+    ruling->auth.users = users->items;
+    ruling->auth.n_users = users->n;
+    ruling->auth.queue = &hsm->queue;
+    ruling->auth.has_local_code = hsm->has_code;
+    memcpy(ruling->auth.local_code, hsm->code, sizeof hsm->code);
+    ruling->auth.local_secret = BYTES_OF(hsm->local_secret);
+    ruling->decision = policy_evaluate(&hsm->policy, &job->facts->tx, &ruling->auth, &hsm->velocity,
+                                       device->clock->wall_s(device->clock));
+    struct writer w = writer_growing(job->arena, DECISION_TEXT_MAX);
+    decision_write(&w, &ruling->decision, &hsm->policy, &job->facts->tx);
+    return writer_finish(&w, &ruling->text) || err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+}
+
+// The record is on the card before anything else is done. False if it could not be put there.
+static bool save_record(struct device *device, struct ruling *ruling, const struct job *job)
+{
+    if (!ruling->auth.card_usable || !ruling->decision.log) {
+        audit_cancel(&ruling->record);
+        return true;
+    }
+    struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
+    audit_transaction_write(&w, &ruling->decision, &device->hsm->policy, &job->facts->tx,
+                            &ruling->auth, story_bytes(device, job, STORY_LOG));
+    struct bytes record;
+    struct err err;
+    if (!writer_finish(&w, &record)) {
+        audit_cancel(&ruling->record);
+        return false;
+    }
+    if (audit_save(&ruling->record, record, &err))
+        return true;
+    LOG(device->log, LOG_WARNING, "card_failed", LOG_TEXT("error", err.text));
+    return false;
+}
+
+// "with `must_log` a failed flush is a refusal": decided again as if there had been no card.
+static bool rule(struct device *device, struct ruling *ruling, const struct job *job,
+                 struct err *err)
+{
+    const struct user_list *users = device_open_users(device);
+    open_record(device, ruling, job);
+    bool ok = evaluate(device, ruling, job, users, err);
+    if (!ok)
+        audit_cancel(&ruling->record);
+    if (ok && !save_record(device, ruling, job) && device->hsm->policy.must_log) {
+        ruling->auth.card_usable = false;
+        ok = evaluate(device, ruling, job, users, err);
+    }
+    device_close_users(device);
+    return ok;
+}
+
+static void log_decision(const struct device *device, const struct ruling *ruling)
+{
+    const bool sign = ruling->decision.verdict == VERDICT_SIGN;
+    LOG(device->log, LOG_INFO, sign ? "transaction_approved" : "transaction_refused",
+        LOG_BYTES("text", bytes_slice(ruling->text, 0, 400)),
+        LOG_U64("spent_sats", ruling->decision.spent.n),
+        LOG_U64("approvals", device->hsm->counters.approvals),
+        LOG_U64("refusals", device->hsm->counters.refusals));
+}
+
+static bool sign_approved(struct device *device, struct job *job, const struct velocity *before,
+                          struct err *err)
+{
+    struct psbt_signed sigs;
+    struct err ignored;
+    if (!compute_signatures(device, job, &sigs, err)) {
+        if (err->code != ERR_INTERNAL && !hsm_take_back(device, before, &ignored))
+            LOG(device->log, LOG_ERROR, "charge_not_taken_back", LOG_TEXT("error", ignored.text));
+        stop_if_broken(device, err);
+        return false;
+    }
+    return write_result(job, &sigs, err);
+}
+
+static bool decide(struct device *device, struct job *job, struct ruling *ruling, struct err *err)
+{
+    struct hsm_amounts amounts = { 0 };
+    if (!amounts_to_remember(&amounts, job, err) || !rule(device, ruling, job, err))
+        return false;
+    const bool sign = ruling->decision.verdict == VERDICT_SIGN;
+    if (!sign)
+        amounts.n = 0;
+    struct velocity before = device->hsm->velocity;
+    velocity_advance(&before, &device->hsm->policy, device->clock->wall_s(device->clock));
+    if (!hsm_commit(device, &ruling->decision, ruling->text, &amounts, err)) {
+        LOG(device->log, LOG_ERROR, "decision_not_stored", LOG_TEXT("error", err->text));
+        return err_set(err, ERR_IO, "Signing failed late");
+    }
+    log_decision(device, ruling);
+    if (!sign) {
+        job_refuse(job);
+        return true;
+    }
+    if (!sign_approved(device, job, &before, err))
+        return false;
+    job_finish(job);
+    return true;
+}
+
+static bool run_hsm(struct device *device, struct job *job, struct err *err)
+{
+    struct ruling *ruling = calloc(1, sizeof *ruling);
+    REQUIRE(ruling != NULL);
+    const bool ok = decide(device, job, ruling, err);
+    free(ruling);
+    return ok;
+}
+
+// --- Normal mode: a person decides ---
+
+static void sign_after_ok(struct device *device)
+{
+    struct job *job = &device->job;
+    struct psbt_signed sigs;
+    struct err err;
+    if (!compute_signatures(device, job, &sigs, &err)) {
+        job_fail(job, &err);
+        stop_if_broken(device, &err);
+    } else if (!write_result(job, &sigs, &err)) {
+        job_fail(job, &err);
+    } else {
+        job_finish(job);
+    }
+}
+
+static void transaction_key(void *context, char key)
+{
+    struct device *device = context;
+    if (key == 'x') {
+        job_refuse(&device->job);
+        screen_done(&device->screen);
+    } else if (key == 'y') {
+        screen_done(&device->screen);
+        sign_after_ok(device);
+    }
+}
+
+// Another command has discarded the job.
+static void transaction_dismissed(void *context)
+{
+    struct device *device = context;
+    if (device->job.kind == JOB_TRANSACTION && device->job.state == JOB_WAITING)
+        job_drop(&device->job);
+}
+
+static const struct dialog_ops transaction_dialog = { .key = transaction_key,
+                                                      .dismissed = transaction_dismissed };
+
+static bool ask(struct device *device, struct job *job, struct err *err)
+{
+    struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
+    writer_put(&w, job->story);
+    writer_text(&w, "\nPress OK to approve and sign transaction. X to abort.");
+    struct bytes text;
+    if (!writer_finish(&w, &text))
+        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+    screen_ask(&device->screen, "OK TO SEND?", text, ASK_KEY, &transaction_dialog, device);
+    return true;
+}
+
+static bool run(struct device *device, struct job *job, struct err *err)
+{
+    if (!understand(device, job, err))
+        return false;
+    if ((job->flags & STXN_VISUALIZE) != 0) {
+        if (!visualize(device, job, err))
+            return false;
+        job_finish(job);
+        return true;
+    }
+    if (!prove(device, job, err))
+        return false;
+    return device->state == DEVICE_HSM ? run_hsm(device, job, err) : ask(device, job, err);
+}
+
+void sign_tx_run(struct device *device, struct job *job)
+{
+    struct err err;
+    if (run(device, job, &err))
+        return;
+    LOG(device->log, LOG_INFO, "transaction_failed", LOG_TEXT("error", err.text),
+        LOG_TEXT("detail", err.detail));
+    job_fail(job, &err);
+}
