@@ -27,11 +27,12 @@ struct sats_limit {
     struct sats max;
 };
 
-// digits / 10^scale, exact; without trailing zeros. Percent, 0 to 100.
+// whole + fraction / 10^scale, exact: "33.30" is 33, 3, 1. Percent, 0 to 100.
 struct percent {
     bool is_set;
-    uint64_t digits;
-    unsigned scale; // at most 18
+    unsigned whole;
+    uint64_t fraction; // below 10^scale, last digit not 0
+    unsigned scale;    // at most 18
 };
 
 // The entries of a path list in the order of the file, repetitions kept.

@@ -1,0 +1,224 @@
+// policy/clauses.c -- one function for each row of the table of policy.md 10.3.
+#include "policy/clauses.h"
+#include "policy/percent.h"
+
+struct trial {
+    const struct rule *rule;
+    size_t index;
+    struct evidence *evidence;
+    struct rule_outcome *outcome;
+};
+
+static bool fails(const struct trial *t, enum reason reason)
+{
+    t->outcome->reason = reason;
+    return false;
+}
+
+static bool fails_by(const struct trial *t, enum reason reason, uint64_t actual, uint64_t limit)
+{
+    t->outcome->actual = actual;
+    t->outcome->limit = limit;
+    return fails(t, reason);
+}
+
+static bool fails_at(const struct trial *t, enum reason reason, size_t output)
+{
+    t->outcome->output = output;
+    return fails(t, reason);
+}
+
+// 1. Note 1: "Casemate requires every input that it would sign to belong to that wallet, and with
+// "1" that none of them is multisig; no input of a multisig wallet: `not multisig`, otherwise `wrong
+// wallet`."
+static bool has_multisig_input(const struct tx_facts *tx)
+{
+    bool found = tx->signs_multisig;
+    for (size_t i = 0; i < tx->n_in && !found; i++)
+        found = tx->in[i].multisig;
+    return found;
+}
+
+static bool wallet_holds(const struct trial *t)
+{
+    const struct tx_facts *tx = t->evidence->tx;
+    const struct bytes wallet = t->rule->wallet;
+    if (wallet.len == 0)
+        return true;
+    const bool is_multisig = has_multisig_input(tx);
+    if (bytes_equal_text(wallet, "1"))
+        return !is_multisig || fails(t, REASON_WRONG_WALLET);
+    if (!is_multisig)
+        return fails(t, REASON_NOT_MULTISIG);
+    return (!tx->signs_single_key && bytes_equal(tx->wallet_name, wallet)) ||
+           fails(t, REASON_WRONG_WALLET);
+}
+
+// 2. "total_out <= max_amount"
+static bool max_amount_holds(const struct trial *t)
+{
+    const struct evidence *e = t->evidence;
+    const struct sats_limit limit = t->rule->max_amount;
+    if (!e->spent_is_known)
+        return fails_by(t, REASON_AMOUNT, UINT64_MAX, SATS_MAX);
+    return !limit.is_set || e->spent.n <= limit.max.n ||
+           fails_by(t, REASON_AMOUNT, e->spent.n, limit.max.n);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct bytes *x = a, *y = b;
+    return bytes_compare(*x, *y);
+}
+
+static bool is_listed(const struct rule *rule, struct bytes address)
+{
+    return address.len > 0 && bsearch(&address, rule->whitelist_sorted, rule->n_whitelist,
+                                      sizeof address, by_bytes) != NULL;
+}
+
+// 3. "every destination is in the list"; note 3: "Casemate names the first in output order"
+static bool every_destination_is_listed(const struct trial *t)
+{
+    const struct evidence *e = t->evidence;
+    for (size_t i = 0; i < e->n_destinations; i++) {
+        const struct destination *d = &e->destinations[i];
+        if (d->is_zero && t->rule->allow_zeroval_outs)
+            continue;
+        if (!is_listed(t->rule, d->address))
+            return fails_at(t, REASON_NOT_WHITELISTED, d->output);
+    }
+    return true;
+}
+
+// 4. "every destination carries a good attestation"
+static bool output_is_attested(const struct trial *t, size_t output)
+{
+    const struct attestor *a = attestor_of(t->evidence, output);
+    t->outcome->actual = a->header;
+    if (a->reason != REASON_NONE)
+        return fails_at(t, a->reason, output);
+    return is_listed(t->rule, a->address) || fails_at(t, REASON_ATTEST_KEY, output);
+}
+
+static bool every_destination_is_attested(const struct trial *t)
+{
+    const struct tx_facts *tx = t->evidence->tx;
+    for (size_t i = 0; i < tx->n_out; i++) {
+        const bool bypasses = tx->out[i].amount.n == 0 && t->rule->allow_zeroval_outs;
+        if (!tx->out[i].change && !bypasses && !output_is_attested(t, i))
+            return false;
+    }
+    return true;
+}
+
+// "`[]` means no restriction, not "nothing allowed""
+static bool whitelist_holds(const struct trial *t)
+{
+    if (t->rule->n_whitelist == 0)
+        return true;
+    return t->rule->mode == WHITELIST_ATTEST ? every_destination_is_attested(t)
+                                             : every_destination_is_listed(t);
+}
+
+// 5.
+static bool local_conf_holds(const struct trial *t)
+{
+    return !t->rule->local_conf || t->evidence->decision->local_code_good ||
+           fails(t, REASON_LOCAL_CODE);
+}
+
+// 6. "at least one of the rule's users is among the verified ones", "and at least `min_users` of
+// them". Note: "verified users that the rule does not list do no harm".
+static bool is_verified(const struct evidence *e, struct bytes name)
+{
+    for (size_t i = 0; i < e->decision->n_verified; i++)
+        if (bytes_equal(user_name(&e->auth->users[e->decision->verified[i].user]), name))
+            return true;
+    return false;
+}
+
+static bool users_hold(const struct trial *t)
+{
+    const struct rule *rule = t->rule;
+    size_t n = 0;
+    for (size_t i = 0; i < rule->n_users; i++)
+        n += is_verified(t->evidence, rule->users[i]);
+    if (rule->n_users > 0 && n == 0)
+        return fails_by(t, REASON_NO_USER, 0, rule->min_users);
+    return n >= rule->min_users || fails_by(t, REASON_FEW_USERS, n, rule->min_users);
+}
+
+// 7. "spent + total_out <= per_period"
+static bool per_period_holds(const struct trial *t)
+{
+    const struct evidence *e = t->evidence;
+    const struct sats_limit limit = t->rule->per_period;
+    struct sats sum = e->decision->velocity.spent[t->index];
+    if (!limit.is_set)
+        return true;
+    if (!sats_add(&sum, e->spent))
+        return fails_by(t, REASON_PERIOD, UINT64_MAX, limit.max.n);
+    return sum.n <= limit.max.n || fails_by(t, REASON_PERIOD, sum.n, limit.max.n);
+}
+
+// 8. "own outputs / own inputs x 100 >= the value"; "`min_pct_self_transfer` (not 0)"
+static bool min_pct_holds(const struct trial *t)
+{
+    const struct evidence *e = t->evidence;
+    const struct percent pct = t->rule->min_pct;
+    if (percent_is_zero(pct))
+        return true;
+    if (!e->own_in_is_known)
+        return fails(t, REASON_OWN_INPUT_UNKNOWN);
+    if (e->own_in.n == 0)
+        return fails(t, REASON_NO_OWN_INPUT);
+    return percent_is_reached(pct, e->own_out, e->own_in) ||
+           fails_by(t, REASON_SELF_TRANSFER, share_hundredths(e->own_out, e->own_in),
+                    percent_hundredths(pct));
+}
+
+// 9 to 11, in this order, whatever the order in the file.
+static bool has_shape(const struct rule *rule, enum shape shape)
+{
+    for (size_t i = 0; i < rule->n_patterns; i++)
+        if (rule->patterns[i] == shape)
+            return true;
+    return false;
+}
+
+static bool num_ins_outs_holds(const struct trial *t)
+{
+    const struct tx_facts *tx = t->evidence->tx;
+    return !has_shape(t->rule, SHAPE_EQ_NUM_INS_OUTS) || tx->n_in == tx->n_out ||
+           fails_by(t, REASON_NUM_INS_OUTS, tx->n_in, tx->n_out);
+}
+
+static bool num_own_ins_outs_holds(const struct trial *t)
+{
+    const struct evidence *e = t->evidence;
+    return !has_shape(t->rule, SHAPE_EQ_NUM_OWN_INS_OUTS) || e->n_own_in == e->n_own_out ||
+           fails_by(t, REASON_NUM_OWN_INS_OUTS, e->n_own_in, e->n_own_out);
+}
+
+static bool out_amounts_hold(const struct trial *t)
+{
+    return !has_shape(t->rule, SHAPE_EQ_OUT_AMOUNTS) || t->evidence->amounts_are_equal ||
+           fails(t, REASON_OUT_AMOUNTS);
+}
+
+struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evidence *evidence)
+{
+    static bool (*const clauses[])(const struct trial *) = {
+        wallet_holds,     max_amount_holds,   whitelist_holds,
+        local_conf_holds, users_hold,         per_period_holds,
+        min_pct_holds,    num_ins_outs_holds, num_own_ins_outs_holds,
+        out_amounts_hold,
+    };
+    struct rule_outcome outcome = { .reason = REASON_NONE };
+    const struct trial trial = { rule, index, evidence, &outcome };
+    for (size_t i = 0; i < COUNT(clauses); i++)
+        if (!clauses[i](&trial))
+            return outcome;
+    return (struct rule_outcome){ .reason = REASON_NONE };
+}

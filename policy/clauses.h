@@ -1,0 +1,53 @@
+// policy/clauses.h -- the clauses of one rule, and what they need to know. Inside policy/ only.
+#ifndef CASEMATE_POLICY_CLAUSES_H
+#define CASEMATE_POLICY_CLAUSES_H
+#include "base/arena.h"
+#include "policy/evaluate.h"
+
+// Where money goes: outputs that are not change, one for each address.
+struct destination {
+    size_t output;        // the first that pays there
+    bool is_zero;         // and has no value; told apart from those that have
+    struct bytes address; // on the transaction's chain; empty: the script has none
+};
+
+// Who attested an output. Worked out when a rule asks for the first time.
+struct attestor {
+    bool is_known;
+    enum reason reason; // REASON_NONE: the signature is good and `address` made it
+    uint8_t header;
+    struct bytes address;
+};
+
+// What the rules are tried on, worked out once for all of them: there may be a thousand rules and
+// tens of thousands of outputs.
+struct evidence {
+    const struct tx_facts *tx;
+    const struct decision *decision; // verified users, local code, velocity as it stands
+    const struct auth_facts *auth;
+    struct arena *scratch;
+    bool spent_is_known; // false: the sum is more than can exist
+    struct sats spent;   // total_out of policy.md 10.2
+    bool own_in_is_known;
+    struct sats own_in, own_out;
+    size_t n_own_in, n_own_out;
+    bool amounts_are_equal;
+    size_t n_destinations;
+    struct destination *destinations; // in output order
+    struct attestor *attestors;       // one per output
+};
+
+// All of it is borrowed.
+struct evidence evidence_of(const struct tx_facts *tx, const struct auth_facts *auth,
+                            const struct decision *decision, struct arena *scratch);
+
+// Bytes of scratch memory that evidence_of and rule_try need for this transaction.
+size_t evidence_scratch_size(const struct tx_facts *tx);
+
+// The first clause of the rule that does not hold, in the order of policy.md 10.3, or REASON_NONE.
+struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evidence *evidence);
+
+// The signer of an output's attestation.
+const struct attestor *attestor_of(struct evidence *evidence, size_t output);
+
+#endif
