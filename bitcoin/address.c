@@ -214,5 +214,7 @@ bool address_to_script(struct writer *w, struct bytes text, const struct chain *
         return true;
     // An address never is that long; what is shown of other texts is cut.
     const struct bytes shown = bytes_slice(text, 0, ADDRESS_TEXT_MAX);
+    if (!bytes_is_printable_ascii(shown))
+        return err_set(err, ERR_MALFORMED, "not an address of %s", chain->name);
     return err_set(err, ERR_MALFORMED, "%.*s: not an address of %s", BYTES_ARG(shown), chain->name);
 }

@@ -39,7 +39,7 @@ MUST_CHECK bool address_script_of_key(struct writer *w, const struct pubkey *key
 MUST_CHECK bool address_clean(struct writer *w, struct bytes text);
 
 // The script that an address of this chain pays to. Fails: ERR_MALFORMED "<text>: not an address of
-// <chain>".
+// <chain's name>", without the text if it is not printable.
 MUST_CHECK bool address_to_script(struct writer *w, struct bytes text, const struct chain *chain,
                                   struct err *err);
 
