@@ -13,6 +13,6 @@
 // is out. A torn last line, left by a crash, is cut off first.
 // Fails: ERR_INVALID "journal.jsonl: line <n> is not in the store: it was set back to an older copy",
 //        ERR_IO (lines stay in the store until it works).
-MUST_CHECK bool journal_file_catch_up(struct store *store, struct arena *arena, struct err *err);
+MUST_CHECK bool journal_file_catch_up(struct store *store, struct err *err);
 
 #endif
