@@ -225,7 +225,7 @@ bool mnemonic_from_entropy(struct writer *out, struct bytes entropy, struct err 
     for (size_t i = 0; i < p.n * WORD_BITS; i++) {
         const unsigned bit = bits.b[i / 8] >> (7 - i % 8) & 1u;
         uint16_t *number = &p.number[i / WORD_BITS];
-        *number = (uint16_t)(*number << 1 | bit);
+        *number = (uint16_t)(*number * 2u + bit);
     }
     return phrase_write(out, &p, err);
 }
