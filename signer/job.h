@@ -49,7 +49,9 @@ struct job {
     enum addr_format format;
 
     // Results.
-    struct blob result; // transaction: PSBT, transaction or text
+    struct blob result; // transaction: PSBT, transaction or text; moved to who fetches it
+    size_t result_len;
+    struct hash256 result_hash;
     char address[ADDRESS_TEXT_MAX];
     uint8_t signature[MESSAGE_SIGNATURE_LEN];
 };

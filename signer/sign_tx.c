@@ -72,6 +72,21 @@ static bool prove(struct device *device, struct job *job, struct err *err)
     return ok || (master == NULL && err_set(err, ERR_STATE, "Signing failed late"));
 }
 
+// The result is there: whoever asked for it may download it (wire-protocol.md 6.2).
+static void finish(struct device *device, struct job *job)
+{
+    const struct bytes result = blob_bytes(&job->result);
+    job->result_len = result.len;
+    job->result_hash = sha256(result);
+    struct peer *peer = peers_find(&device->peers, job->peer);
+    if (peer != NULL) {
+        AUTO(blob_drop) struct blob copy = { 0 };
+        blob_set(&copy, result);
+        lease_grant(&peer->lease, 1, &copy);
+    }
+    job_finish(job);
+}
+
 // --- Signing: only after what limits later spends is stored ---
 
 static void fresh_entropy(void *context, uint8_t out[32])
@@ -98,7 +113,7 @@ static bool write_result(struct job *job, const struct psbt_signed *sigs, struct
     const bool finalize = (job->flags & STXN_FINALIZE) != 0 && !job->facts->tx.is_message;
     struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
     const bool ok = finalize ? psbt_finalize(&w, NULL, job->facts, sigs, job->arena, err)
-                             : psbt_write_signed(&w, job->facts, sigs, job->arena, err);
+                             : psbt_write_signed(&w, job->facts, sigs, err);
     struct bytes result;
     if (!ok)
         return false;
@@ -280,7 +295,7 @@ static bool decide(struct device *device, struct job *job, struct ruling *ruling
     }
     if (!sign_approved(device, job, &before, err))
         return false;
-    job_finish(job);
+    finish(device, job);
     return true;
 }
 
@@ -306,7 +321,7 @@ static void sign_after_ok(struct device *device)
     } else if (!write_result(job, &sigs, &err)) {
         job_fail(job, &err);
     } else {
-        job_finish(job);
+        finish(device, job);
     }
 }
 
@@ -352,7 +367,7 @@ static bool run(struct device *device, struct job *job, struct err *err)
     if ((job->flags & STXN_VISUALIZE) != 0) {
         if (!visualize(device, job, err))
             return false;
-        job_finish(job);
+        finish(device, job);
         return true;
     }
     if (!prove(device, job, err))

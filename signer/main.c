@@ -1,0 +1,340 @@
+// signer/main.c -- casemate-signer: command line, order of the start, and the way out.
+#include "base/file.h"
+#include "base/require.h"
+#include "signer/options.h"
+#include "signer/panel_backend.h"
+#include "signer/simulator.h"
+#include "signer/wire_server.h"
+#include "wire/socket_name.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define WIRE_GROUP     "casemate"
+#define OPERATOR_GROUP "casemate-operator"
+
+struct program {
+    struct options options;
+    char dir[PATH_MAX], config_path[PATH_MAX], socket_path[PATH_MAX], panel_path[PATH_MAX];
+    bool dir_is_temporary;
+    bool dir_is_ready;
+    struct clock clock;
+    struct log log;
+    struct loop *loop;
+    struct store *store;
+    struct device device;
+    bool device_is_ready;
+    struct wire_server *wire;
+    struct panel_server *panel;
+};
+
+// --- Where things are ---
+
+static bool format_path(char *out, struct err *err, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static bool format_path(char *out, struct err *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const int n = vsnprintf(out, PATH_MAX, fmt, args);
+    va_end(args);
+    return (n >= 0 && n < PATH_MAX) || err_set(err, ERR_LIMIT, "a path is too long");
+}
+
+static bool make_temporary(struct program *p, struct err *err)
+{
+    const char *base = getenv("TMPDIR");
+    if (!format_path(p->dir, err, "%s/casemate-simulator-XXXXXX", base != NULL ? base : "/tmp"))
+        return false;
+    p->dir_is_temporary = mkdtemp(p->dir) != NULL;
+    return p->dir_is_temporary || err_set_errno(err, errno, "%s", p->dir);
+}
+
+static bool find_paths(struct program *p, struct err *err)
+{
+    const struct options *o = &p->options;
+    bool ok = true;
+    if (o->dir != NULL)
+        ok = format_path(p->dir, err, "%s", o->dir);
+    else if (o->simulator)
+        ok = make_temporary(p, err);
+    else
+        ok = format_path(p->dir, err, STATE_DIR "/%s", o->name);
+    if (ok && o->socket != NULL)
+        ok = format_path(p->socket_path, err, "%s", o->socket);
+    else if (ok && o->simulator)
+        ok = format_path(p->socket_path, err, "%s", SOCKET_NAME_DEFAULT);
+    else if (ok)
+        ok = format_path(p->socket_path, err, RUN_DIR "/signer-%s.sock", o->name);
+    if (ok && o->panel != NULL)
+        ok = format_path(p->panel_path, err, "%s", o->panel);
+    else if (ok && o->simulator)
+        ok = format_path(p->panel_path, err, "%s.panel", p->socket_path);
+    else if (ok)
+        ok = format_path(p->panel_path, err, "%s/panel.sock", p->dir);
+    return ok && (o->config != NULL ? format_path(p->config_path, err, "%s", o->config)
+                                    : format_path(p->config_path, err, "%s/" CONFIG_FILE, p->dir));
+}
+
+// A group of the host, if it has it: tests and demos run without.
+static bool find_group(const char *name, gid_t *out)
+{
+    const struct group *group = getgrnam(name);
+    if (group == NULL)
+        return false;
+    *out = group->gr_gid;
+    return true;
+}
+
+// --- The device's host ---
+
+static bool open_wire(void *context, struct err *err)
+{
+    struct program *p = context;
+    struct wire_server_options options = { .device = &p->device, .path = p->socket_path };
+    options.has_group = !p->options.simulator && find_group(WIRE_GROUP, &options.group);
+    return wire_server_open(&p->wire, &options, err);
+}
+
+static void close_wire(void *context)
+{
+    struct program *p = context;
+    wire_server_close(p->wire);
+    p->wire = NULL;
+}
+
+static bool unlock_with(struct program *p, struct bytes pin)
+{
+    struct err err;
+    // "A wrong one from fd or file ends the process."
+    if (!device_unlock(&p->device, pin, &err))
+        device_stop(&p->device);
+    return true;
+}
+
+// One line end behind the PIN is the file's, not the PIN's.
+static bool read_pin(struct program *p, struct bytes *pin, struct arena *arena, struct err *err)
+{
+    struct options *o = &p->options;
+    const bool ok = o->pin_fd >= 0 ? file_read_fd(pin, o->pin_fd, "--pin-fd", 1024, arena, err)
+                                   : file_read(pin, o->pin_file, 1024, arena, err);
+    if (o->pin_fd >= 0)
+        close(o->pin_fd);
+    o->pin_fd = -1; // once
+    if (ok && pin->len > 0 && pin->ptr[pin->len - 1] == '\n')
+        pin->len--;
+    return ok;
+}
+
+static bool unlock_from_file(struct program *p)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(4096);
+    struct bytes pin;
+    struct err err;
+    if (read_pin(p, &pin, arena, &err))
+        return unlock_with(p, pin);
+    LOG(&p->log, LOG_ERROR, "pin_not_read", LOG_TEXT("error", err.text));
+    device_stop(&p->device);
+    return true;
+}
+
+static bool unlock(void *context)
+{
+    struct program *p = context;
+    if (p->options.simulator)
+        return unlock_with(p, BYTES(SIMULATOR_PIN));
+    return (p->options.pin_fd >= 0 || p->options.pin_file != NULL) && unlock_from_file(p);
+}
+
+static void stopped(void *context)
+{
+    struct program *p = context;
+    loop_stop(p->loop);
+}
+
+static void terminate(void *context)
+{
+    struct program *p = context;
+    LOG_NOTE(&p->log, LOG_INFO, "terminating");
+    device_stop(&p->device);
+}
+
+static void screen_changed(void *context)
+{
+    struct program *p = context;
+    panel_server_changed(p->panel);
+}
+
+// --- The start, in the order of design.md ---
+
+// No core file, and no other process of this user may look at our memory.
+static bool shield(struct err *err)
+{
+    const struct rlimit none = { 0, 0 };
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return err_set_errno(err, errno, "cannot forbid core files");
+    return true;
+}
+
+static bool open_store(struct program *p, struct err *err)
+{
+    struct err open_err;
+    if (store_open(&p->store, p->dir, &open_err))
+        return true;
+    if (p->options.simulator && open_err.code == ERR_NOT_FOUND)
+        return simulator_create(&p->store, p->dir, err);
+    *err = open_err;
+    return false;
+}
+
+static bool read_config(struct program *p, struct config *out, struct err *err)
+{
+    const struct options *o = &p->options;
+    if (o->simulator && o->config == NULL) {
+        *out = simulator_config(o->chain);
+        return true;
+    }
+    return config_read(out, p->config_path, o->config == NULL, err);
+}
+
+static bool start_panel(struct program *p, struct err *err)
+{
+    struct panel_server_options options = {
+        .loop = p->loop,
+        .log = &p->log,
+        .path = p->panel_path,
+        .name = p->options.name,
+        .simulator = p->options.simulator,
+        .backend = panel_backend_of(&p->device),
+    };
+    options.has_group = !p->options.simulator && find_group(OPERATOR_GROUP, &options.group);
+    if (p->options.simulator)
+        simulator_extend(&options.backend);
+    if (!panel_server_new(&p->panel, &options, err))
+        return false;
+    p->device.screen.changed = screen_changed;
+    p->device.screen.listener = p;
+    return true;
+}
+
+static bool start(struct program *p, struct err *err)
+{
+    struct device_options options = {
+        .loop = p->loop,
+        .clock = &p->clock,
+        .log = &p->log,
+        .name = p->options.name,
+        .simulator = p->options.simulator,
+        .host = { p, open_wire, close_wire, unlock, stopped },
+    };
+    if (!read_config(p, &options.config, err) || !open_store(p, err))
+        return false;
+    options.store = p->store;
+    if (!loop_on_terminate(p->loop, terminate, p, err) || !device_init(&p->device, &options, err))
+        return false;
+    p->device_is_ready = true;
+    if (!start_panel(p, err))
+        return false;
+    LOG(&p->log, LOG_INFO, "started", LOG_TEXT("name", p->options.name),
+        LOG_TEXT("version", CASEMATE_VERSION), LOG_BOOL("simulator", p->options.simulator));
+    device_start(&p->device);
+    return true;
+}
+
+static void remove_temporary(const struct program *p)
+{
+    if (p->dir_is_temporary)
+        simulator_remove(p->dir);
+}
+
+static bool run_signer(struct program *p, struct err *err)
+{
+    p->clock = clock_system();
+    p->log = (struct log){ STDERR_FILENO, p->options.quiet ? LOG_WARNING : LOG_INFO, &p->clock };
+    p->loop = loop_new(&p->clock);
+    bool ok = start(p, err);
+    if (ok && p->device.state != DEVICE_STOPPED)
+        ok = loop_run(p->loop, err);
+    panel_server_free(p->panel);
+    p->device.screen.changed = NULL;
+    if (p->device_is_ready)
+        device_free(&p->device);
+    wire_server_close(p->wire);
+    store_close(p->store);
+    loop_free(p->loop);
+    remove_temporary(p);
+    return ok;
+}
+
+static bool print_config(struct program *p, struct err *err)
+{
+    struct config config;
+    if (!read_config(p, &config, err))
+        return false;
+    char mem[16384];
+    struct writer w = writer_of(mem, sizeof mem);
+    config_write(&w, &config);
+    struct bytes text;
+    REQUIRE(writer_finish(&w, &text));
+    return file_write_fd(STDOUT_FILENO, "standard output", text, err);
+}
+
+static bool make_signer(struct program *p, struct err *err)
+{
+    struct options *o = &p->options;
+    AUTO(arena_freep) struct arena *arena = arena_new(4096);
+    gid_t group = 0;
+    struct init_options init = { .dir = p->dir,
+                                 .source = o->source,
+                                 .n_words = o->n_words,
+                                 .io = init_io_terminal(),
+                                 .cost = vault_cost_default() };
+    if ((o->pin_fd >= 0 || o->pin_file != NULL) && !read_pin(p, &init.pin, arena, err))
+        return false;
+    init.has_group = find_group(OPERATOR_GROUP, &group);
+    init.group = group;
+    return init_run(&init, err);
+}
+
+static bool run(struct program *p, struct err *err)
+{
+    switch (p->options.verb) {
+    case VERB_HELP:
+        options_show_help();
+        return true;
+    case VERB_VERSION:
+        puts("casemate-signer " CASEMATE_VERSION);
+        return true;
+    case VERB_RUN:
+    case VERB_INIT:
+        break;
+    }
+    if (!shield(err) || !find_paths(p, err))
+        return false;
+    if (p->options.check_config)
+        return print_config(p, err);
+    return p->options.verb == VERB_INIT ? make_signer(p, err) : run_signer(p, err);
+}
+
+int main(int argc, char **argv)
+{
+    if (!secret_init()) {
+        fputs("casemate-signer: the system has no guarded memory or no random bytes\n", stderr);
+        return 1;
+    }
+    crypto_init();
+    crypto_randomize();
+    struct program *p = calloc(1, sizeof *p);
+    REQUIRE(p != NULL);
+    struct err err = { .code = ERR_NONE };
+    const bool ok = options_parse(&p->options, argc, argv, &err) && run(p, &err);
+    free(p);
+    if (ok)
+        return 0;
+    fprintf(stderr, "casemate-signer: %s\n", err.text);
+    return err.code == ERR_USAGE ? 2 : 1;
+}

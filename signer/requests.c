@@ -1,0 +1,132 @@
+#include "signer/requests.h"
+#include "base/secret.h"
+
+static request_fn *const handlers[REQUEST_COUNT] = {
+    [REQUEST_LOGO] = serve_logo, [REQUEST_REBO] = serve_rebo, [REQUEST_VERS] = serve_vers,
+    [REQUEST_PING] = serve_ping, [REQUEST_NCRY] = serve_ncry, [REQUEST_MITM] = serve_mitm,
+    [REQUEST_BLKC] = serve_blkc, [REQUEST_BAGI] = serve_bagi, [REQUEST_SHA2] = serve_sha2,
+    [REQUEST_UPLD] = serve_upld, [REQUEST_DWLD] = serve_dwld, [REQUEST_STXN] = serve_stxn,
+    [REQUEST_STOK] = serve_stok, [REQUEST_SMSG] = serve_smsg, [REQUEST_SMOK] = serve_smok,
+    [REQUEST_XPUB] = serve_xpub, [REQUEST_SHOW] = serve_show, [REQUEST_MSCK] = serve_msck,
+    [REQUEST_HSMS] = serve_hsms, [REQUEST_HSTS] = serve_hsts, [REQUEST_GSLR] = serve_gslr,
+    [REQUEST_NWUR] = serve_nwur, [REQUEST_RMUR] = serve_rmur, [REQUEST_USER] = serve_user,
+    [REQUEST_XKEY] = serve_xkey, [REQUEST_EXEC] = serve_exec, [REQUEST_EVAL] = serve_eval,
+};
+
+void reply_okay(struct exchange *ex)
+{
+    ex->reply = (struct reply){ .id = REPLY_OKAY };
+}
+
+void reply_text(struct exchange *ex, struct bytes text)
+{
+    ex->reply = (struct reply){ .id = REPLY_ASCI, .data = text };
+}
+
+void reply_binary(struct exchange *ex, struct bytes data)
+{
+    ex->reply = (struct reply){ .id = REPLY_BINY, .data = data };
+}
+
+void reply_number(struct exchange *ex, uint32_t number)
+{
+    ex->reply = (struct reply){ .id = REPLY_INT1, .number = { number } };
+}
+
+// What stands in the way of a command in this state, by the table and in the order of
+// wire-protocol.md 5.2. Developer commands come before all gates.
+static bool is_allowed(const struct exchange *ex, const struct request_info *info,
+                       struct bytes message, struct err *err)
+{
+    const struct device *device = ex->device;
+    if (info != NULL ? info->kind == KIND_DEVELOPER : request_is_developer(message))
+        return true;
+    if (device->state == DEVICE_HSM && (info == NULL || info->hsm == HSM_REFUSED))
+        return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+    if (info != NULL && info->needs_switch && !device->hsm_commands)
+        return err_set(err, ERR_STATE, "HSM commands disabled");
+    return true;
+}
+
+// "an unknown command -> err_Unknown cmd and the device logs out 250 ms later", if it is bound.
+static bool unknown(struct exchange *ex, struct bytes message, struct err *err)
+{
+    if (request_is_developer(message) && ex->device->simulator)
+        return err_set(err, ERR_UNSUPPORTED, "Unknown SIMULATOR cmd");
+    if (ex->device->bound)
+        device_stop_in(ex->device, DEVICE_ENOUGH_MS, false);
+    return err_set(err, ERR_UNSUPPORTED, "Unknown cmd");
+}
+
+static bool serve(struct exchange *ex, struct bytes message, struct err *err)
+{
+    const struct request_info *info = request_find(message);
+    if (!is_allowed(ex, info, message, err))
+        return false;
+    request_fn *const handler = info != NULL ? handlers[info->id] : NULL;
+    if (handler == NULL)
+        return unknown(ex, message, err);
+    if (info->plain == PLAIN_REFUSED && !ex->encrypted)
+        return err_set(err, ERR_STATE, "must encrypt");
+    return request_unpack(&ex->request, info, message, err) && handler(ex, err);
+}
+
+static struct reply reply_of_error(struct exchange *ex, const struct err *err)
+{
+    switch (err->code) {
+    case ERR_BUSY:
+        return (struct reply){ .id = REPLY_BUSY };
+    case ERR_FRAMING:
+        staging_reset(&ex->peer->staging);
+        return (struct reply){ .id = REPLY_FRAM, .data = bytes_of_text(err->text) };
+    case ERR_REFUSED:
+        return (struct reply){ .id = REPLY_REFU };
+    default:
+        return reply_error(bytes_of_text(err->text), true);
+    }
+}
+
+void requests_serve(struct device *device, struct peer *peer, struct bytes message, bool encrypted,
+                    struct writer *w)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(EXCHANGE_ARENA_MAX);
+    struct exchange ex = { .device = device, .peer = peer, .encrypted = encrypted, .arena = arena };
+    struct err err = { .code = ERR_NONE };
+    device->last_request_ms = device->clock->monotonic_ms(device->clock);
+    if (!serve(&ex, message, &err))
+        ex.reply = reply_of_error(&ex, &err);
+    reply_pack(w, &ex.reply);
+    struct bytes packed;
+    if (!writer_finish(w, &packed)) {
+        // Only a text that is not ASCII, or a reply beyond all bounds, can get here.
+        *w = writer_growing(w->arena, w->limit);
+        const struct reply failed = reply_error(BYTES("Confused reply"), true);
+        reply_pack(w, &failed);
+    }
+    wipe(&ex.request, sizeof ex.request);
+    wipe(&ex.reply, sizeof ex.reply);
+}
+
+void requests_bad_framing(struct peer *peer, const struct err *why, struct writer *w)
+{
+    staging_reset(&peer->staging);
+    const struct reply reply = { .id = REPLY_FRAM, .data = bytes_of_text(why->text) };
+    reply_pack(w, &reply);
+}
+
+bool upload_is(const struct peer *peer, uint32_t length, const struct hash256 *sha, uint32_t min,
+               uint32_t max, struct err *err)
+{
+    const struct hash256 staged = staging_hash(&peer->staging);
+    if (memcmp(staged.b, sha->b, sizeof staged.b) != 0)
+        return err_set(err, ERR_INVALID, "Checksum");
+    if (length < min || length > max)
+        return err_set(err, ERR_LIMIT, "badlen");
+    // A download at offset 0 restarts the running hash, so the hash alone says nothing of the length.
+    if (length != peer->staging.total || length != peer->staging.next_offset)
+        return err_set(err, ERR_INVALID, "Checksum");
+    const struct hash256 whole = sha256(staging_bytes(&peer->staging));
+    if (memcmp(whole.b, sha->b, sizeof whole.b) != 0)
+        return err_set(err, ERR_INVALID, "Checksum");
+    return true;
+}

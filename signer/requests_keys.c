@@ -1,0 +1,123 @@
+// Public keys and addresses: wire-protocol.md 8.1 (msck), 8.4, 8.5.
+#include "bitcoin/address.h"
+#include "signer/requests.h"
+
+static bool derive_public(const struct device *device, struct hdpub *out,
+                          const struct keypath *path, struct err *err)
+{
+    const struct hdkey *master = device_open_master(device);
+    if (master == NULL)
+        return err_set(err, ERR_STATE, "Assertion no seed");
+    AUTO(hdkey_wipe) struct hdkey node = { 0 };
+    const bool ok = hdkey_derive(&node, master, path, err);
+    device_close_master(device);
+    wipe_stack();
+    *out = node.pub;
+    return ok;
+}
+
+bool serve_xpub(struct exchange *ex, struct err *err)
+{
+    const struct device *device = ex->device;
+    struct keypath path;
+    struct hdpub node;
+    if (!keypath_parse(&path, ex->request.data, err))
+        return false;
+    if (device->state == DEVICE_HSM && !policy_shares_xpub(&device->hsm->policy, &path))
+        return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+    if (!derive_public(device, &node, &path, err))
+        return false;
+    char text[XPUB_TEXT_SIZE];
+    hdpub_to_text(text, &node, device_chain(device));
+    struct bytes copy;
+    if (!arena_copy(ex->arena, bytes_of_text(text), &copy))
+        return err_set(err, ERR_NO_MEMORY, "Out of RAM");
+    reply_text(ex, copy);
+    return true;
+}
+
+// Formats of single keys; old clients send 0x17 for P2TR.
+static bool single_key_format(enum addr_format *out, uint32_t code, struct err *err)
+{
+    *out = (enum addr_format)(code == 0x17 ? ADDR_P2TR : code);
+    return *out == ADDR_P2PKH || *out == ADDR_P2WPKH || *out == ADDR_P2SH_P2WPKH ||
+           *out == ADDR_P2TR || err_set(err, ERR_UNSUPPORTED, "Unknown/unsupported addr format");
+}
+
+static bool write_address(struct exchange *ex, const struct keypath *path, enum addr_format format,
+                          struct bytes *out, struct err *err)
+{
+    struct hdpub node;
+    uint8_t mem[64];
+    struct writer script = writer_of(mem, sizeof mem);
+    struct writer address = writer_growing(ex->arena, ADDRESS_TEXT_MAX);
+    if (!derive_public(ex->device, &node, path, err) ||
+        !address_script_of_key(&script, &node.key, format, err))
+        return false;
+    if (!address_from_script(&address, writer_bytes(&script), device_chain(ex->device)) ||
+        !writer_finish(&address, out))
+        return err_set(err, ERR_UNSUPPORTED, "Unknown/unsupported addr format");
+    return true;
+}
+
+// --- The address on the screen, until a key dismisses it ---
+
+static void address_key(void *context, char key)
+{
+    struct device *device = context;
+    if (key != 'x' && key != 'y')
+        return;
+    screen_done(&device->screen);
+    job_drop(&device->job);
+}
+
+static void address_dismissed(void *context)
+{
+    struct device *device = context;
+    if (device->job.kind == JOB_ADDRESS)
+        job_drop(&device->job);
+}
+
+static const struct dialog_ops address_dialog = { .key = address_key,
+                                                  .dismissed = address_dismissed };
+
+static void show_on_screen(struct device *device, const struct keypath *path, struct bytes address)
+{
+    char mem[KEYPATH_TEXT_MAX + ADDRESS_TEXT_MAX + 64];
+    struct writer w = writer_of(mem, sizeof mem);
+    writer_printf(&w, "\x02%.*s\n\n= ", BYTES_ARG(address));
+    keypath_write(&w, path);
+    device_discard_job(device);
+    device->job.kind = JOB_ADDRESS;
+    device->job.state = JOB_WAITING;
+    device->job.begun = true;
+    screen_ask(&device->screen, "Address:", writer_bytes(&w), ASK_KEY, &address_dialog, device);
+}
+
+bool serve_show(struct exchange *ex, struct err *err)
+{
+    struct device *device = ex->device;
+    struct keypath path;
+    enum addr_format format;
+    struct bytes address;
+    if (!single_key_format(&format, ex->request.show.addr_format, err) ||
+        !keypath_parse(&path, ex->request.show.path, err))
+        return false;
+    const bool hsm = device->state == DEVICE_HSM;
+    if (hsm && !policy_shares_address(&device->hsm->policy, &path))
+        return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+    if (!write_address(ex, &path, format, &address, err))
+        return false;
+    if (!hsm)
+        show_on_screen(device, &path, address);
+    reply_text(ex, address);
+    return true;
+}
+
+// No multisig wallet is registered here, so none has this M, N and fingerprints.
+bool serve_msck(struct exchange *ex, struct err *err)
+{
+    (void)err;
+    reply_number(ex, 0);
+    return true;
+}

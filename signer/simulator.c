@@ -1,0 +1,137 @@
+#include "signer/simulator.h"
+#include "signer/audit.h"
+#include "signer/master.h"
+#include <errno.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#define ADVANCE_MAX (UINT64_C(100) * 366 * 86400)
+
+bool simulator_is_built(void)
+{
+    return true;
+}
+
+struct config simulator_config(enum chain_id chain)
+{
+    struct config config = config_default();
+    config.chain = chain;
+    config.hsm_commands = true;
+    return config;
+}
+
+bool simulator_create(struct store **out, const char *dir, struct err *err)
+{
+    struct secret *words = NULL;
+    struct store *store = NULL;
+    if (!master_of_words(&words, BYTES(SIMULATOR_WORDS), BYTES(""), err))
+        return false;
+    const bool ok =
+        store_create(&store, dir, err) &&
+        vault_create(store, BYTES(SIMULATOR_PIN), secret_open(words), vault_cost_weak(), err);
+    secret_close(words);
+    secret_free(words);
+    if (ok && mkdirat(store_dir_fd(store), AUDIT_CARD_DIR, 0700) != 0 && errno != EEXIST) {
+        store_close(store);
+        return err_set_errno(err, errno, "%s/%s", dir, AUDIT_CARD_DIR);
+    }
+    if (!ok) {
+        store_close(store);
+        return false;
+    }
+    *out = store;
+    return true;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+void simulator_remove(const char *dir)
+{
+    if (nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0)
+        fprintf(stderr, "casemate-signer: %s: not removed\n", dir);
+}
+
+static bool advance(void *context, uint64_t seconds, struct err *err)
+{
+    struct device *device = context;
+    if (seconds > ADVANCE_MAX || device->clock->offset_s > (int64_t)ADVANCE_MAX)
+        return err_set(err, ERR_LIMIT, "seconds: at most 100 years");
+    device->clock->offset_s += (int64_t)seconds;
+    screen_touch(&device->screen);
+    return true;
+}
+
+static bool set(void *context, struct bytes key, struct bytes value, struct err *err)
+{
+    struct device *device = context;
+    if (!config_set(&device->config, key, value, err))
+        return false;
+    if (bytes_equal_text(key, "hsm_commands"))
+        device->hsm_commands = device->config.hsm_commands;
+    screen_touch(&device->screen);
+    return true;
+}
+
+// Like a power cycle of a new device with that seed, but the wire stays open.
+static bool restart_with(struct device *device, struct secret *master, const struct chain *chain,
+                         bool keep, struct err *err)
+{
+    screen_dismiss(&device->screen);
+    job_drop(&device->job);
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *peer = device->peers.items[i];
+        if (peer == NULL)
+            continue;
+        job_drop(&peer->job);
+        lease_void(&peer->lease);
+        staging_reset(&peer->staging);
+    }
+    const struct bytes container = secret_open(master);
+    const bool ok = store_reset(device->store, keep, err) &&
+                    vault_replace_secret(&device->vault, container, err);
+    secret_close(master);
+    if (!ok)
+        return false;
+    secret_free(device->container);
+    device->container = master;
+    device->config = simulator_config(chain->id);
+    if (!device_load(device, err))
+        return false;
+    device_enter(device, DEVICE_NORMAL);
+    return true;
+}
+
+static bool reset(void *context, const struct panel_request *request, struct err *err)
+{
+    struct device *device = context;
+    const struct chain *chain =
+        request->chain.len > 0 ? chain_by_code(request->chain) : chain_by_id(CHAIN_XTN);
+    const struct bytes words = request->words.len > 0 ? request->words : BYTES(SIMULATOR_WORDS);
+    const struct bytes passphrase = request->passphrase;
+    struct secret *master = NULL;
+    if (chain == NULL)
+        return err_set(err, ERR_INVALID, "chain: must be BTC, XTN or XRT");
+    if (device->state != DEVICE_NORMAL && device->state != DEVICE_HSM &&
+        device->state != DEVICE_OFFER)
+        return err_set(err, ERR_STATE, "locked");
+    if (!master_of_words(&master, words, passphrase, err))
+        return false;
+    if (restart_with(device, master, chain, request->keep, err))
+        return true;
+    if (device->container != master)
+        secret_free(master);
+    return false;
+}
+
+void simulator_extend(struct panel_backend *backend)
+{
+    backend->advance = advance;
+    backend->set = set;
+    backend->reset = reset;
+}

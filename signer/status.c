@@ -1,0 +1,147 @@
+#include "signer/status.h"
+#include "base/json.h"
+#include "policy/summary.h"
+#include "signer/hsm_start.h"
+
+static void write_names(struct json_writer *j, const char *key, const struct device *device)
+{
+    const struct user_list *users = device_open_users(device);
+    json_key(j, key);
+    json_begin_array(j);
+    for (size_t i = 0; i < users->n; i++)
+        json_string(j, user_name(&users->items[i]));
+    json_end_array(j);
+    device_close_users(device);
+}
+
+// The member that clients of a Coldcard ignore: what is ours.
+static void write_casemate(struct json_writer *j, const struct device *device)
+{
+    json_key(j, "casemate");
+    json_begin_object(j);
+    json_key(j, "version");
+    json_text(j, CASEMATE_VERSION);
+    json_key(j, "simulator");
+    json_bool(j, device->simulator);
+    json_end_object(j);
+}
+
+static bool has_stored_policy(const struct device *device)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(STORE_POLICY_MAX + (1u << 20));
+    struct store_policy policy;
+    struct err err;
+    return store_get_policy(device->store, &policy, arena, &err) && policy.form.len > 0;
+}
+
+static void write_inactive(struct json_writer *j, const struct device *device)
+{
+    json_key(j, "active");
+    json_bool(j, false);
+    json_key(j, "policy_available");
+    json_bool(j, has_stored_policy(device));
+    if (hsm_start_is_asking(device)) {
+        json_key(j, "approval_wait");
+        json_bool(j, true);
+    }
+    json_key(j, "chain");
+    json_text(j, device_chain(device)->code);
+    write_names(j, "users", device);
+    json_key(j, "wallets");
+    json_begin_array(j);
+    json_end_array(j);
+}
+
+static void write_public(struct json_writer *j, const struct device *device)
+{
+    const struct hsm *hsm = device->hsm;
+    json_key(j, "active");
+    json_bool(j, true);
+    json_key(j, "chain");
+    json_text(j, device_chain(device)->code);
+    json_key(j, "policy_hash");
+    json_hex(j, BYTES_OF(hsm->policy_hash.b));
+    if (policy_wants_local_code(&hsm->policy)) {
+        char code[21];
+        hsm_next_local_code(code, hsm);
+        json_key(j, "next_local_code");
+        json_text(j, code);
+    }
+    json_key(j, "approvals");
+    json_u64(j, hsm->counters.approvals);
+    json_key(j, "refusals");
+    json_u64(j, hsm->counters.refusals);
+    json_key(j, "last_refusal");
+    if (hsm->last_refusal != NULL)
+        json_text(j, hsm->last_refusal);
+    else
+        json_null(j);
+}
+
+static void write_summary(struct json_writer *j, const struct device *device)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(4u << 20);
+    struct writer w = writer_growing(arena, 4u << 20);
+    policy_summary(&w, &device->hsm->policy, device_chain(device), device->config.unit);
+    json_key(j, "summary");
+    json_string(j, writer_bytes(&w));
+}
+
+static void write_velocity(struct json_writer *j, const struct device *device)
+{
+    const struct hsm *hsm = device->hsm;
+    if (!hsm->velocity.running)
+        return;
+    json_key(j, "period_ends");
+    json_i64(j,
+             velocity_left_s(&hsm->velocity, &hsm->policy, device->clock->wall_s(device->clock)));
+    json_key(j, "has_spent");
+    json_begin_array(j);
+    for (size_t i = 0; i < hsm->policy.n_rules; i++)
+        json_u64(j, hsm->velocity.spent[i].n);
+    json_end_array(j);
+}
+
+static void write_uptime(struct json_writer *j, const struct device *device)
+{
+    const int64_t ms = device->clock->monotonic_ms(device->clock) - device->hsm->since_ms;
+    char text[32];
+    struct writer w = writer_of(text, sizeof text);
+    writer_printf(&w, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+    json_key(j, "uptime");
+    json_raw(j, writer_bytes(&w));
+}
+
+static void write_private(struct json_writer *j, struct device *device)
+{
+    const struct hsm *hsm = device->hsm;
+    hsm_advance(device);
+    write_names(j, "users", device);
+    write_summary(j, device);
+    json_key(j, "pending_auth");
+    json_u64(j, hsm->queue.n);
+    json_key(j, "sl_reads");
+    json_u64(j, hsm->counters.locker_reads);
+    json_key(j, "period");
+    if (hsm->policy.period_min > 0)
+        json_u64(j, hsm->policy.period_min);
+    else
+        json_null(j);
+    write_uptime(j, device);
+    write_velocity(j, device);
+}
+
+void status_write(struct writer *w, struct device *device)
+{
+    struct json_writer j = json_writer_of(w);
+    json_begin_object(&j);
+    if (device->state != DEVICE_HSM) {
+        write_inactive(&j, device);
+    } else {
+        write_public(&j, device);
+        if (!device->hsm->policy.priv_over_ux)
+            write_private(&j, device);
+    }
+    write_casemate(&j, device);
+    json_end_object(&j);
+}

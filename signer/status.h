@@ -1,0 +1,10 @@
+// signer/status.h -- the status report, `hsts`.
+#ifndef CASEMATE_SIGNER_STATUS_H
+#define CASEMATE_SIGNER_STATUS_H
+#include "signer/device.h"
+
+// One JSON object. Ends the velocity period first if it is over and the report is not private.
+// Source: policy.md 18, wire-protocol.md 9.1.
+void status_write(struct writer *w, struct device *device);
+
+#endif

@@ -1,0 +1,268 @@
+#include "signer/wire_server.h"
+#include "base/require.h"
+#include "base/secret.h"
+#include "signer/requests.h"
+#include "wire/socket_name.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#define DATAGRAM_MAX 256 // longer ones are cut: they are `long` anyway
+#define RETRY_MS     10  // "the reference gives each packet 100 tries, 10 ms apart"
+#define GRACE_MS     1000
+#define DRAIN_MAX    64 // datagrams taken in one go, so that panels and timers get their turn
+#define REPLY_ARENA  (24u << 20)
+#define REPLY_LIMIT  (6u << 20)
+
+struct wire_server {
+    struct device *device;
+    int fd;
+    char path[SOCKET_PATH_MAX + 1];
+    dev_t dev; // of the socket file, so that only our own is removed
+    ino_t ino;
+    uint64_t retry_timer;
+};
+
+static bool make_address(struct sockaddr_un *out, const char *path, struct err *err)
+{
+    const size_t len = strlen(path);
+    if (len == 0 || len > SOCKET_PATH_MAX)
+        return err_set(err, ERR_LIMIT, "%s: a socket's path has 1 to %d bytes", path,
+                       SOCKET_PATH_MAX);
+    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    memcpy(out->sun_path, path, len);
+    return true;
+}
+
+static int new_socket(void)
+{
+    return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+// "if the path exists, try to connect. If it is refused, unlink and bind. If somebody answers, do not
+// steal the path."
+static bool clear_path(const struct sockaddr_un *address, struct err *err)
+{
+    const char *path = address->sun_path;
+    struct stat st;
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT || err_set_errno(err, errno, "%s", path);
+    if (!S_ISSOCK(st.st_mode))
+        return err_set(err, ERR_EXISTS, "%s: exists and is not a socket", path);
+    const int probe = new_socket();
+    if (probe < 0)
+        return err_set_errno(err, errno, "%s", path);
+    const bool answers = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0;
+    const int reason = errno;
+    close(probe);
+    if (answers)
+        return err_set(err, ERR_BUSY, "%s: another program answers there", path);
+    if (reason != ECONNREFUSED && reason != EPROTOTYPE)
+        return err_set_errno(err, reason, "%s", path);
+    if (reason == EPROTOTYPE)
+        return err_set(err, ERR_EXISTS, "%s: a socket of another kind is there", path);
+    return unlink(path) == 0 || err_set_errno(err, errno, "%s", path);
+}
+
+static bool bind_path(struct wire_server *server, const struct wire_server_options *options,
+                      struct err *err)
+{
+    struct sockaddr_un address;
+    struct stat st;
+    if (!make_address(&address, options->path, err) || !clear_path(&address, err))
+        return false;
+    memcpy(server->path, address.sun_path, sizeof server->path);
+    server->fd = new_socket();
+    // Nobody but us may connect before the mode is right.
+    const mode_t before = umask(0177);
+    const bool is_bound =
+        server->fd >= 0 && bind(server->fd, (struct sockaddr *)&address, sizeof address) == 0;
+    const int reason = errno;
+    umask(before);
+    if (!is_bound)
+        return err_set_errno(err, reason, "%s", options->path);
+    if (options->has_group && chown(server->path, (uid_t)-1, options->group) != 0)
+        return err_set_errno(err, errno, "%s: cannot give it to the group", options->path);
+    if (chmod(server->path, 0660) != 0 || stat(server->path, &st) != 0)
+        return err_set_errno(err, errno, "%s", options->path);
+    server->dev = st.st_dev;
+    server->ino = st.st_ino;
+    return true;
+}
+
+// --- Sending ---
+
+enum sent { SENT, SENT_LATER, SENT_GONE };
+
+static enum sent send_packet(const struct wire_server *server, const struct peer *peer,
+                             struct bytes packet)
+{
+    const ssize_t n = sendto(server->fd, packet.ptr, packet.len, MSG_NOSIGNAL,
+                             (const struct sockaddr *)&peer->address, peer->address_len);
+    if (n >= 0)
+        return SENT;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR)
+        return SENT_LATER;
+    return SENT_GONE;
+}
+
+// True while something is left to be sent later.
+static bool flush(struct wire_server *server, struct peer *peer)
+{
+    struct device *device = server->device;
+    struct outbox *out = &peer->outbox;
+    const int64_t now_ms = device->clock->monotonic_ms(device->clock);
+    while (out->sent < out->packets.len) {
+        const struct bytes packet = bytes_slice(blob_bytes(&out->packets), out->sent, PACKET_LEN);
+        const enum sent result = send_packet(server, peer, packet);
+        if (result == SENT) {
+            out->sent += PACKET_LEN;
+            out->give_up_at_ms = now_ms + GRACE_MS;
+        } else if (result == SENT_LATER && now_ms < out->give_up_at_ms) {
+            return true;
+        } else {
+            // "drop the whole reply"
+            LOG(device->log, LOG_INFO, "reply_dropped", LOG_U64("peer", peer->id),
+                LOG_BOOL("gone", result == SENT_GONE));
+            break;
+        }
+    }
+    blob_drop(&out->packets);
+    out->sent = 0;
+    return false;
+}
+
+static void flush_all(void *context)
+{
+    struct wire_server *server = context;
+    bool more = false;
+    server->retry_timer = 0;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *peer = server->device->peers.items[i];
+        if (peer != NULL && peer->outbox.packets.len > 0 && flush(server, peer))
+            more = true;
+    }
+    if (more)
+        server->retry_timer = loop_after(server->device->loop, RETRY_MS, flush_all, server);
+}
+
+// A reply that the peer has not fetched yet is overtaken by the next one: a client that asks again
+// has given it up.
+static void send_reply(struct wire_server *server, struct peer *peer, struct bytes packets)
+{
+    struct device *device = server->device;
+    blob_set(&peer->outbox.packets, packets);
+    peer->outbox.sent = 0;
+    peer->outbox.give_up_at_ms = device->clock->monotonic_ms(device->clock) + GRACE_MS;
+    if (flush(server, peer) && server->retry_timer == 0)
+        server->retry_timer = loop_after(device->loop, RETRY_MS, flush_all, server);
+}
+
+// --- Receiving ---
+
+static void answer(struct wire_server *server, struct peer *peer, const struct device_input *input,
+                   const struct err *framing)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(REPLY_ARENA);
+    struct writer reply = writer_growing(arena, REPLY_LIMIT);
+    struct writer packets = writer_growing(arena, REPLY_LIMIT);
+    const bool is_request = input->event == DEVICE_REQUEST;
+    const bool encrypted = input->encrypted;
+    if (is_request) {
+        requests_serve(server->device, peer, input->message, encrypted, &reply);
+        device_request_done(&peer->end);
+    } else {
+        requests_bad_framing(peer, framing, &reply);
+    }
+    if (!device_reply(&peer->end, &packets, writer_bytes(&reply), encrypted)) {
+        LOG(server->device->log, LOG_WARNING, "reply_too_long", LOG_U64("peer", peer->id));
+        return;
+    }
+    send_reply(server, peer, writer_bytes(&packets));
+}
+
+static void take(struct wire_server *server, const struct sockaddr_un *from, socklen_t from_len,
+                 struct bytes packet)
+{
+    struct device *device = server->device;
+    struct peer *peer = peers_get(&device->peers, from, from_len);
+    struct err err = { .code = ERR_NONE };
+    const struct device_input input = device_feed(&peer->end, packet, device->bound, &err);
+    switch (input.event) {
+    case DEVICE_NOTHING:
+        return;
+    case DEVICE_RESYNC:
+        staging_reset(&peer->staging);
+        return;
+    case DEVICE_BAD_FRAMING:
+    case DEVICE_REQUEST:
+        answer(server, peer, &input, &err);
+    }
+}
+
+// "A datagram without a source address MUST be dropped without reply."
+static bool is_named(const struct sockaddr_un *from, socklen_t len)
+{
+    return len > offsetof(struct sockaddr_un, sun_path) && from->sun_family == AF_UNIX;
+}
+
+static void readable(void *context, int fd, short revents)
+{
+    struct wire_server *server = context;
+    struct device *device = server->device;
+    (void)revents;
+    for (int i = 0; i < DRAIN_MAX; i++) {
+        uint8_t packet[DATAGRAM_MAX];
+        struct sockaddr_un from = { 0 };
+        socklen_t from_len = sizeof from;
+        const ssize_t n =
+            recvfrom(fd, packet, sizeof packet, 0, (struct sockaddr *)&from, &from_len);
+        if (n < 0)
+            return;
+        if (is_named(&from, from_len))
+            take(server, &from, from_len, bytes_of(packet, (size_t)n));
+        wipe(packet, sizeof packet);
+        // A request can end in a lock, which closes this server.
+        if (device->state != DEVICE_NORMAL && device->state != DEVICE_HSM)
+            return;
+    }
+}
+
+bool wire_server_open(struct wire_server **out, const struct wire_server_options *options,
+                      struct err *err)
+{
+    struct wire_server *server = calloc(1, sizeof *server);
+    REQUIRE(server != NULL);
+    server->device = options->device;
+    server->fd = -1;
+    bool ok = bind_path(server, options, err);
+    if (ok && !loop_watch(options->device->loop, server->fd, POLLIN, readable, server))
+        ok = err_set(err, ERR_LIMIT, "too many descriptors");
+    if (!ok) {
+        wire_server_close(server);
+        return false;
+    }
+    if (!socket_name_suits_clients(bytes_of_text(options->path)))
+        LOG(options->device->log, LOG_WARNING, "socket_name", LOG_TEXT("path", options->path),
+            LOG_TEXT("note", "clients written for a Coldcard cannot derive their own name of it"));
+    *out = server;
+    return true;
+}
+
+void wire_server_close(struct wire_server *server)
+{
+    struct stat st;
+    if (server == NULL)
+        return;
+    loop_cancel(server->device->loop, server->retry_timer);
+    if (server->fd >= 0) {
+        loop_unwatch(server->device->loop, server->fd);
+        close(server->fd);
+    }
+    if (server->ino != 0 && lstat(server->path, &st) == 0 && st.st_dev == server->dev &&
+        st.st_ino == server->ino)
+        unlink(server->path);
+    free(server);
+}
