@@ -1,11 +1,16 @@
 // bitcoin/psbt_analyse.h -- what a PSBT asks of us: facts, warnings, and the plan of what to sign.
 //
 // Works on public data only. Source: psbt-signing.md 9 to 12, in that order of checks.
+//
+// A request goes: psbt_parse; psbt_analyse; story_write; psbt_prove; the policy decides on the
+// facts; what limits later spends is stored; psbt_sign; psbt_write_signed or psbt_finalize.
 #ifndef CASEMATE_BITCOIN_PSBT_ANALYSE_H
 #define CASEMATE_BITCOIN_PSBT_ANALYSE_H
 #include "bitcoin/facts.h"
 #include "bitcoin/hdkey.h"
 #include "bitcoin/psbt.h"
+#include "bitcoin/spend.h"
+#include "bitcoin/story.h"
 
 struct ms_wallet; // bitcoin/multisig.h
 
@@ -17,7 +22,7 @@ struct signer_view {
     int fee_limit_pct;  // 10, 25, 50, or -1 for none
     bool sighash_allow; // setting `sighshchk` = 1: unusual types with a warning
     bool hsm_mode;
-    int pms; // setting for global xpubs, psbt-signing.md 7.9
+    int pms; // setting for global xpubs, psbt-signing.md 7.9; -1: unset
     bool unsort_ms;
     bool skip_multisig_checks;
     bool require_prev_tx, sighash_all_only, taproot; // signer options
@@ -28,42 +33,26 @@ struct signer_view {
     const void *memory;
 };
 
-enum sign_kind {
-    SIGN_NOT,
-    SIGN_LEGACY,  // P2PKH, P2PK, P2SH multisig
-    SIGN_SEGWIT0, // P2WPKH, P2SH-P2WPKH, P2WSH and P2SH-P2WSH multisig
-    SIGN_TAPROOT, // key path
-};
-
-// How one input is to be signed: everything the digest commits to and which key.
+// What the digest of one input commits to, and which key must sign.
 struct input_plan {
-    enum sign_kind kind;
-    struct bytes spent_script; // of the UTXO
-    struct bytes script_code;  // what the digest carries
-    struct sats amount;
-    uint32_t sighash;     // ALL if absent
-    struct pubkey pubkey; // that must sign; unchecked until derived
-    bool uncompressed;    // P2PK with a 65-byte key
-    struct keypath path;  // claimed
+    struct spend spend;           // of the spent output; its amount is in the facts
+    const struct psbt_field *key; // key path of the key that must sign, a claim until derived;
+                                  // NULL: we do not sign
+    uint32_t sighash;             // ALL if absent
 };
 
 struct psbt_facts {
     struct tx_facts tx;
     struct input_plan *plans; // one per input
     const struct psbt *psbt;
-    struct xfp xfp; // replaces 00000000 in key paths
+    struct xfp xfp; // of the signer: replaces 00000000 in key paths
     bool proved;    // psbt_prove has run
 };
 
-// Fails: the replies of psbt-signing.md, exactly; texts of Output#%d are ERR_INVALID too; the title
-//        "Change Fraud" is in the detail's place for those.
+// *out and all it points to live in the arena and borrow from the PSBT.
+// Fails: the replies of psbt-signing.md, exactly, mostly ERR_INVALID; texts of Output#%d that are
+//        change fraud have the screen title "Change Fraud" as their detail. ERR_NO_MEMORY.
 MUST_CHECK bool psbt_analyse(struct psbt_facts *out, const struct psbt *psbt,
                              const struct signer_view *view, struct arena *arena, struct err *err);
-
-// The transaction in words. 0x02 stands before every address on the screen; `for_text` writes a
-// blank instead for the host, and nothing in the log. Source: psbt-signing.md 13.
-enum story_form { STORY_SCREEN, STORY_TEXT, STORY_LOG };
-void story_write(struct writer *w, const struct tx_facts *facts, enum unit unit,
-                 enum story_form form);
 
 #endif

@@ -11,6 +11,9 @@
 #define PSBT_SIGNING_LATE  "Signing failed late"
 #define PSBT_OUTPUT_FAILED "PSBT output failed"
 
+// Change fraud has a reply of its own; the detail is the title of the screen that shows it.
+#define PSBT_CHANGE_FRAUD "Change Fraud"
+
 // Macros, so that the compiler checks the arguments of the detail.
 #define psbt_reply(err, code, reply, ...)                                                          \
     ((void)err_set((err), (code), "%s", (reply)), err_detail((err), __VA_ARGS__))

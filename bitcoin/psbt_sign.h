@@ -12,7 +12,7 @@
 // Derives every key to be signed with and every key that makes an output change, and compares.
 // Called before the policy is asked. Sets input own, output own, facts->proved.
 // Fails: ERR_INVALID "Output#%d: Deception regarding change output. BIP-32 path doesn't match
-//        actual address.", "Signing failed late" with its detail.
+//        actual address." (detail: the screen title), "Signing failed late" with its detail.
 // Source: psbt-signing.md 11.4, 14.1.
 MUST_CHECK bool psbt_prove(struct psbt_facts *facts, const struct hdkey *master, struct err *err);
 
@@ -27,24 +27,31 @@ struct psbt_signed {
     size_t n_sigs;
 };
 
-// Computes all signatures; each is verified. Call only with facts->proved, after what limits later
-// spends is on disk. aux_random gives 32 bytes for taproot; NULL: no taproot input may be there.
-// Fails: ERR_INTERNAL, "Signing failed late".
+// 32 fresh random bytes, for taproot; NULL: no taproot input may be there.
 struct entropy {
     void (*bytes)(void *context, uint8_t out[32]);
     void *context;
 };
+
+// Computes all signatures; each is verified. Call only with facts->proved, after what limits later
+// spends is on disk, and after crypto_randomize.
+// Fails: ERR_INTERNAL "Signing failed late": a signature did not verify, or a key changed since it
+//        was proved. That is a fault of the machine: nothing was returned, stop the process.
+//        ERR_NO_MEMORY.
+// Source: psbt-signing.md 14.
 MUST_CHECK bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts,
                           const struct hdkey *master, const struct entropy *aux_random,
                           struct arena *arena, struct err *err);
 
 // The PSBT with the signatures added. Source: psbt-signing.md 15.
+// Fails: ERR_NO_MEMORY.
 MUST_CHECK bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,
-                                  const struct psbt_signed *sigs, struct arena *arena,
-                                  struct err *err);
+                                  const struct psbt_signed *sigs, struct err *err);
 
-// The network transaction; txid if wanted. Every signature used is verified.
-// Fails: "PSBT output failed" with its detail. Source: psbt-signing.md 16.
+// The network transaction; txid (may be NULL) in the byte order of transactions. Foreign
+// signatures are verified here, ours were by psbt_sign. Never for message PSBTs, which have none:
+// the caller returns those as PSBTs, whatever was asked.
+// Fails: ERR_INVALID "PSBT output failed" with its detail. Source: psbt-signing.md 16.
 MUST_CHECK bool psbt_finalize(struct writer *w, struct hash256 *txid,
                               const struct psbt_facts *facts, const struct psbt_signed *sigs,
                               struct arena *arena, struct err *err);

@@ -1,5 +1,5 @@
-#include "base/base64.h"
 #include "bitcoin/psbt.h"
+#include "base/base64.h"
 #include "bitcoin/psbt_err.h"
 #include "tests/support/test.h"
 

@@ -1,0 +1,390 @@
+// Every case of reference_psbt_cases.json: reply, detail, warnings, story, signed PSBT, transaction.
+#include "bitcoin/mnemonic.h"
+#include "bitcoin/psbt_err.h"
+#include "bitcoin/psbt_sign.h"
+#include "tests/support/test.h"
+
+// Cases that need a registered or trusted multisig wallet.
+static const char *const skipped[] = {
+    "ms-p2wsh-",  "ms-p2sh-",    "ms-resign",       "ms-1of1",    "ms-15of15", "ms-spk-",
+    "ms-bip67",   "ms-keyorder", "ms-evil",         "ms-change-", "ms-checks", "mx-match",
+    "mx-badxpub", "mx-trust",    "mx-wallet-spoof", "b322-ms",    "ext-casa",  "ext-72sig",
+};
+
+// --- The signer of a case ---
+
+// Amounts seen when a signature was released.
+struct memory {
+    struct outpoint outpoint[64];
+    struct sats amount[64];
+    size_t n;
+};
+
+static bool known_amount(const void *context, const struct outpoint *outpoint, struct sats *out)
+{
+    const struct memory *m = context;
+    for (size_t i = 0; i < m->n; i++)
+        if (memcmp(&m->outpoint[i], outpoint, sizeof *outpoint) == 0) {
+            *out = m->amount[i];
+            return true;
+        }
+    return false;
+}
+
+struct rig {
+    struct hdkey master;
+    struct signer_view view;
+    struct memory memory;
+};
+
+static int64_t setting(const struct json *c, const char *key, int64_t otherwise)
+{
+    const struct json *settings = json_get(c, "settings");
+    int64_t value = otherwise;
+    if (settings != NULL && json_get(settings, key) != NULL)
+        assert_true(json_integer(json_get(settings, key), &value, NULL));
+    return value;
+}
+
+// "words" or "words + passphrase TEXT"
+static void load_seed(struct rig *rig, struct bytes text)
+{
+    static const char mark[] = " + passphrase ";
+    uint8_t seed[MNEMONIC_SEED_LEN];
+    struct err err;
+    struct bytes words = text, passphrase = { 0 };
+    const uint8_t *at = memmem(text.ptr, text.len, mark, sizeof mark - 1);
+    if (at != NULL) {
+        words = bytes_slice(text, 0, (size_t)(at - text.ptr));
+        passphrase = bytes_slice(text, words.len + sizeof mark - 1, text.len);
+    }
+    assert_true(mnemonic_to_seed(seed, words, passphrase, &err));
+    assert_true(hdkey_from_seed(&rig->master, BYTES_OF(seed), &err));
+}
+
+static void set_up(struct rig *rig, const struct json *file, const struct json *c)
+{
+    const struct json *chain = json_get(c, "chain");
+    const struct json *hsm = json_get(c, "hsm");
+    memset(rig, 0, sizeof *rig);
+    load_seed(rig,
+              json_get(c, "seed") ? json_need_text(c, "seed") : json_need_text(file, "mnemonic"));
+    rig->view = (struct signer_view){
+        .xfp = hdpub_xfp(&rig->master.pub),
+        .chain = chain_by_code(chain ? chain->text : BYTES("XTN")),
+        .unit = (enum unit)setting(c, "rz", UNIT_COIN),
+        .fee_limit_pct = (int)setting(c, "fee_limit", 10),
+        .sighash_allow = setting(c, "sighshchk", 0) == 1,
+        .hsm_mode = hsm != NULL && hsm->type == JSON_TRUE,
+        .pms = (int)setting(c, "pms", -1),
+        .unsort_ms = setting(c, "unsort_ms", 0) == 1,
+        .skip_multisig_checks = json_get(c, "multisig_checks") != NULL,
+        .known_amount = known_amount,
+        .memory = &rig->memory,
+    };
+}
+
+// --- What the product answers ---
+
+struct answer {
+    bool failed;
+    struct err err;
+    struct psbt psbt;
+    struct psbt_facts facts;
+    struct psbt_signed sigs;
+    struct bytes signed_psbt;
+    bool complete;
+    struct bytes tx;
+    struct hash256 txid;
+};
+
+static bool analyse(struct answer *a, const struct rig *rig, struct bytes raw)
+{
+    return psbt_parse(&a->psbt, raw, test_arena(), &a->err) &&
+           psbt_analyse(&a->facts, &a->psbt, &rig->view, test_arena(), &a->err);
+}
+
+static bool sign(struct answer *a, const struct rig *rig)
+{
+    struct writer w = writer_growing(test_arena(), 2 * PSBT_SIZE_MAX);
+    if (!psbt_prove(&a->facts, &rig->master, &a->err) ||
+        !psbt_sign(&a->sigs, &a->facts, &rig->master, NULL, test_arena(), &a->err) ||
+        !psbt_write_signed(&w, &a->facts, &a->sigs, &a->err))
+        return false;
+    a->signed_psbt = writer_bytes(&w);
+    return true;
+}
+
+static void finalize(struct answer *a)
+{
+    struct writer w = writer_growing(test_arena(), PSBT_SIZE_MAX);
+    if (a->facts.tx.is_message) {
+        a->complete = true; // returned as it is
+        return;
+    }
+    a->complete = psbt_finalize(&w, &a->txid, &a->facts, &a->sigs, test_arena(), &a->err);
+    a->tx = writer_bytes(&w);
+    if (!a->complete)
+        assert_err(&a->err, ERR_INVALID, PSBT_OUTPUT_FAILED);
+}
+
+static void remember(struct rig *rig, const struct psbt_facts *facts)
+{
+    struct memory *m = &rig->memory;
+    for (size_t i = 0; i < facts->tx.n_in; i++) {
+        assert_true(m->n < COUNT(m->amount));
+        m->outpoint[m->n] = facts->tx.in[i].prevout;
+        m->amount[m->n++] = facts->tx.in[i].amount;
+    }
+}
+
+static void run_before(struct rig *rig, const struct json *c, const char *key, bool and_sign)
+{
+    const struct json *list = json_get(c, key);
+    for (const struct json *row = list ? list->items : NULL; row != NULL; row = row->next) {
+        struct answer a = { 0 };
+        assert_true(analyse(&a, rig, test_base64(row->text)));
+        if (and_sign) {
+            assert_true(sign(&a, rig));
+            remember(rig, &a.facts);
+        }
+    }
+}
+
+// --- Comparing ---
+
+// Casemate's value where it differs on purpose, else the reference's; NULL if there is none.
+static const struct json *expected(const struct json *c, const char *key)
+{
+    const struct json *own = json_get(c, "casemate");
+    if (own != NULL && json_get(own, key) != NULL)
+        return json_get(own, key);
+    return json_get(c, key);
+}
+
+static bool is_structural(struct bytes reply)
+{
+    return bytes_equal_text(reply, PSBT_PARSE_FAILED) || bytes_equal_text(reply, PSBT_INVALID);
+}
+
+static bool flag(const struct json *c, const char *key)
+{
+    const struct json *value = expected(c, key);
+    return value != NULL && value->type == JSON_TRUE;
+}
+
+struct check {
+    const char *id;
+    size_t failed;
+};
+
+static void differs(struct check *check, const char *what, struct bytes got, struct bytes want)
+{
+    print_error("# %s: %s\n#   got  %.*s\n#   want %.*s\n", check->id, what, BYTES_ARG(got),
+                BYTES_ARG(want));
+    check->failed++;
+}
+
+static void compare(struct check *check, const char *what, struct bytes got, struct bytes want)
+{
+    if (!bytes_equal(got, want))
+        differs(check, what, got, want);
+}
+
+static void compare_hex(struct check *check, const char *what, struct bytes got, struct bytes want)
+{
+    struct writer g = writer_growing(test_arena(), 1 << 20),
+                  x = writer_growing(test_arena(), 1 << 20);
+    if (bytes_equal(got, want))
+        return;
+    writer_hex(&g, got);
+    writer_hex(&x, want);
+    differs(check, what, writer_bytes(&g), writer_bytes(&x));
+}
+
+static void compare_error(struct check *check, const struct json *c, const struct answer *a,
+                          const struct json *error)
+{
+    const struct json *own = json_get(c, "casemate");
+    const struct json *detail = expected(c, "detail"), *title = json_get(c, "title");
+    const struct bytes got = bytes_of_text(a->failed ? a->err.text : "(no error)");
+    if (a->failed && is_structural(got) && is_structural(error->text)) {
+        if (detail != NULL && !(own != NULL && json_get(own, "error") != NULL))
+            compare(check, "detail", bytes_of_text(a->err.detail), detail->text);
+        return;
+    }
+    compare(check, "reply", got, error->text);
+    if (title != NULL)
+        compare(check, "title", bytes_of_text(a->err.detail), title->text);
+    else if (detail != NULL)
+        compare(check, "detail", bytes_of_text(a->err.detail), detail->text);
+}
+
+static void compare_warnings(struct check *check, const struct answer *a, const struct json *list)
+{
+    const struct tx_facts *tx = &a->facts.tx;
+    const struct json *row = list->items;
+    struct writer got = writer_growing(test_arena(), 1 << 20);
+    struct writer want = writer_growing(test_arena(), 1 << 20);
+    for (; row != NULL; row = row->next)
+        writer_printf(&want, "[%.*s] %.*s\n", BYTES_ARG(json_item(row, 0)->text),
+                      BYTES_ARG(json_item(row, 1)->text));
+    for (size_t i = 0; i < tx->n_warnings; i++)
+        writer_printf(&got, "[%s] %.*s\n", tx->warnings[i].label, BYTES_ARG(tx->warnings[i].text));
+    compare(check, "warnings", writer_bytes(&got), writer_bytes(&want));
+}
+
+// Where Casemate only adds warnings, its story is the reference's with them around it.
+static struct bytes with_warnings(struct bytes story, const struct json *list)
+{
+    struct writer w = writer_growing(test_arena(), 1 << 20);
+    if (list->n_items == 1)
+        writer_text(&w, "(1 warning below)\n\n");
+    else
+        writer_printf(&w, "(%zu warnings below)\n\n", list->n_items);
+    writer_put(&w, story);
+    writer_text(&w, "---WARNING---\n\n");
+    for (const struct json *row = list->items; row != NULL; row = row->next)
+        writer_printf(&w, "- %.*s: %.*s\n\n", BYTES_ARG(json_item(row, 0)->text),
+                      BYTES_ARG(json_item(row, 1)->text));
+    return writer_bytes(&w);
+}
+
+static void compare_story(struct check *check, const struct rig *rig, const struct json *c,
+                          const struct answer *a)
+{
+    const struct json *own = json_get(c, "casemate"), *story = expected(c, "story");
+    struct writer w = writer_growing(test_arena(), 1 << 20);
+    story_write(&w, &a->facts.tx, rig->view.unit, STORY_SCREEN);
+    if (own != NULL && json_get(own, "warnings") != NULL && json_get(own, "story") == NULL)
+        compare(check, "story", writer_bytes(&w),
+                with_warnings(story->text, json_get(own, "warnings")));
+    else
+        compare(check, "story", writer_bytes(&w), story->text);
+}
+
+static size_t count_sigs(struct bytes raw)
+{
+    struct psbt p;
+    struct err err;
+    size_t n = 0;
+    assert_true(psbt_parse(&p, raw, test_arena(), &err));
+    for (size_t i = 0; i < p.n_in; i++)
+        for (const struct psbt_field *f = NULL;
+             (f = psbt_next(&p.in[i], PSBT_IN_PARTIAL_SIG, f)) != NULL;)
+            n++;
+    return n;
+}
+
+// D-PROP: the reference's result, whose last map is an empty output, with the key that was there.
+static struct bytes with_kept_key(const struct answer *a, struct bytes without)
+{
+    struct writer w = writer_growing(test_arena(), PSBT_SIZE_MAX);
+    writer_put(&w, bytes_slice(without, 0, without.len - 1));
+    psbt_write_map(&w, &a->psbt.out[a->psbt.n_out - 1]);
+    return writer_bytes(&w);
+}
+
+static void compare_result(struct check *check, const struct json *c, const struct answer *a)
+{
+    const struct json *own = json_get(c, "casemate");
+    const struct json *psbt = expected(c, "signed"), *tx = expected(c, "tx"),
+                      *txid = expected(c, "txid");
+    if (psbt != NULL && !flag(c, "unverified"))
+        compare_hex(check, "signed", a->signed_psbt,
+                    own != NULL && bytes_equal_text(json_need_text(own, "rule"), "D-PROP")
+                        ? with_kept_key(a, test_base64(psbt->text))
+                        : test_base64(psbt->text));
+    if (json_get(c, "nsigs") != NULL && !flag(c, "unverified"))
+        assert_int_equal(count_sigs(a->signed_psbt), json_need_integer(c, "nsigs"));
+    if (expected(c, "complete") != NULL && a->complete != flag(c, "complete"))
+        differs(check, "complete", bytes_of_text(a->complete ? "yes" : "no"), BYTES("otherwise"));
+    if (flag(c, "unverified") && !(own != NULL && json_get(own, "tx") != NULL))
+        return;
+    if (tx != NULL)
+        compare_hex(check, "tx", a->tx, test_hex(arena_text(test_arena(), tx->text)));
+    if (txid != NULL) {
+        char text[TXID_TEXT_SIZE];
+        txid_to_text(text, &a->txid);
+        compare(check, "txid", bytes_of_text(text), txid->text);
+    }
+}
+
+// D-LOCKTIME gives a lock time, a signature of it, and the note.
+static void compare_own(struct check *check, const struct json *own, const struct answer *a)
+{
+    const struct tx_facts *tx = &a->facts.tx;
+    if (json_get(own, "lock_time") != NULL)
+        assert_int_equal(a->psbt.tx.locktime, json_need_integer(own, "lock_time"));
+    if (json_get(own, "notes_text") != NULL) {
+        struct writer w = writer_growing(test_arena(), 1 << 10);
+        assert_int_equal(tx->n_notes, 1);
+        writer_printf(&w, "%s: %.*s", tx->notes[0].label, BYTES_ARG(bytes_trim(tx->notes[0].text)));
+        compare(check, "notes", writer_bytes(&w), json_need_text(own, "notes_text"));
+    }
+    const struct json *sig = json_get(own, "partial_sig");
+    if (sig != NULL) {
+        assert_int_equal(a->sigs.n_sigs, 1);
+        compare_hex(check, "key", a->sigs.sigs[0].key,
+                    test_hex(arena_text(test_arena(), json_item(sig, 0)->text)));
+        compare_hex(check, "signature", a->sigs.sigs[0].value,
+                    test_hex(arena_text(test_arena(), json_item(sig, 1)->text)));
+    }
+}
+
+static bool is_skipped(const char *id)
+{
+    for (size_t i = 0; i < COUNT(skipped); i++)
+        if (strncmp(id, skipped[i], strlen(skipped[i])) == 0)
+            return true;
+    return false;
+}
+
+static size_t run_case(const struct json *file, const struct json *c)
+{
+    struct rig rig;
+    struct answer a = { 0 };
+    struct check check = { .id = arena_text(test_arena(), json_need_text(c, "id")) };
+    const struct json *error = expected(c, "error"), *own = json_get(c, "casemate");
+    set_up(&rig, file, c);
+    run_before(&rig, c, "analyse_first", true);
+    run_before(&rig, c, "visualise_first", false);
+    a.failed = !analyse(&a, &rig, test_base64(json_need_text(c, "psbt")));
+    if (!a.failed && expected(c, "warnings") != NULL)
+        compare_warnings(&check, &a, expected(c, "warnings"));
+    if (!a.failed && expected(c, "story") != NULL && !flag(c, "unverified"))
+        compare_story(&check, &rig, c, &a);
+    if (!a.failed)
+        a.failed = !sign(&a, &rig);
+    // D-CACHE: the reference's error, of which `casemate` has no word, is not ours.
+    if (error != NULL && !(own != NULL && json_get(own, "signed") != NULL)) {
+        compare_error(&check, c, &a, error);
+        return check.failed;
+    }
+    if (a.failed) {
+        compare(&check, "reply", bytes_of_text(a.err.text), BYTES("(no error)"));
+        return check.failed;
+    }
+    finalize(&a);
+    compare_result(&check, c, &a);
+    if (own != NULL)
+        compare_own(&check, own, &a);
+    return check.failed;
+}
+
+TEST(psbt_signing_27_51_85_100_102_reference_cases)
+{
+    const struct json *file = test_vectors("reference_psbt_cases.json");
+    const struct json *cases = json_need(file, "cases");
+    size_t failed = 0, n_skipped = 0;
+    assert_int_equal(cases->n_items, 217);
+    for (const struct json *c = cases->items; c != NULL; c = c->next) {
+        const char *id = arena_text(test_arena(), json_need_text(c, "id"));
+        if (is_skipped(id))
+            n_skipped++;
+        else
+            failed += run_case(file, c);
+    }
+    print_message("# %zu cases, %zu skipped\n", cases->n_items, n_skipped);
+    assert_int_equal(failed, 0);
+}

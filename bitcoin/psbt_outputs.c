@@ -1,0 +1,158 @@
+// bitcoin/psbt_outputs.c -- outputs: which are change (O1), then fee and warnings (O2).
+#include "bitcoin/psbt_work.h"
+
+enum {
+    OP_RETURN_SCRIPT_MAX = 83, // 80 bytes of data
+    BIG_FEE_PCT = 5,
+};
+
+// --- O1 ---
+
+static bool (*const judges[])(struct work *w, size_t i, size_t n_paths, struct err *err) = {
+    [SCRIPT_UNKNOWN] = NULL,
+    [SCRIPT_P2TR] = NULL,
+    [SCRIPT_P2WPKH] = judge_key_output,
+    [SCRIPT_P2WSH] = judge_script_output,
+    [SCRIPT_P2PKH] = judge_key_output,
+    [SCRIPT_P2SH] = judge_script_output,
+    [SCRIPT_P2PK] = judge_key_output,
+    [SCRIPT_OP_RETURN] = NULL,
+};
+
+static bool judge_output(struct work *w, size_t i, struct err *err)
+{
+    struct output_facts *out = &w->facts->tx.out[i];
+    const struct psbt_field *attestation =
+        psbt_find(&w->psbt->out[i], BYTES(PSBT_OUT_ATTESTATION_KEY));
+    size_t n_paths;
+    bool claims;
+    out->script = w->psbt->tx.out[i].script;
+    out->has_attestation = attestation != NULL;
+    if (attestation != NULL)
+        out->attestation = attestation->value;
+    if (out->script.len > SCRIPT_MAX)
+        return psbt_invalid(err, "output %zu: script of %zu bytes", i, out->script.len);
+    if (!work_claims(w, &w->psbt->out[i], PSBT_OUT_KEY_PATH, &n_paths, &claims, err))
+        return false;
+    const enum script_kind kind = script_classify(out->script);
+    return !claims || judges[kind] == NULL || judges[kind](w, i, n_paths, err);
+}
+
+bool step_judge_outputs(struct work *w, struct err *err)
+{
+    for (size_t i = 0; i < w->psbt->n_out; i++)
+        if (!judge_output(w, i, err))
+            return false;
+    return true;
+}
+
+// --- O2: sums and fee, 12.5 ---
+
+static bool sum_outputs(struct work *w, struct err *err)
+{
+    struct tx_facts *tx = &w->facts->tx;
+    for (size_t i = 0; i < tx->n_out; i++) {
+        const int64_t value = w->psbt->tx.out[i].value;
+        struct output_facts *out = &tx->out[i];
+        if (value < 0)
+            return psbt_invalid(err, "negative output value: o%zu", i);
+        out->amount.n = (uint64_t)value;
+        if (out->amount.n > SATS_MAX)
+            return psbt_invalid(err, "output value out of range: o%zu", i);
+        if (!sats_add(&tx->total_out, out->amount) ||
+            (out->change && !sats_add(&tx->change_total, out->amount)))
+            return psbt_invalid(err, "sum of output values out of range: o%zu", i);
+    }
+    return true;
+}
+
+// fee * scale / total_out, rounded to nearest, ties to even; no outputs' value counts as 100 %. All
+// products stay below 2^61: amounts are at most SATS_MAX and the scale is 100 or 1000.
+static uint64_t fee_part(const struct tx_facts *tx, uint64_t scale)
+{
+    if (tx->total_out.n == 0)
+        return scale;
+    const uint64_t quotient = tx->fee.n * scale / tx->total_out.n;
+    const uint64_t twice_rest = 2 * (tx->fee.n * scale % tx->total_out.n);
+    const bool up =
+        twice_rest > tx->total_out.n || (twice_rest == tx->total_out.n && quotient % 2 != 0);
+    return quotient + up;
+}
+
+static bool check_fee(struct work *w, struct err *err)
+{
+    struct tx_facts *tx = &w->facts->tx;
+    const int limit = w->view->fee_limit_pct;
+    if (tx->total_in.n < tx->total_out.n)
+        return err_set(err, ERR_INVALID, "Outputs worth more than inputs!");
+    tx->fee.n = tx->total_in.n - tx->total_out.n;
+    if (limit >= 0 && tx->fee.n * 100 >= (uint64_t)limit * tx->total_out.n)
+        return err_set(err, ERR_INVALID,
+                       "Network fee bigger than %d%% of total amount (it is %llu%%).", limit,
+                       (unsigned long long)fee_part(tx, 100));
+    if (tx->fee.n * 100 < BIG_FEE_PCT * tx->total_out.n)
+        return true;
+    const uint64_t tenths = fee_part(tx, 1000);
+    struct writer text = work_text(w);
+    writer_printf(&text, "Network fee is more than %d%% of total value (%llu.%llu%%).", BIG_FEE_PCT,
+                  (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10));
+    return work_add(w, &w->warnings, "Big Fee", &text, err);
+}
+
+// --- O2: warnings 10 to 12 ---
+
+struct outputs_seen {
+    size_t n_op_return, n_unknown;
+    bool long_op_return, zero_value;
+};
+
+static struct outputs_seen look_at_outputs(const struct tx_facts *tx)
+{
+    struct outputs_seen seen = { 0 };
+    for (size_t i = 0; i < tx->n_out; i++) {
+        const enum script_kind kind = script_classify(tx->out[i].script);
+        seen.n_op_return += kind == SCRIPT_OP_RETURN;
+        seen.n_unknown += kind == SCRIPT_UNKNOWN;
+        if (kind == SCRIPT_OP_RETURN && tx->out[i].script.len > OP_RETURN_SCRIPT_MAX)
+            seen.long_op_return = true;
+        if (kind != SCRIPT_OP_RETURN && tx->out[i].amount.n == 0)
+            seen.zero_value = true;
+    }
+    return seen;
+}
+
+static bool warn_op_return(struct work *w, const struct outputs_seen *seen, struct err *err)
+{
+    struct writer text = work_text(w);
+    if (seen->n_op_return < 2 && !seen->long_op_return)
+        return true;
+    writer_text(&text, "TX may not be relayed by some nodes.");
+    if (seen->n_op_return > 1)
+        writer_printf(&text, "\nMultiple OP_RETURN outputs: %zu", seen->n_op_return);
+    if (seen->long_op_return)
+        writer_text(&text, "\nOP_RETURN > 80 bytes");
+    return work_add(w, &w->warnings, "OP_RETURN", &text, err);
+}
+
+static bool warn_unknown(struct work *w, const struct outputs_seen *seen, struct err *err)
+{
+    struct writer text = work_text(w);
+    writer_printf(&text, "Sending to %zu not well understood script(s).", seen->n_unknown);
+    return seen->n_unknown == 0 || work_add(w, &w->warnings, "Output?", &text, err);
+}
+
+bool step_outputs_total(struct work *w, struct err *err)
+{
+    const struct tx_facts *tx = &w->facts->tx;
+    if (!sum_outputs(w, err))
+        return false;
+    if (tx->is_message)
+        return true;
+    if (tx->fee_known && !check_fee(w, err))
+        return false;
+    // D-NOFEE: these are raised when the fee is unknown, too.
+    const struct outputs_seen seen = look_at_outputs(tx);
+    return warn_op_return(w, &seen, err) && warn_unknown(w, &seen, err) &&
+           (!seen.zero_value ||
+            work_warn(w, "Zero Value", "Non-standard zero value output(s).", err));
+}

@@ -1,0 +1,114 @@
+// bitcoin/psbt_prove.c -- claims become facts: keys derived from our seed and compared.
+#include "bitcoin/keycache.h"
+#include "bitcoin/psbt_err.h"
+#include "bitcoin/psbt_path.h"
+#include "bitcoin/psbt_sign.h"
+
+// Whether the key in a key path field is ours at the path that it states. The comparison is of
+// public keys, so memcmp will do.
+static bool is_derived(const struct psbt_field *f, struct keycache *cache)
+{
+    const struct psbt_path claim = psbt_path_read(f);
+    const struct bytes key = psbt_key_data(f);
+    struct err impossible_child;
+    AUTO(hdkey_wipe) struct hdkey node;
+    if (!keycache_derive(&node, cache, &claim.path, &impossible_child))
+        return false;
+    if (key.len == sizeof node.pub.key.b)
+        return bytes_equal(key, BYTES_OF(node.pub.key.b));
+    const struct pubkey64 xy = pubkey_to64(&node.pub.key);
+    return bytes_equal(bytes_slice(key, 1, key.len), BYTES_OF(xy.b));
+}
+
+static bool is_ours(const struct psbt_facts *facts, const struct psbt_field *f)
+{
+    return xfp_equal(psbt_path_xfp(f, facts->xfp), facts->xfp);
+}
+
+// --- Outputs, 11.4 ---
+
+static bool deception(size_t i, struct err *err)
+{
+    (void)err_set(err, ERR_INVALID,
+                  "Output#%zu: Deception regarding change output. BIP-32 path doesn't match actual "
+                  "address.",
+                  i);
+    return err_detail(err, "%s", PSBT_CHANGE_FRAUD);
+}
+
+// "every key path that claims to be ours is derived from the seed and must give that key: at least
+// one per output"
+static bool prove_output(struct psbt_facts *facts, size_t i, struct keycache *cache,
+                         struct err *err)
+{
+    struct output_facts *out = &facts->tx.out[i];
+    const struct psbt_field *f = NULL;
+    size_t n_proved = 0;
+    while (out->change && (f = psbt_next(&facts->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL) {
+        if (!is_ours(facts, f))
+            continue;
+        if (!is_derived(f, cache))
+            return deception(i, err);
+        n_proved++;
+    }
+    out->own = n_proved > 0;
+    return !out->change || out->own || deception(i, err);
+}
+
+// --- Inputs, 14.1 ---
+
+static bool wrong_pubkey(const struct psbt_facts *facts, size_t i, struct err *err)
+{
+    char text[KEYPATH_TEXT_MAX];
+    struct writer w = writer_of(text, sizeof text);
+    keypath_write(&w, &facts->tx.in[i].path);
+    return psbt_late(err, "Path (%.*s) led to wrong pubkey for input#%zu",
+                     BYTES_ARG(writer_bytes(&w)), i);
+}
+
+// An input that we do not sign may be ours all the same: signed before, for instance.
+static bool some_claim_is_ours(const struct psbt_facts *facts, size_t i, struct keycache *cache)
+{
+    const struct spend *spend = &facts->plans[i].spend;
+    const struct psbt_field *f = NULL;
+    while ((f = psbt_next(&facts->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL)
+        if (is_ours(facts, f) && spend_is_of_key(spend, psbt_key_data(f)) && is_derived(f, cache))
+            return true;
+    return false;
+}
+
+static bool prove_input(struct psbt_facts *facts, size_t i, struct keycache *cache, struct err *err)
+{
+    const struct input_plan *plan = &facts->plans[i];
+    struct input_facts *in = &facts->tx.in[i];
+    if (plan->key == NULL) {
+        in->own = in->claims && some_claim_is_ours(facts, i, cache);
+        return true;
+    }
+    if (!is_derived(plan->key, cache))
+        return wrong_pubkey(facts, i, err);
+    // "consensus would allow it and sign a constant, or zero, in its place; never sign that"
+    if ((plan->sighash & ~(uint32_t)SIGHASH_ANYONECANPAY) == SIGHASH_SINGLE && i >= facts->tx.n_out)
+        return psbt_late(err, "SINGLE corresponding output (%zu) missing", i);
+    in->own = true;
+    return true;
+}
+
+static bool prove(struct psbt_facts *facts, struct keycache *cache, struct err *err)
+{
+    for (size_t i = 0; i < facts->tx.n_out; i++)
+        if (!prove_output(facts, i, cache, err))
+            return false;
+    for (size_t i = 0; i < facts->tx.n_in; i++)
+        if (!prove_input(facts, i, cache, err))
+            return false;
+    return true;
+}
+
+bool psbt_prove(struct psbt_facts *facts, const struct hdkey *master, struct err *err)
+{
+    AUTO(keycache_freep) struct keycache *cache = keycache_new(master);
+    facts->proved = prove(facts, cache, err);
+    wipe_stack();
+    return facts->proved;
+}

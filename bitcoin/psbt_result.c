@@ -1,0 +1,178 @@
+// bitcoin/psbt_result.c -- the PSBT that goes back: what came in, and what we add.
+//
+// Source: psbt-signing.md 14.4, 15.
+#include "bitcoin/psbt_err.h"
+#include "bitcoin/psbt_path.h"
+#include "bitcoin/psbt_sign.h"
+
+enum { MODIFIABLE_INPUTS = 1, MODIFIABLE_OUTPUTS = 2, HAS_SINGLE = 4 };
+
+// The order of types in each map; what is not named comes last, in file order.
+static const uint8_t global_v0[] = { PSBT_GLOBAL_UNSIGNED_TX, PSBT_GLOBAL_XPUB,
+                                     PSBT_GLOBAL_MESSAGE };
+static const uint8_t global_v2[] = {
+    PSBT_GLOBAL_TX_VERSION,   PSBT_GLOBAL_FALLBACK_LOCKTIME, PSBT_GLOBAL_INPUT_COUNT,
+    PSBT_GLOBAL_OUTPUT_COUNT, PSBT_GLOBAL_TX_MODIFIABLE,     PSBT_GLOBAL_VERSION,
+    PSBT_GLOBAL_XPUB,         PSBT_GLOBAL_MESSAGE,
+};
+static const uint8_t input_order[] = {
+    PSBT_IN_NON_WITNESS_UTXO, PSBT_IN_WITNESS_UTXO,  PSBT_IN_PARTIAL_SIG,
+    PSBT_IN_SIGHASH_TYPE,     PSBT_IN_KEY_PATH,      PSBT_IN_REDEEM_SCRIPT,
+    PSBT_IN_WITNESS_SCRIPT,   PSBT_IN_PREVIOUS_TXID, PSBT_IN_OUTPUT_INDEX,
+    PSBT_IN_SEQUENCE,         PSBT_IN_TIME_LOCKTIME, PSBT_IN_HEIGHT_LOCKTIME,
+};
+static const uint8_t output_order[] = {
+    PSBT_OUT_KEY_PATH, PSBT_OUT_REDEEM_SCRIPT, PSBT_OUT_WITNESS_SCRIPT,
+    PSBT_OUT_SCRIPT,   PSBT_OUT_AMOUNT,
+};
+
+struct result {
+    struct writer *w;
+    const struct psbt_facts *facts;
+    const struct psbt_signed *sigs;
+};
+
+static bool is_named(uint8_t type, struct bytes order)
+{
+    return memchr(order.ptr, type, order.len) != NULL;
+}
+
+static void put_field(struct writer *w, struct bytes key, struct bytes value)
+{
+    writer_counted(w, key);
+    writer_counted(w, value);
+}
+
+// A fingerprint of 00000000 is replaced by ours.
+static void put_key_path(const struct result *r, const struct psbt_field *f)
+{
+    const struct xfp xfp = psbt_path_xfp(f, r->facts->xfp);
+    writer_counted(r->w, f->key);
+    writer_compact_size(r->w, f->value.len);
+    writer_put(r->w, BYTES_OF(xfp.b));
+    writer_put(r->w, bytes_slice(f->value, sizeof xfp.b, f->value.len));
+}
+
+static void put_rest(const struct result *r, const struct psbt_map *map, struct bytes order)
+{
+    for (size_t i = 0; i < map->n_fields; i++)
+        if (!is_named(map->fields[i].key.ptr[0], order))
+            put_field(r->w, map->fields[i].key, map->fields[i].value);
+    writer_u8(r->w, 0);
+}
+
+static void put_type(const struct result *r, const struct psbt_map *map, uint8_t type)
+{
+    for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;)
+        put_field(r->w, f->key, f->value);
+}
+
+// --- Global ---
+
+// BIP-370, "Signer": each signature takes away what it commits to.
+static uint8_t modifiable_after(const struct result *r, uint8_t flags)
+{
+    for (size_t i = 0; i < r->sigs->n_sigs; i++) {
+        const uint32_t type = r->facts->plans[r->sigs->sigs[i].input].sighash;
+        const uint32_t base = type & ~(uint32_t)SIGHASH_ANYONECANPAY;
+        if ((type & SIGHASH_ANYONECANPAY) == 0)
+            flags &= (uint8_t)~MODIFIABLE_INPUTS;
+        if (base != SIGHASH_NONE)
+            flags &= (uint8_t)~MODIFIABLE_OUTPUTS;
+        if (base == SIGHASH_SINGLE)
+            flags |= HAS_SINGLE;
+    }
+    return flags;
+}
+
+static void put_modifiable(const struct result *r, const struct psbt_map *global)
+{
+    static const uint8_t key[] = { PSBT_GLOBAL_TX_MODIFIABLE };
+    const struct psbt_field *f = psbt_get(global, PSBT_GLOBAL_TX_MODIFIABLE);
+    const uint8_t before = f == NULL ? MODIFIABLE_INPUTS | MODIFIABLE_OUTPUTS : f->value.ptr[0];
+    const uint8_t after = modifiable_after(r, before);
+    if (f != NULL || r->sigs->n_sigs > 0)
+        put_field(r->w, BYTES_OF(key), bytes_of(&after, 1));
+}
+
+static void put_global(const struct result *r)
+{
+    const struct psbt *p = r->facts->psbt;
+    const struct bytes order = p->version == 0 ? BYTES_OF(global_v0) : BYTES_OF(global_v2);
+    for (size_t i = 0; i < order.len; i++) {
+        if (order.ptr[i] == PSBT_GLOBAL_TX_MODIFIABLE)
+            put_modifiable(r, &p->global);
+        else
+            put_type(r, &p->global, order.ptr[i]);
+    }
+    for (size_t i = 0; i < p->global.n_fields; i++) {
+        const struct psbt_field *f = &p->global.fields[i];
+        // Version 0: "the global version field, if it was there, is dropped"
+        if (!is_named(f->key.ptr[0], order) && f->key.ptr[0] != PSBT_GLOBAL_VERSION)
+            put_field(r->w, f->key, f->value);
+    }
+    writer_u8(r->w, 0);
+}
+
+// --- Inputs and outputs ---
+
+static void put_signature(const struct result *r, const struct psbt_new_sig *sig)
+{
+    writer_compact_size(r->w, 1 + sig->key.len);
+    writer_u8(r->w, PSBT_IN_PARTIAL_SIG);
+    writer_put(r->w, sig->key);
+    writer_counted(r->w, sig->value);
+}
+
+static void put_input(const struct result *r, size_t i, const struct psbt_new_sig *sig)
+{
+    const struct psbt_map *map = &r->facts->psbt->in[i];
+    for (size_t k = 0; k < COUNT(input_order); k++) {
+        const uint8_t type = input_order[k];
+        // 14.4: "Field 03 equal to ALL ... is removed on inputs that were signed in this pass"
+        if (type == PSBT_IN_SIGHASH_TYPE && sig != NULL &&
+            r->facts->plans[i].sighash == SIGHASH_ALL)
+            continue;
+        if (type != PSBT_IN_KEY_PATH)
+            put_type(r, map, type);
+        for (const struct psbt_field *f = NULL;
+             type == PSBT_IN_KEY_PATH && (f = psbt_next(map, type, f)) != NULL;)
+            put_key_path(r, f);
+        if (type == PSBT_IN_PARTIAL_SIG && sig != NULL)
+            put_signature(r, sig);
+    }
+    put_rest(r, map, BYTES_OF(input_order));
+}
+
+static void put_output(const struct result *r, const struct psbt_map *map)
+{
+    const struct psbt_field *attestation = psbt_find(map, BYTES(PSBT_OUT_ATTESTATION_KEY));
+    for (const struct psbt_field *f = NULL; (f = psbt_next(map, PSBT_OUT_KEY_PATH, f)) != NULL;)
+        put_key_path(r, f);
+    for (size_t k = 1; k < COUNT(output_order); k++)
+        put_type(r, map, output_order[k]);
+    if (attestation != NULL)
+        put_field(r->w, attestation->key, attestation->value);
+    for (size_t i = 0; i < map->n_fields; i++)
+        if (!is_named(map->fields[i].key.ptr[0], BYTES_OF(output_order)) &&
+            &map->fields[i] != attestation)
+            put_field(r->w, map->fields[i].key, map->fields[i].value);
+    writer_u8(r->w, 0);
+}
+
+bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,
+                       const struct psbt_signed *sigs, struct err *err)
+{
+    const struct result r = { w, facts, sigs };
+    const struct psbt *p = facts->psbt;
+    size_t next = 0;
+    writer_put(w, BYTES(PSBT_MAGIC));
+    put_global(&r);
+    for (size_t i = 0; i < p->n_in; i++) {
+        const bool is_signed = next < sigs->n_sigs && sigs->sigs[next].input == i;
+        put_input(&r, i, is_signed ? &sigs->sigs[next++] : NULL);
+    }
+    for (size_t i = 0; i < p->n_out; i++)
+        put_output(&r, &p->out[i]);
+    return !w->failed || psbt_too_complex(err);
+}

@@ -1,0 +1,81 @@
+// bitcoin/psbt_sign.c
+#include "bitcoin/psbt_sign.h"
+#include "base/require.h"
+#include "bitcoin/keycache.h"
+#include "bitcoin/psbt_err.h"
+#include "bitcoin/psbt_path.h"
+
+struct signing {
+    const struct psbt_facts *facts;
+    struct keycache *keys;
+    struct sighash_cache *digests;
+    struct arena *arena;
+};
+
+static bool fault(size_t i, struct err *err)
+{
+    const struct err why = *err;
+    return psbt_reply(err, ERR_INTERNAL, PSBT_SIGNING_LATE, "input %zu: %s", i, why.text);
+}
+
+// DER and hash type, as it stands in a PSBT and in scripts.
+static bool signature_value(struct bytes *out, const struct signature *sig, uint32_t type,
+                            struct arena *arena)
+{
+    uint8_t mem[ECDSA_DER_MAX + 1];
+    const size_t len = ecdsa_to_der(mem, sig);
+    mem[len] = (uint8_t)type;
+    return arena_copy(arena, bytes_of(mem, len + 1), out);
+}
+
+static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t i, struct err *err)
+{
+    const struct input_plan *plan = &s->facts->plans[i];
+    const struct input_facts *in = &s->facts->tx.in[i];
+    const struct psbt_path path = psbt_path_read(plan->key);
+    AUTO(hdkey_wipe) struct hdkey key = { 0 };
+    struct hash256 digest;
+    struct pubkey pubkey;
+    struct signature sig;
+    if (!spend_digest(&digest, &plan->spend, s->digests, i, in->amount, plan->sighash, err))
+        return err->code == ERR_NO_MEMORY ? psbt_too_complex(err) : fault(i, err);
+    // D-SIG: verified with the key in the script, whatever was derived now.
+    if (!pubkey_parse(&pubkey, psbt_key_data(plan->key), err) ||
+        !keycache_derive(&key, s->keys, &path.path, err) ||
+        !ecdsa_sign(&sig, &key.key, &pubkey, &digest, true, err))
+        return fault(i, err);
+    out->input = i;
+    out->key = psbt_key_data(plan->key);
+    return signature_value(&out->value, &sig, plan->sighash, s->arena) || psbt_too_complex(err);
+}
+
+static bool sign_all(struct psbt_signed *out, const struct signing *s, struct err *err)
+{
+    const struct tx_facts *tx = &s->facts->tx;
+    struct psbt_signed all = { .sigs = arena_array(s->arena, tx->n_signatures, sizeof *all.sigs) };
+    if (all.sigs == NULL)
+        return psbt_too_complex(err);
+    for (size_t i = 0; i < tx->n_in; i++) {
+        if (!tx->in[i].will_sign)
+            continue;
+        REQUIRE(all.n_sigs < tx->n_signatures);
+        if (!sign_input(&all.sigs[all.n_sigs++], s, i, err))
+            return false;
+    }
+    *out = all;
+    return true;
+}
+
+bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts, const struct hdkey *master,
+               const struct entropy *aux_random, struct arena *arena, struct err *err)
+{
+    struct sighash_cache digests;
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(master);
+    const struct signing s = { facts, keys, &digests, arena };
+    (void)aux_random; // no kind that we sign uses any
+    REQUIRE(facts->proved);
+    sighash_cache_init(&digests, &facts->psbt->tx, arena);
+    const bool good = sign_all(out, &s, err);
+    wipe_stack();
+    return good;
+}
