@@ -226,7 +226,7 @@ TEST(an_address_of_another_chain_is_refused_by_name)
 }
 
 // Policy.md 4.1: what a whitelist takes, and what it becomes.
-TEST(policy_24_whitelist_elements)
+TEST(policy_24_19_whitelist_elements)
 {
     static const struct {
         const char *given, *cleaned; // NULL: refused
@@ -245,6 +245,10 @@ TEST(policy_24_whitelist_elements)
         { "BC1SW50QGDZ25J", "bc1sw50qgdz25j" },
         { "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kemeawh", NULL }, // Bech32m on version 0
         { "bc1pw5dgrnzv", NULL },                               // a program of one byte
+        { "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD2"
+          "65"
+          "TMg7usUDFdp6W1EGMcet8",
+          NULL },
         { "", NULL },
         { " 1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH", NULL }, // nothing is trimmed
         { "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH\n", NULL },

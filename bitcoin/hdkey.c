@@ -271,8 +271,8 @@ bool hdpub_from_text(struct hdpub *out, bool *is_main, struct bytes text, struct
     uint8_t mem[BASE58_TEXT_MAX];
     struct writer serialized = writer_of(mem, sizeof mem);
     struct hdpub node;
-    uint8_t key33[33];
-    bool main_net;
+    uint8_t key33[33] = { 0 };
+    bool main_net = false;
     bool good = read_text(&serialized, text, err) &&
                 read_node(&node, key33, &main_net, false, writer_bytes(&serialized), err);
     if (good && !pubkey_parse(&node.key, BYTES_OF(key33), err))
@@ -300,8 +300,8 @@ bool hdkey_from_text(struct hdkey *out, bool *is_main, struct bytes text, struct
     AUTO(hdkey_wipe) struct hdkey node = { 0 };
     uint8_t mem[BASE58_TEXT_MAX];
     struct writer serialized = writer_of(mem, sizeof mem);
-    uint8_t key33[33];
-    bool main_net;
+    uint8_t key33[33] = { 0 };
+    bool main_net = false;
     const bool good =
         read_text(&serialized, text, err) &&
         read_node(&node.pub, key33, &main_net, true, writer_bytes(&serialized), err) &&

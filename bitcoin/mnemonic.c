@@ -142,8 +142,9 @@ static size_t entropy_len(const struct phrase *p)
 // BIP-39: "the first ENT / 32 bits of its SHA256 hash" follow the entropy.
 static void append_checksum(struct entropy_bits *e, size_t len)
 {
-    const struct hash256 hash = sha256(bytes_of(e->b, len));
+    struct hash256 hash = sha256(bytes_of(e->b, len));
     e->b[len] = hash.b[0] & (uint8_t)(0xff00u >> len / 4);
+    wipe(&hash, sizeof hash);
 }
 
 // The words' bits in a row; the last byte holds the checksum, padded with zeros.
