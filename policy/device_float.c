@@ -4,12 +4,11 @@
 // errors that the device's arithmetic makes are what this file is for.
 #include "policy/device_float.h"
 #include "base/require.h"
-#include <float.h>
 #include <inttypes.h>
 
 // Wider intermediate results would give other digits.
-_Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must be done in float");
-_Static_assert(FLT_MANT_DIG == 24, "float must be IEEE single precision");
+_Static_assert(__FLT_EVAL_METHOD__ == 0, "float arithmetic must be done in float");
+_Static_assert(__FLT_MANT_DIG__ == 24, "float must be IEEE single precision");
 
 #define JSON_DIGITS  7
 #define HOURS_DIGITS 3

@@ -102,7 +102,7 @@ static void sum_outputs(struct evidence *e)
         e->amounts_are_equal &= out->amount.n == tx->out[0].amount.n;
         if (!out->change)
             e->spent_is_known &= sats_add(&e->spent, out->amount);
-        if (!out->own)
+        if (!out->own && !out->change)
             continue;
         e->n_own_out++;
         if (!sats_add(&e->own_out, out->amount))
