@@ -82,12 +82,25 @@ bool err_detail(struct err *err, const char *fmt, ...)
 }
 
 static const char *const code_names[] = {
-    [ERR_NONE] = "none",           [ERR_TRUNCATED] = "truncated", [ERR_MALFORMED] = "malformed",
-    [ERR_LIMIT] = "limit",         [ERR_INVALID] = "invalid",     [ERR_UNSUPPORTED] = "unsupported",
-    [ERR_REFUSED] = "refused",     [ERR_BUSY] = "busy",           [ERR_STATE] = "state",
-    [ERR_NOT_FOUND] = "not-found", [ERR_EXISTS] = "exists",       [ERR_AUTH] = "auth",
-    [ERR_FRAMING] = "framing",     [ERR_TIMEOUT] = "timeout",     [ERR_IO] = "io",
-    [ERR_NO_MEMORY] = "no-memory", [ERR_USAGE] = "usage",         [ERR_INTERNAL] = "internal",
+    [ERR_NONE] = "none",
+    [ERR_TRUNCATED] = "truncated",
+    [ERR_MALFORMED] = "malformed",
+    [ERR_LIMIT] = "limit",
+    [ERR_INVALID] = "invalid",
+    [ERR_UNSUPPORTED] = "unsupported",
+    [ERR_REFUSED] = "refused",
+    [ERR_BUSY] = "busy",
+    [ERR_STATE] = "state",
+    [ERR_NOT_FOUND] = "not-found",
+    [ERR_EXISTS] = "exists",
+    [ERR_AUTH] = "auth",
+    [ERR_FRAMING] = "framing",
+    [ERR_TIMEOUT] = "timeout",
+    [ERR_IO] = "io",
+    [ERR_NO_MEMORY] = "no-memory",
+    [ERR_USAGE] = "usage",
+    [ERR_INTERNAL] = "internal",
+    [ERR_INTERRUPTED] = "interrupted",
 };
 
 const char *err_code_name(enum err_code code)
