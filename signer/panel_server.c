@@ -169,6 +169,7 @@ static bool answer_line(struct client *client, struct bytes line)
     if (request.verb == PANEL_WATCH || request.verb == PANEL_SCREEN)
         return reply_screen(client);
     const bool ok = carry_out(&client->server->options.backend, &request, &err);
+    panel_lines_wipe(&client->lines);
     return reply_result(client, ok, &err);
 }
 
