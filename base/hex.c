@@ -38,6 +38,7 @@ bool hex_decode(void *out, size_t len, struct bytes text)
     }
     uint8_t *bytes = out;
     for (size_t i = 0; i < len; i++)
-        bytes[i] = (uint8_t)(digit_value(text.ptr[2 * i]) << 4 | digit_value(text.ptr[2 * i + 1]));
+        bytes[i] = (uint8_t)((unsigned)digit_value(text.ptr[2 * i]) << 4 |
+                             (unsigned)digit_value(text.ptr[2 * i + 1]));
     return true;
 }

@@ -154,6 +154,7 @@ static const struct {
     { BYTES_INIT("\"\\ud83d\\n\""), NULL },
     { BYTES_INIT("\"\\ud83d\\u0041\""), NULL },
     { BYTES_INIT("\"\\ud83d\\ud83d\""), NULL },
+    { BYTES_INIT("\"\\ud83d\\ue000\""), NULL },
     { BYTES_INIT("\"\\ude00\""), NULL },
     { BYTES_INIT("\"\\ude00\\ud83d\""), NULL },
     // \u0000 in a string: rejected

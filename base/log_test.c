@@ -127,6 +127,28 @@ TEST(long_values_and_lines_are_cut)
     assert_string_equal(line + strlen(line) - 11, "...\" cut=1\n");
 }
 
+TEST(a_line_of_any_length_ends)
+{
+    char full[512], last[512];
+    AUTO(capture_close) struct capture c;
+    capture_open(&c, LOG_DEBUG, NULL);
+    memset(full, 'a', sizeof full - 1);
+    full[sizeof full - 1] = 0;
+    for (size_t len = 0; len < sizeof last; len++) { // around 4 KiB in all
+        memset(last, 'b', len);
+        last[len] = 0;
+        LOG(&c.log, LOG_INFO, "e", LOG_TEXT("v", full), LOG_TEXT("v", full), LOG_TEXT("v", full),
+            LOG_TEXT("v", full), LOG_TEXT("v", full), LOG_TEXT("v", full), LOG_TEXT("v", full),
+            LOG_TEXT("w", last), LOG_U64("end", 1));
+        const char *line = captured(&c);
+        const size_t n = strlen(line);
+        const bool is_whole = strcmp(line + n - 7, " end=1\n") == 0;
+        assert_true(n <= 4096);
+        assert_true(is_whole || strcmp(line + n - 7, " cut=1\n") == 0);
+        assert_true(is_whole || len > 400);
+    }
+}
+
 TEST(a_full_pipe_stops_nobody)
 {
     AUTO(capture_close) struct capture c;

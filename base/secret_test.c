@@ -148,27 +148,31 @@ TEST(secret_1_locked_and_left_out_of_core_files)
     secret_close(s);
 }
 
+struct user {
+    pthread_t thread;
+    const struct secret *secret;
+    size_t sum;
+};
+
 static void *use_often(void *arg)
 {
-    const struct secret *s = arg;
-    size_t sum = 0;
+    struct user *u = arg;
     for (int i = 0; i < 2000; i++) {
-        sum += secret_open(s).ptr[0];
-        secret_close(s);
+        u->sum += secret_open(u->secret).ptr[0];
+        secret_close(u->secret);
     }
-    return (void *)sum;
+    return NULL;
 }
 
 TEST(two_threads_may_open_one_secret)
 {
     AUTO(secret_freep) struct secret *s = secret_new(BYTES("\x01"));
-    pthread_t thread[2];
-    for (size_t i = 0; i < COUNT(thread); i++)
-        assert_int_equal(pthread_create(&thread[i], NULL, use_often, s), 0);
-    for (size_t i = 0; i < COUNT(thread); i++) {
-        void *sum;
-        assert_int_equal(pthread_join(thread[i], &sum), 0);
-        assert_int_equal((size_t)sum, 2000);
+    struct user users[2] = { { .secret = s }, { .secret = s } };
+    for (size_t i = 0; i < COUNT(users); i++)
+        assert_int_equal(pthread_create(&users[i].thread, NULL, use_often, &users[i]), 0);
+    for (size_t i = 0; i < COUNT(users); i++) {
+        assert_int_equal(pthread_join(users[i].thread, NULL), 0);
+        assert_int_equal(users[i].sum, 2000);
     }
 }
 
