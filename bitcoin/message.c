@@ -136,16 +136,17 @@ static bool take_to_dashes(struct bytes *out, struct bytes *rest)
     return false;
 }
 
-// Without the line end that follows the heading and the one that precedes the next.
+// Without the line end that follows the heading and the same kind of one before the next heading.
 static struct bytes body_of(struct bytes between)
 {
     struct reader r = reader_of(between);
-    (void)reader_accept(&r, '\r');
-    (void)reader_accept(&r, '\n');
+    const bool crlf = reader_accept_bytes(&r, BYTES("\r\n"));
+    if (!crlf)
+        (void)reader_accept(&r, '\n');
     struct bytes body = reader_rest(&r);
     if (body.len > 0 && body.ptr[body.len - 1] == '\n')
         body.len--;
-    if (body.len > 0 && body.ptr[body.len - 1] == '\r')
+    if (crlf && body.len > 0 && body.ptr[body.len - 1] == '\r')
         body.len--;
     return body;
 }

@@ -161,6 +161,8 @@ TEST(psbt_signing_18_4_armour)
     } cases[] = {
         { BEGIN "\nhi\n" MIDDLE "\naddr\nsig\n" END "\n", "hi", "addr", "sig", NULL },
         { BEGIN "\r\nhi\r\n" MIDDLE "\r\naddr\r\nsig\r\n" END, "hi", "addr", "sig", NULL },
+        { BEGIN "\nhi\r\n" MIDDLE "\naddr\nsig\n" END, "hi\r", "addr", "sig",
+          NULL }, // not stripped: no other end is CR LF
         { BEGIN "\n\na\nb\n\n" MIDDLE "\naddr\n\nsig\n" END, "\na\nb\n", "addr", "sig", NULL },
         { "\n" BEGIN "\nhi\n" MIDDLE "\naddr\nsig\n" END "\nbye", "hi", "addr", "sig", NULL },
         { BEGIN "\n\n" MIDDLE "\naddr\nsig\n" END, "", "addr", "sig", NULL },
@@ -246,8 +248,8 @@ TEST(psbt_signing_27_116_header_bytes_per_type)
     } types[] = { { ADDR_P2PKH, 31 }, { ADDR_P2SH_P2WPKH, 35 }, { ADDR_P2WPKH, 39 } };
     const struct hdkey key = derived(test_vectors("message_signing.json"), BYTES("m/1"));
     bool seen[2] = { false, false };
-    for (char c = 'a'; c <= 'p'; c++) {
-        const char text[2] = { c, c };
+    for (int c = 'a'; c <= 'p'; c++) {
+        const char text[2] = { (char)c, (char)c };
         uint8_t first[MESSAGE_SIGNATURE_LEN] = { 0 };
         for (size_t t = 0; t < COUNT(types); t++) {
             uint8_t sig[MESSAGE_SIGNATURE_LEN];
