@@ -1,5 +1,5 @@
 #include "wire/device.h"
-#include "wire/test_session.h"
+#include "tests/support/wire_session.h"
 
 static struct bytes packets_of(struct link *link, struct bytes message, bool encrypted)
 {

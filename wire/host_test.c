@@ -1,5 +1,5 @@
 #include "wire/host.h"
-#include "wire/test_session.h"
+#include "tests/support/wire_session.h"
 
 static struct host_end open_host(void)
 {

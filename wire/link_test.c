@@ -1,5 +1,5 @@
 #include "wire/link.h"
-#include "wire/test_session.h"
+#include "tests/support/wire_session.h"
 
 static struct link open_link(void)
 {

@@ -1,6 +1,6 @@
 #include "wire/reply.h"
 #include "tests/support/test.h"
-#include "wire/test_session.h"
+#include "tests/support/wire_session.h"
 
 static struct bytes pack(const struct reply *reply)
 {

@@ -1,6 +1,7 @@
-// wire/test_session.h -- the worked session of wire-protocol.md 13.1, for the tests of both ends.
-#ifndef CASEMATE_WIRE_TEST_SESSION_H
-#define CASEMATE_WIRE_TEST_SESSION_H
+// tests/support/wire_session.h -- the worked session of wire-protocol.md 13.1, for tests of either
+// end.
+#ifndef CASEMATE_TESTS_SUPPORT_WIRE_SESSION_H
+#define CASEMATE_TESTS_SUPPORT_WIRE_SESSION_H
 #include "base/json.h"
 #include "crypto/ec.h"
 #include "tests/support/test.h"
