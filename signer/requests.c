@@ -2,15 +2,21 @@
 #include "base/secret.h"
 
 static request_fn *const handlers[REQUEST_COUNT] = {
-    [REQUEST_LOGO] = serve_logo, [REQUEST_REBO] = serve_rebo, [REQUEST_VERS] = serve_vers,
-    [REQUEST_PING] = serve_ping, [REQUEST_NCRY] = serve_ncry, [REQUEST_MITM] = serve_mitm,
-    [REQUEST_BLKC] = serve_blkc, [REQUEST_BAGI] = serve_bagi, [REQUEST_SHA2] = serve_sha2,
-    [REQUEST_UPLD] = serve_upld, [REQUEST_DWLD] = serve_dwld, [REQUEST_STXN] = serve_stxn,
-    [REQUEST_STOK] = serve_stok, [REQUEST_SMSG] = serve_smsg, [REQUEST_SMOK] = serve_smok,
-    [REQUEST_XPUB] = serve_xpub, [REQUEST_SHOW] = serve_show, [REQUEST_MSCK] = serve_msck,
-    [REQUEST_HSMS] = serve_hsms, [REQUEST_HSTS] = serve_hsts, [REQUEST_GSLR] = serve_gslr,
-    [REQUEST_NWUR] = serve_nwur, [REQUEST_RMUR] = serve_rmur, [REQUEST_USER] = serve_user,
-    [REQUEST_XKEY] = serve_xkey, [REQUEST_EXEC] = serve_exec, [REQUEST_EVAL] = serve_eval,
+    [REQUEST_LOGO] = serve_logo,       [REQUEST_REBO] = serve_rebo,
+    [REQUEST_VERS] = serve_vers,       [REQUEST_PING] = serve_ping,
+    [REQUEST_NCRY] = serve_ncry,       [REQUEST_MITM] = serve_mitm,
+    [REQUEST_BLKC] = serve_blkc,       [REQUEST_BAGI] = serve_bagi,
+    [REQUEST_SHA2] = serve_sha2,       [REQUEST_UPLD] = serve_upld,
+    [REQUEST_DWLD] = serve_dwld,       [REQUEST_STXN] = serve_stxn,
+    [REQUEST_STOK] = serve_stok,       [REQUEST_SMSG] = serve_smsg,
+    [REQUEST_SMOK] = serve_smok,       [REQUEST_XPUB] = serve_xpub,
+    [REQUEST_SHOW] = serve_show,       [REQUEST_MSCK] = serve_msck,
+    [REQUEST_HSMS] = serve_hsms,       [REQUEST_HSTS] = serve_hsts,
+    [REQUEST_GSLR] = serve_gslr,       [REQUEST_NWUR] = serve_nwur,
+    [REQUEST_RMUR] = serve_rmur,       [REQUEST_USER] = serve_user,
+    [REQUEST_BKOK] = serve_other_poll, [REQUEST_PWOK] = serve_other_poll,
+    [REQUEST_XKEY] = serve_xkey,       [REQUEST_EXEC] = serve_exec,
+    [REQUEST_EVAL] = serve_eval,
 };
 
 void reply_okay(struct exchange *ex)
@@ -63,12 +69,16 @@ static bool serve(struct exchange *ex, struct bytes message, struct err *err)
     const struct request_info *info = request_find(message);
     if (!is_allowed(ex, info, message, err))
         return false;
+    if (info != NULL && info->plain == PLAIN_REFUSED && !ex->encrypted)
+        return err_set(err, ERR_STATE, "must encrypt");
     request_fn *const handler = info != NULL ? handlers[info->id] : NULL;
     if (handler == NULL)
         return unknown(ex, message, err);
-    if (info->plain == PLAIN_REFUSED && !ex->encrypted)
-        return err_set(err, ERR_STATE, "must encrypt");
-    return request_unpack(&ex->request, info, message, err) && handler(ex, err);
+    if (request_unpack(&ex->request, info, message, err) && handler(ex, err))
+        return true;
+    if (info->id == REQUEST_UPLD)
+        staging_reset(&ex->peer->staging); // "any error inside `upld`, including `busy`": 6.1
+    return false;
 }
 
 static struct reply reply_of_error(struct exchange *ex, const struct err *err)

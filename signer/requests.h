@@ -48,7 +48,7 @@ request_fn serve_upld, serve_sha2, serve_dwld;
 // requests_keys.c
 request_fn serve_xpub, serve_show, serve_msck;
 // requests_sign.c
-request_fn serve_stxn, serve_stok, serve_smsg, serve_smok;
+request_fn serve_stxn, serve_stok, serve_smsg, serve_smok, serve_other_poll;
 // requests_hsm.c
 request_fn serve_hsms, serve_hsts, serve_gslr, serve_nwur, serve_rmur, serve_user;
 // requests_developer.c

@@ -87,6 +87,16 @@ static void show_picked(struct device *device, uint8_t mode, struct bytes name, 
     wipe(mem, sizeof mem);
 }
 
+// "given as 16 base32 characters; for HMAC the lower-case form of those characters is the password"
+static bool reply_picked(struct exchange *ex, const char *picked, struct bytes *out,
+                         struct err *err)
+{
+    struct writer w = writer_growing(ex->arena, USER_PICKED_SIZE);
+    for (const char *c = picked; *c != 0; c++)
+        writer_u8(&w, (uint8_t)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
+    return writer_finish(&w, out) || err_set(err, ERR_NO_MEMORY, "Out of RAM");
+}
+
 bool serve_nwur(struct exchange *ex, struct err *err)
 {
     const struct request_nwur *nwur = &ex->request.nwur;
@@ -100,8 +110,8 @@ bool serve_nwur(struct exchange *ex, struct err *err)
     struct bytes reply = { 0 };
     if (ok && (nwur->mode & USER_SHOW_QR) != 0)
         show_picked(ex->device, nwur->mode, nwur->name, picked);
-    else if (ok && !arena_copy(ex->arena, bytes_of_text(picked), &reply))
-        ok = err_set(err, ERR_NO_MEMORY, "Out of RAM");
+    else if (ok)
+        ok = reply_picked(ex, picked, &reply, err);
     wipe(picked, sizeof picked);
     wipe(&request, sizeof request);
     if (ok)

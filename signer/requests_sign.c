@@ -125,7 +125,7 @@ static bool poll_job(struct exchange *ex, struct job *job, enum job_kind kind, b
         break;
     }
     // [D] A result polled for with the wrong code stays.
-    if (job->kind != kind)
+    if (job->kind != kind || kind == JOB_NONE)
         return no_request(err);
     *finished = true;
     return true;
@@ -166,4 +166,11 @@ bool serve_smok(struct exchange *ex, struct err *err)
     job_drop(job);
     ex->reply = reply;
     return true;
+}
+
+// Polls for what no request here makes: no result is ever theirs.
+bool serve_other_poll(struct exchange *ex, struct err *err)
+{
+    bool finished;
+    return poll_job(ex, device_job(ex->device, ex->peer), JOB_NONE, &finished, err);
 }

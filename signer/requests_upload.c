@@ -47,15 +47,11 @@ bool serve_upld(struct exchange *ex, struct err *err)
 {
     const struct request_upld *upld = &ex->request.upld;
     struct peer *peer = ex->peer;
-    if (is_busy(ex)) {
-        staging_reset(&peer->staging);
+    if (is_busy(ex))
         return err_set(err, ERR_BUSY, "busy");
-    }
     lease_void(&peer->lease);
-    if (!check_block(ex, err)) {
-        staging_reset(&peer->staging);
+    if (!check_block(ex, err))
         return false;
-    }
     staging_put(&peer->staging, upld->offset, upld->total, upld->data);
     reply_number(ex, upld->offset);
     return true;
