@@ -4,9 +4,9 @@
 #include "bitcoin/psbt_path.h"
 #include "bitcoin/psbt_sign.h"
 
-// Whether the key in a key path field is ours at the path that it states. The comparison is of
-// public keys, so memcmp will do.
-static bool is_derived(const struct psbt_field *f, struct keycache *cache)
+// Whether the key in a key path field, for an output with that script, is ours at the path that it
+// states. The comparison is of public keys, so memcmp will do.
+static bool is_derived(const struct psbt_field *f, struct bytes script, struct keycache *cache)
 {
     const struct psbt_path claim = psbt_path_read(f);
     const struct bytes key = psbt_key_data(f);
@@ -16,6 +16,9 @@ static bool is_derived(const struct psbt_field *f, struct keycache *cache)
         return false;
     if (key.len == sizeof node.pub.key.b)
         return bytes_equal(key, BYTES_OF(node.pub.key.b));
+    // 14.1: "65-byte P2PK keys: compare uncompressed forms"; elsewhere our keys are compressed.
+    if (script_classify(script) != SCRIPT_P2PK)
+        return false;
     const struct pubkey64 xy = pubkey_to64(&node.pub.key);
     return bytes_equal(bytes_slice(key, 1, key.len), BYTES_OF(xy.b));
 }
@@ -47,7 +50,7 @@ static bool prove_output(struct psbt_facts *facts, size_t i, struct keycache *ca
     while (out->change && (f = psbt_next(&facts->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL) {
         if (!is_ours(facts, f))
             continue;
-        if (!is_derived(f, cache))
+        if (!is_derived(f, out->script, cache))
             return deception(i, err);
         n_proved++;
     }
@@ -72,7 +75,8 @@ static bool some_claim_is_ours(const struct psbt_facts *facts, size_t i, struct 
     const struct spend *spend = &facts->plans[i].spend;
     const struct psbt_field *f = NULL;
     while ((f = psbt_next(&facts->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL)
-        if (is_ours(facts, f) && spend_is_of_key(spend, psbt_key_data(f)) && is_derived(f, cache))
+        if (is_ours(facts, f) && spend_is_of_key(spend, psbt_key_data(f)) &&
+            is_derived(f, spend->script, cache))
             return true;
     return false;
 }
@@ -85,7 +89,7 @@ static bool prove_input(struct psbt_facts *facts, size_t i, struct keycache *cac
         in->own = in->claims && some_claim_is_ours(facts, i, cache);
         return true;
     }
-    if (!is_derived(plan->key, cache))
+    if (!is_derived(plan->key, plan->spend.script, cache))
         return wrong_pubkey(facts, i, err);
     // "consensus would allow it and sign a constant, or zero, in its place; never sign that"
     if ((plan->sighash & ~(uint32_t)SIGHASH_ANYONECANPAY) == SIGHASH_SINGLE && i >= facts->tx.n_out)
