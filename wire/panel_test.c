@@ -234,6 +234,11 @@ TEST(panel_pack_fails_where_the_other_side_could_not_read)
     const size_t around = sizeof "{\"do\": \"text\", \"text\": \"\"}\n" - 1;
     struct panel_request fits = { PANEL_TEXT, .text = bytes_of(big, sizeof big - around) };
     assert_int_equal(pack_request(&fits).len, PANEL_LINE_MAX);
+    fits.text.len++;
+    struct writer w = writer_growing(test_arena(), 1 << 20);
+    struct bytes out;
+    panel_request_pack(&w, &fits);
+    assert_false(writer_finish(&w, &out));
 }
 
 // --- Lines ---
