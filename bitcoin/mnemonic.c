@@ -1,11 +1,12 @@
 // bitcoin/mnemonic.c
 //
-// (1) No word's number is used as an index: all 2048 words are looked at for each one, so that
-//     neither cache nor branch tells which it was (psbt-signing 25.3 rule 3). Lengths of words and
-//     of the text may show.
+// (1) No word's number is used as an index, and no letter decides a branch: all 2048 words are looked
+//     at for each one (psbt-signing 25.3 rule 3). What may show is declassified: where the blanks
+//     are, so how long each word is; and whether the phrase is right. ct_test.c checks it.
 // (2) Everything that words can be told from is wiped.
 #include "bitcoin/mnemonic.h"
 #include "base/secret.h"
+#include "crypto/declassify.h"
 #include "crypto/hash.h"
 #include "crypto/kdf.h"
 #include <string.h>
@@ -41,10 +42,13 @@ static void entropy_bits_wipe(struct entropy_bits *e)
     wipe(e, sizeof *e);
 }
 
-// All ones if x is 0, else 0.
+// All ones if x is 0, else 0. The compiler may not know that it is one of the two: clang 14 makes
+// branches of such masks.
 static uint64_t mask_if_zero(uint64_t x)
 {
-    return ((x | (0 - x)) >> 63) - 1;
+    uint64_t mask = ((x | (0 - x)) >> 63) - 1;
+    __asm__("" : "+r"(mask));
+    return mask;
 }
 
 static uint64_t load(const void *eight_bytes)
@@ -69,27 +73,30 @@ static bool find_word(uint16_t *number, const uint8_t typed[static WORD_MAX], si
         found_number |= match & i;
     }
     *number = (uint16_t)found_number;
+    declassify(&found, sizeof found);
     return found != 0;
 }
 
 // Padded with zeros. False if it is no word of the list's alphabet and length.
 static bool lower_word(uint8_t out[static WORD_MAX], struct bytes typed)
 {
+    unsigned other = 0;
     memset(out, 0, WORD_MAX);
     if (typed.len > WORD_MAX)
         return false;
     for (size_t i = 0; i < typed.len; i++) {
-        const uint8_t c = typed.ptr[i] | 0x20;
-        if (c < 'a' || c > 'z')
-            return false;
-        out[i] = c;
+        out[i] = typed.ptr[i] | 0x20;
+        other |= (unsigned)((uint8_t)(out[i] - 'a') > 'z' - 'a');
     }
-    return true;
+    declassify(&other, sizeof other);
+    return other == 0;
 }
 
 static bool is_blank(uint8_t c)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    const unsigned blank = (unsigned)(c == ' ') | (unsigned)((uint8_t)(c - '\t') <= '\r' - '\t');
+    declassify(&blank, sizeof blank);
+    return blank != 0;
 }
 
 // The next run of other characters than blanks; false if there is none.
@@ -170,7 +177,10 @@ static bool phrase_check(struct entropy_bits *out, const struct phrase *p, struc
     phrase_bits(out, p);
     memcpy(expected.b, out->b, entropy_len(p));
     append_checksum(&expected, entropy_len(p));
-    if (!ct_equal(bytes_of(out->b, entropy_len(p) + 1), bytes_of(expected.b, entropy_len(p) + 1)))
+    const bool right =
+        ct_equal(bytes_of(out->b, entropy_len(p) + 1), bytes_of(expected.b, entropy_len(p) + 1));
+    declassify(&right, sizeof right);
+    if (!right)
         return err_set(err, ERR_MALFORMED, "wrong checksum");
     return true;
 }
@@ -182,7 +192,11 @@ static void write_word(struct writer *w, uint16_t number)
     for (size_t i = 0; i < COUNT(word_list); i++)
         found |= mask_if_zero(i ^ number) & load(word_list[i]);
     memcpy(word, &found, sizeof word);
-    writer_put(w, bytes_of(word, strnlen(word, sizeof word)));
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof word; i++)
+        len += (size_t)(word[i] != 0);
+    declassify(&len, sizeof len);
+    writer_put(w, bytes_of(word, len));
     wipe(word, sizeof word);
     wipe(&found, sizeof found);
 }
