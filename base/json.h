@@ -59,6 +59,7 @@ struct json_writer {
     unsigned depth;
     bool first;     // no comma needed
     bool after_key; // the value of the key just written comes next, on its line
+    bool ascii;     // what is not ASCII as \\u and four digits; set it before the first call
     bool indent;    // one member or item a line, two blanks a level; set it before the first call
 };
 

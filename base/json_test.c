@@ -616,3 +616,18 @@ TEST(indented_text_parses_to_the_same)
     assert_true(json_parse(&back, written(value, true), test_arena(), &err));
     assert_bytes_equal(written(back, false), written(value, false));
 }
+
+// The wire's `asci` replies are pure ASCII: wire-protocol.md 3.2.
+TEST(ascii_form_escapes_what_is_not_ascii_and_reads_back_the_same)
+{
+    const struct bytes text = BYTES("caf\xc3\xa9 \xe2\x82\xbf \xf0\x9f\x98\x80 \"\n");
+    struct writer w = writer_growing(test_arena(), 1024);
+    struct json_writer j = json_writer_of(&w);
+    const struct json *back;
+    struct err err;
+    j.ascii = true;
+    json_string(&j, text);
+    assert_bytes_text(writer_bytes(&w), "\"caf\\u00e9 \\u20bf \\ud83d\\ude00 \\\"\\n\"");
+    assert_true(json_parse(&back, writer_bytes(&w), test_arena(), &err));
+    assert_bytes_equal(back->text, text);
+}

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/utf8.h"
 #include <inttypes.h>
 
 struct json_writer json_writer_of(struct writer *w)
@@ -77,16 +78,32 @@ static void write_escape(struct writer *w, uint8_t c)
         writer_printf(w, "\\u%04x", c);
 }
 
-static void write_string(struct writer *w, struct bytes text)
+// RFC 8259 7: above U+FFFF as a pair of surrogates.
+static void write_non_ascii(struct writer *w, struct bytes character)
 {
+    const uint32_t c = utf8_code_point(character);
+    if (c < 0x10000)
+        writer_printf(w, "\\u%04x", (unsigned)c);
+    else
+        writer_printf(w, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
+                      (unsigned)(0xdc00 + ((c - 0x10000) & 0x3ff)));
+}
+
+static void write_string(const struct json_writer *j, struct bytes text)
+{
+    struct writer *w = j->w;
     size_t done = 0;
     writer_u8(w, '"');
     for (size_t i = 0; i < text.len; i++) {
         const uint8_t c = text.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
+        const bool plain = c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || !j->ascii);
+        if (plain)
             continue;
         writer_put(w, bytes_slice(text, done, i - done));
-        write_escape(w, c);
+        if (c < 0x80)
+            write_escape(w, c);
+        else if ((c & 0xc0) != 0x80) // the first byte of a character; the others belong to it
+            write_non_ascii(w, bytes_slice(text, i, SIZE_MAX));
         done = i + 1;
     }
     writer_put(w, bytes_slice(text, done, SIZE_MAX));
@@ -96,7 +113,7 @@ static void write_string(struct writer *w, struct bytes text)
 void json_key_bytes(struct json_writer *j, struct bytes key)
 {
     separate(j);
-    write_string(j->w, key);
+    write_string(j, key);
     writer_text(j->w, ": ");
     j->after_key = true;
 }
@@ -109,7 +126,7 @@ void json_key(struct json_writer *j, const char *key)
 void json_string(struct json_writer *j, struct bytes text)
 {
     separate(j);
-    write_string(j->w, text);
+    write_string(j, text);
 }
 
 void json_text(struct json_writer *j, const char *text)

@@ -1,4 +1,5 @@
 #include "base/utf8.h"
+#include "base/require.h"
 
 static bool is_continuation(uint8_t c)
 {
@@ -60,4 +61,15 @@ struct bytes utf8_cut(struct bytes text, size_t len)
     while (len > 0 && is_continuation(text.ptr[len]))
         len--;
     return bytes_slice(text, 0, len);
+}
+
+uint32_t utf8_code_point(struct bytes text)
+{
+    static const uint8_t first_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    const size_t len = character_len(text);
+    REQUIRE(len > 0);
+    uint32_t c = text.ptr[0] & first_bits[len];
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | (text.ptr[i] & 0x3fu);
+    return c;
 }

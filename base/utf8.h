@@ -9,6 +9,9 @@ bool utf8_is_valid(struct bytes text);
 // Code points of a valid text.
 size_t utf8_length(struct bytes text);
 
+// The code point of the first character of a valid text that is not empty.
+uint32_t utf8_code_point(struct bytes text);
+
 // The longest prefix of a valid text of at most `len` bytes that ends between characters.
 struct bytes utf8_cut(struct bytes text, size_t len);
 

@@ -4,7 +4,10 @@
 #include "base/secret.h"
 #include "crypto/random.h"
 #include "policy/canonical.h"
+#include "policy/summary.h"
 #include "signer/device.h"
+
+#define SUMMARY_MAX (4u << 20)
 
 bool hsm_load_policy(struct device *device, struct policy *out, struct arena **arena,
                      struct err *err)
@@ -85,6 +88,22 @@ static bool store_the_activation(struct device *device, const struct hsm *hsm, e
     return store_activate(device->store, &activation, err);
 }
 
+// What runs is what was stored. With the arena of the file goes the locker's value: it "is
+// forgotten", while the summary that the operator approved still says that it is updated.
+static bool take_stored(struct device *device, struct hsm *hsm, struct err *err)
+{
+    AUTO(arena_freep) struct arena *scratch = arena_new(2 * SUMMARY_MAX);
+    struct writer w = writer_growing(scratch, SUMMARY_MAX);
+    struct arena *stored = NULL;
+    policy_summary(&w, &hsm->policy, device_chain(device), device->config.unit);
+    blob_set(&hsm->summary, writer_bytes(&w));
+    if (!hsm_load_policy(device, &hsm->policy, &stored, err))
+        return false;
+    arena_free(hsm->arena);
+    hsm->arena = stored;
+    return true;
+}
+
 bool hsm_activate(struct device *device, const struct policy *policy, struct arena *arena,
                   enum hsm_start how, struct err *err)
 {
@@ -101,8 +120,10 @@ bool hsm_activate(struct device *device, const struct policy *policy, struct are
         hsm_free(hsm);
         return false;
     }
-    // The locker has it now; "the value is forgotten".
-    hsm->policy.set_sl = (struct bytes){ 0 };
+    if (!take_stored(device, hsm, err)) {
+        hsm_free(hsm);
+        return false;
+    }
     device->hsm = hsm;
     return true;
 }
@@ -112,6 +133,7 @@ void hsm_free(struct hsm *hsm)
     if (hsm == NULL)
         return;
     arena_free(hsm->arena);
+    blob_drop(&hsm->summary);
     free(hsm->last_refusal);
     wipe(hsm, sizeof *hsm);
     free(hsm);

@@ -8,6 +8,7 @@
 #ifndef CASEMATE_SIGNER_HSM_H
 #define CASEMATE_SIGNER_HSM_H
 #include "policy/evaluate.h"
+#include "signer/blob.h"
 #include "signer/store.h"
 
 #define HSM_LOCAL_SECRET_LEN 15
@@ -18,6 +19,7 @@ struct job;
 struct hsm {
     struct arena *arena; // of the policy
     struct policy policy;
+    struct blob summary; // as it was when HSM mode began
     struct hash256 policy_hash;
     struct velocity velocity;
     struct store_counters counters;

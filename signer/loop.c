@@ -77,15 +77,13 @@ void loop_unwatch(struct loop *loop, int fd)
 
 uint64_t loop_after(struct loop *loop, int64_t ms, loop_fn *fn, void *context)
 {
-    for (size_t i = 0; i < LOOP_TIMERS_MAX; i++) {
-        if (loop->timers[i].id != 0)
-            continue;
-        const int64_t due_ms = loop->clock->monotonic_ms(loop->clock) + ms;
-        loop->timers[i] = (struct timer){ ++loop->last_timer, due_ms, fn, context };
-        return loop->last_timer;
-    }
-    REQUIRE(!"a free timer");
-    return 0;
+    size_t i = 0;
+    while (i < LOOP_TIMERS_MAX && loop->timers[i].id != 0)
+        i++;
+    REQUIRE(i < LOOP_TIMERS_MAX);
+    const int64_t due_ms = loop->clock->monotonic_ms(loop->clock) + ms;
+    loop->timers[i] = (struct timer){ ++loop->last_timer, due_ms, fn, context };
+    return loop->last_timer;
 }
 
 void loop_cancel(struct loop *loop, uint64_t timer)

@@ -7,8 +7,6 @@
 #include "signer/status.h"
 #include "wire/socket_name.h"
 
-#define STATUS_MAX (4u << 20)
-
 bool serve_hsts(struct exchange *ex, struct err *err)
 {
     struct writer w = writer_growing(ex->arena, STATUS_MAX);

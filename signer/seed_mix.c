@@ -102,8 +102,7 @@ bool seed_rolls_check(const struct seed_rolls *rolls, size_t entropy_len, struct
     for (size_t lag = 1; lag <= rolls->n / 2; lag++)
         if (repeats_at(rolls, lag))
             return err_set(err, ERR_INVALID,
-                           "the rolls repeat themselves: they are too like those %zu before them",
-                           lag);
+                           "the rolls repeat themselves: too many are as the one %zu before", lag);
     return true;
 }
 

@@ -3,7 +3,9 @@
 #define CASEMATE_SIGNER_STATUS_H
 #include "signer/device.h"
 
-// One JSON object. Ends the velocity period first if it is over and the report is not private.
+#define STATUS_MAX (4u << 20) // bytes; no report is longer
+
+// One JSON object in ASCII. Ends the velocity period first if it is over and the report is not private.
 // Source: policy.md 18, wire-protocol.md 9.1.
 void status_write(struct writer *w, struct device *device);
 
