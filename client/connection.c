@@ -1,0 +1,221 @@
+#include "client/connection.h"
+#include "base/require.h"
+#include "base/secret.h"
+#include "client/socket_transport.h"
+#include "wire/host.h"
+
+#define DRAIN_MS    1 // "drain everything readable (1 ms timeout)"
+#define DRAIN_MAX   4096
+#define SCRATCH_MAX ((size_t)4 * REPLY_MAX)
+#define XPUB_MAX    128
+#define PACKETS_MAX ((REQUEST_MAX + PACKET_PAYLOAD - 1) / PACKET_PAYLOAD * PACKET_LEN)
+
+struct connection {
+    struct transport *transport;
+    struct host_end end;
+    struct arena *scratch; // replies that the caller has no arena for
+    int reply_ms;
+    bool lost; // see (2)
+    struct connection_identity identity;
+    char xpub[XPUB_MAX];
+};
+
+void connection_init(void)
+{
+    crypto_init();
+}
+
+void connection_close(struct connection *c)
+{
+    if (c == NULL)
+        return;
+    transport_free(c->transport);
+    host_end_wipe(&c->end);
+    arena_free(c->scratch);
+    wipe(c, sizeof *c);
+    free(c);
+}
+
+void connection_closep(struct connection **c)
+{
+    connection_close(*c);
+    *c = NULL;
+}
+
+const struct connection_identity *connection_identity(const struct connection *c)
+{
+    return &c->identity;
+}
+
+bool connection_pause(const struct connection *c, int ms, struct err *err)
+{
+    return wait_pause(ms, c->transport->cancel_fd, err);
+}
+
+// --- One request and its reply ---
+
+static bool send_packets(struct connection *c, struct bytes packets, struct err *err)
+{
+    for (; packets.len > 0; packets = bytes_slice(packets, PACKET_LEN, SIZE_MAX))
+        if (!c->transport->ops->send(c->transport, bytes_slice(packets, 0, PACKET_LEN), err))
+            return false;
+    return true;
+}
+
+static bool receive_message(struct connection *c, struct bytes *out, int reply_ms, struct err *err)
+{
+    const struct transport_ops *ops = c->transport->ops;
+    enum frame_event event;
+    do {
+        struct bytes packet;
+        if (!ops->receive(c->transport, &packet, reply_ms, err))
+            return err->code == ERR_TIMEOUT
+                       ? err_set(err, ERR_TIMEOUT, "no reply from the device within %d s",
+                                 reply_ms / 1000)
+                       : false;
+        event = host_feed(&c->end, packet, out, err);
+    } while (event == FRAME_MORE);
+    return event == FRAME_COMPLETE;
+}
+
+// Arguments can be secret: both copies are wiped.
+struct outgoing {
+    uint8_t message[REQUEST_MAX];
+    uint8_t packets[PACKETS_MAX];
+};
+
+static void outgoing_wipe(struct outgoing *out)
+{
+    wipe(out, sizeof *out);
+}
+
+static bool pack(struct connection *c, struct outgoing *mem, struct bytes *packets,
+                 const struct request *request, struct arena *arena, struct err *err)
+{
+    struct writer message = writer_of(mem->message, sizeof mem->message);
+    struct writer w = writer_of(mem->packets, sizeof mem->packets);
+    struct bytes packed;
+    request_pack(&message, request);
+    if (!writer_finish(&message, &packed))
+        return err_set(err, ERR_LIMIT, "%s: arguments too long", request_info(request->id)->code);
+    REQUIRE(host_send(&c->end, &w, packed, arena)); // there is room for the longest request
+    *packets = writer_bytes(&w);
+    return true;
+}
+
+static bool exchange(struct connection *c, struct reply *out, const struct request *request,
+                     struct arena *arena, int reply_ms, struct err *err)
+{
+    AUTO(outgoing_wipe) struct outgoing mem;
+    struct bytes packets, message;
+    if (c->lost)
+        return err_set(err, ERR_FRAMING, "the session with the device is lost");
+    arena_reset(c->scratch);
+    if (!pack(c, &mem, &packets, request, arena != NULL ? arena : c->scratch, err))
+        return false;
+    const bool opened = link_is_open(&c->end.link);
+    c->lost = true; // until the reply is whole
+    if (!send_packets(c, packets, err) || !receive_message(c, &message, reply_ms, err))
+        return false;
+    c->lost = opened && !link_is_open(&c->end.link); // a `fram` in the clear: wire/host.h (2)
+    return reply_unpack(out, message, err) && reply_is_success(out, err);
+}
+
+bool connection_exchange(struct connection *c, struct reply *out, const struct request *request,
+                         struct arena *arena, struct err *err)
+{
+    return exchange(c, out, request, arena, c->reply_ms, err);
+}
+
+static bool is_kind(const struct reply *reply, enum reply_id expected, struct err *err)
+{
+    return reply->id == expected || err_set(err, ERR_FRAMING, "expected %s, got %s",
+                                            reply_code(expected), reply_code(reply->id));
+}
+
+bool connection_call(struct connection *c, struct reply *out, enum reply_id expected,
+                     const struct request *request, struct arena *arena, struct err *err)
+{
+    return exchange(c, out, request, arena, c->reply_ms, err) && is_kind(out, expected, err);
+}
+
+bool connection_prove(struct connection *c, const struct pubkey *master, struct err *err)
+{
+    const struct request request = { .id = REQUEST_MITM };
+    const int patience_ms = c->reply_ms < CONNECTION_REPLY_MS ? c->reply_ms : CONNECTION_PROOF_MS;
+    struct reply reply;
+    return exchange(c, &reply, &request, NULL, patience_ms, err) &&
+           is_kind(&reply, REPLY_BINY, err) && link_verify(&c->end.link, reply.data, master, err);
+}
+
+// --- Opening ---
+
+// Packets that an earlier client did not fetch. A device that never stops sending is none.
+static bool drain(struct connection *c, struct err *err)
+{
+    for (size_t i = 0; i < DRAIN_MAX; i++) {
+        struct bytes packet;
+        struct err end;
+        if (!c->transport->ops->receive(c->transport, &packet, DRAIN_MS, &end)) {
+            *err = end;
+            return end.code == ERR_TIMEOUT;
+        }
+    }
+    return err_set(err, ERR_FRAMING, "the device does not stop sending");
+}
+
+static bool resync(struct connection *c, struct err *err)
+{
+    uint8_t mem[PACKET_LEN];
+    struct writer w = writer_of(mem, sizeof mem);
+    frame_cut_resync(&w);
+    return drain(c, err) && send_packets(c, writer_bytes(&w), err) && drain(c, err);
+}
+
+static bool take_identity(struct connection *c, const struct reply *mypb, struct err *err)
+{
+    const struct bytes xpub = mypb->mypb.xpub;
+    if (xpub.len >= sizeof c->xpub || !bytes_is_printable_ascii(xpub))
+        return err_set(err, ERR_FRAMING, "mypb: not an extended public key");
+    if (xpub.len > 0)
+        memcpy(c->xpub, xpub.ptr, xpub.len);
+    c->identity.has_seed = xpub.len > 0;
+    memcpy(c->identity.xfp, mypb->mypb.xfp, sizeof c->identity.xfp);
+    return true;
+}
+
+static bool start_session(struct connection *c, uint32_t version, struct err *err)
+{
+    AUTO(seckey_wipe) struct seckey own = { 0 };
+    struct reply reply;
+    seckey_generate(&own);
+    const struct request request = { .id = REQUEST_NCRY,
+                                     .ncry = { .version = version, .client = link_public(&own) } };
+    if (!connection_call(c, &reply, REPLY_MYPB, &request, NULL, err) ||
+        !take_identity(c, &reply, err))
+        return false;
+    if (!link_open(&c->end.link, &own, &reply.mypb.device, version, err))
+        return err_set(err, ERR_FRAMING, "mypb: the device's key is no point of the curve");
+    return true;
+}
+
+bool connection_open(struct connection **out, const struct connection_options *options,
+                     struct err *err)
+{
+    AUTO(connection_closep) struct connection *c = calloc(1, sizeof *c);
+    REQUIRE(c != NULL);
+    c->scratch = arena_new(SCRATCH_MAX);
+    c->reply_ms = options->reply_ms > 0 ? options->reply_ms : CONNECTION_REPLY_MS;
+    if (!socket_transport_open(&c->transport, options->socket_path, options->cancel_fd, err))
+        return false;
+    c->identity.transport = c->transport->ops->name;
+    c->identity.serial = c->transport->serial;
+    c->identity.xpub = c->xpub;
+    if (!resync(c, err))
+        return false;
+    if (!options->plaintext && !start_session(c, options->ncry != 0 ? options->ncry : LINK_V1, err))
+        return false;
+    *out = c;
+    c = NULL; // the caller's now
+    return true;
+}

@@ -1,0 +1,74 @@
+// client/connection.h -- a session with one signer: requests out, replies in.
+//
+// (1) Everything after `ncry` is encrypted, unless the caller asked for a link in the clear.
+// (2) A request that got no whole reply ends the session: nobody knows any more where the two
+//     streams stand, and a late reply must not be taken for the next one's.
+// (3) What a reply holds is valid as the table of wire/reply.h says, and is still the other side's
+//     word: lengths, hashes and texts are for the caller to check.
+// (4) A connection belongs to one thread at a time.
+// Source: wire-protocol.md 2, 4, 11, appendix B; cli.md 7.6.
+#ifndef CASEMATE_CLIENT_CONNECTION_H
+#define CASEMATE_CLIENT_CONNECTION_H
+#include "client/transport.h"
+#include "wire/reply.h"
+#include "wire/request.h"
+
+#define CONNECTION_REPLY_MS 6000  // "client reply wait: 3 s, tried twice"
+#define CONNECTION_PROOF_MS 10000 // "`mitm` 5 s x2"
+
+struct connection;
+
+// Zeroed: version 1, the usual patience, nobody to cancel.
+struct connection_options {
+    const char *socket_path;
+    uint32_t ncry;  // LINK_V1, LINK_V2; 0 is LINK_V1
+    bool plaintext; // no link encryption at all: for developers
+    int reply_ms;   // 0: CONNECTION_REPLY_MS
+    int cancel_fd;  // see client/wait.h
+};
+
+// Who answered, as it says itself.
+struct connection_identity {
+    const char *transport; // "socket"
+    const char *serial;
+    bool has_seed;
+    uint8_t xfp[4];   // of the master key, in BIP-32's order
+    const char *xpub; // of the master key; empty without a seed or on a link in the clear
+};
+
+// Once in main: the cryptographic library. Stops the process where it does not work.
+void connection_init(void);
+
+// Opens, empties the link of what an earlier client left, and agrees on a session key.
+// Fails: as socket_transport_open; ERR_TIMEOUT "no reply from the device within <n> s"; ERR_FRAMING.
+MUST_CHECK bool connection_open(struct connection **out, const struct connection_options *options,
+                                struct err *err);
+void connection_close(struct connection *c);   // wipes; NULL is fine
+void connection_closep(struct connection **c); // for AUTO
+
+const struct connection_identity *connection_identity(const struct connection *c);
+
+// Sends one request and waits for its reply. The reply's bytes lie in `arena`; without one they are
+// valid until the next call.
+// Fails: ERR_FRAMING, ERR_INVALID, ERR_REFUSED, ERR_BUSY as reply_is_success; ERR_TIMEOUT;
+//        ERR_NOT_FOUND when the device went away; ERR_INTERRUPTED; ERR_LIMIT "<code>: arguments too
+//        long" and nothing was sent; ERR_IO.
+MUST_CHECK bool connection_exchange(struct connection *c, struct reply *out,
+                                    const struct request *request, struct arena *arena,
+                                    struct err *err);
+
+// The same where one kind of reply is expected: any other is ERR_FRAMING.
+MUST_CHECK bool connection_call(struct connection *c, struct reply *out, enum reply_id expected,
+                                const struct request *request, struct arena *arena,
+                                struct err *err);
+
+// Has the device prove that it holds `master`'s secret key. What that proves depends on where the
+// caller has the key from: not much if it is the one of connection_identity.
+// Fails: ERR_AUTH as link_verify, and as connection_call. Source: wire-protocol.md 4.6.
+MUST_CHECK bool connection_prove(struct connection *c, const struct pubkey *master,
+                                 struct err *err);
+
+// Waits without using the link. Fails: ERR_INTERRUPTED.
+MUST_CHECK bool connection_pause(const struct connection *c, int ms, struct err *err);
+
+#endif
