@@ -59,6 +59,8 @@ bool work_claims(struct work *w, const struct psbt_map *map, uint8_t type, size_
     *n_paths = 0;
     *claims = false;
     for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;) {
+        if (!psbt_path_check_depth(f, err))
+            return false;
         ++*n_paths;
         *claims = *claims || work_is_ours(w, f);
         if (w->warned_zero_xfp || !xfp_is_zero(psbt_path_xfp(f, zero)))

@@ -18,9 +18,12 @@ bool psbt_path_check(const struct psbt_field *field, struct err *err)
         return psbt_invalid(err, "hdpath pubkey len");
     if (len == 0 || len % WORD != 0)
         return psbt_invalid(err, "corrupt key path");
-    if (len > WORDS_MAX * WORD)
-        return psbt_invalid(err, "too deep");
     return true;
+}
+
+bool psbt_path_check_depth(const struct psbt_field *field, struct err *err)
+{
+    return field->value.len <= WORDS_MAX * WORD || psbt_invalid(err, "too deep");
 }
 
 struct psbt_path psbt_path_read(const struct psbt_field *field)

@@ -13,14 +13,16 @@ struct psbt_path {
     struct keypath path;
 };
 
-// Key and value of a field 06 (input) or 02 (output).
+// Key and value of a field 06 (input) or 02 (output). The depth is the signer's rule, not the
+// container's: official vectors hold paths of 35 steps.
 // Fails: ERR_INVALID "Invalid PSBT", details as in 5.2.
 MUST_CHECK bool psbt_path_check(const struct psbt_field *field, struct err *err);
+MUST_CHECK bool psbt_path_check_depth(const struct psbt_field *field, struct err *err);
 
-// Of a field that psbt_path_check has passed.
+// Of a field that both have passed.
 struct psbt_path psbt_path_read(const struct psbt_field *field);
 
-// The fingerprint alone; `ours` in place of 00000000.
+// The fingerprint alone, of a field that psbt_path_check has passed; `ours` in place of 00000000.
 struct xfp psbt_path_xfp(const struct psbt_field *field, struct xfp ours);
 
 #endif
