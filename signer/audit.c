@@ -7,9 +7,12 @@
 enum { FOLDER_MODE = 0750, FILE_MODE = 0640 };
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
+// Always ERR_IO: only the absent card itself is ERR_NOT_FOUND.
 static bool unusable(struct err *err, int errnum)
 {
-    return err_set_errno(err, errnum, "card");
+    err_set_errno(err, errnum, "card");
+    err->code = ERR_IO;
+    return false;
 }
 
 static bool open_card(int *out, int state_dir_fd, struct err *err)

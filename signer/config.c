@@ -230,12 +230,8 @@ bool config_read(struct config *out, const char *path, bool may_be_absent, struc
         *out = config_default();
         return true;
     }
-    if (fd < 0) {
-        const bool absent = errno == ENOENT;
-        err_set_errno(err, errno, "%s", path);
-        err->code = absent ? ERR_NOT_FOUND : err->code;
-        return false;
-    }
+    if (fd < 0)
+        return err_set_errno(err, errno, "%s", path);
     return check_owner(fd, path, err) && file_read_fd(&text, fd, path, CONF_FILE_MAX, arena, err) &&
            config_parse(out, path, text, err);
 }

@@ -1,5 +1,5 @@
-// The seed exists before anything is written; then the directory, the store and the PIN are made in
-// one go, and what was made is removed if any of it fails.
+// The seed is there before the store is made, and the store is made in one go; what was made is
+// removed if any of it fails.
 #include "signer/init.h"
 #include "signer/init_internal.h"
 #include "signer/master.h"
@@ -50,8 +50,9 @@ void init_clear(const struct init_options *o)
 // Says what was wrong with an answer; the question comes again.
 void init_complain(const struct init_options *o, const struct err *err)
 {
+    const size_t len = strlen(err->text);
     init_say(o, err->text);
-    init_say(o, ".\n");
+    init_say(o, len > 0 && err->text[len - 1] == '.' ? "\n" : ".\n");
 }
 
 // One of the characters of `choices`.
@@ -253,19 +254,6 @@ static bool make_store(const struct init_options *o, struct bytes pin, struct by
     return false;
 }
 
-static bool make_all(const struct init_options *o, struct bytes pin, const struct secret *secret,
-                     struct err *err)
-{
-    bool made = false;
-    const bool has_folder = make_folder(o, &made, err);
-    const bool has_store = has_folder && make_store(o, pin, secret_open(secret), err);
-    if (has_folder)
-        secret_close(secret);
-    if (!has_store && made)
-        (void)rmdir(o->dir);
-    return has_store;
-}
-
 static bool say_done(const struct init_options *o, const struct secret *secret, struct err *err)
 {
     AUTO(hdkey_wipe) struct hdkey master = { 0 };
@@ -282,17 +270,26 @@ static bool say_done(const struct init_options *o, const struct secret *secret, 
 static bool gather_and_make(const struct init_options *o, struct secret **secret, struct err *err)
 {
     AUTO(line_wipe) struct line pin = { 0 };
-    return get_secret(o, secret, err) && get_pin(o, &pin, err) &&
-           make_all(o, bytes_of(pin.b, pin.len), *secret, err) && say_done(o, *secret, err);
+    if (!get_secret(o, secret, err) || !get_pin(o, &pin, err))
+        return false;
+    const bool made = make_store(o, bytes_of(pin.b, pin.len), secret_open(*secret), err);
+    secret_close(*secret);
+    return made && say_done(o, *secret, err);
 }
 
 bool init_run(const struct init_options *options, struct err *err)
 {
     AUTO(secret_freep) struct secret *secret = NULL;
     struct init_options o = *options;
+    bool made_folder = false;
     if (o.n_words == 0)
         o.n_words = WORDS_UNLESS_SAID;
     if (o.n_words != 12 && o.n_words != 18 && o.n_words != 24)
         return err_set(err, ERR_USAGE, "a seed has 12, 18 or 24 words");
-    return check_free(o.dir, err) && gather_and_make(&o, &secret, err);
+    // What cannot be made in the end is better known before the first question.
+    const bool made = check_free(o.dir, err) && make_folder(&o, &made_folder, err) &&
+                      gather_and_make(&o, &secret, err);
+    if (!made && made_folder)
+        (void)rmdir(o.dir);
+    return made;
 }

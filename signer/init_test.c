@@ -165,7 +165,7 @@ TEST(an_extended_key_is_imported)
     struct err err;
     assert_true(init(&op, INIT_XPRV, answers, &err));
     assert_fingerprint(BYTES("123456"), "0F056943");
-    assert_non_null(strstr(op.seen, "Failed to parse extended private key.."));
+    assert_non_null(strstr(op.seen, "Failed to parse extended private key.\n"));
     assert_non_null(strstr(op.seen, "set chain = XTN (or XRT) in signer.conf"));
 }
 
@@ -304,4 +304,21 @@ TEST(a_seed_has_12_18_or_24_words)
     struct err err;
     assert_false(init_run(&options, &err));
     assert_err(&err, ERR_USAGE, "a seed has 12, 18 or 24 words");
+}
+
+TEST(what_cannot_be_made_is_told_before_the_first_question)
+{
+    static const char *const answers[] = { WORDS, "", "123456", "123456", NULL };
+    struct operator op = { .answers = answers };
+    char path[256], text[512];
+    (void)snprintf(path, sizeof path, "%s/no/such", test_dir());
+    (void)snprintf(text, sizeof text, "%s: No such file or directory", path);
+    const struct init_options options = { .dir = path,
+                                          .source = INIT_WORDS,
+                                          .io = { .context = &op, .show = show, .ask = ask },
+                                          .cost = vault_cost_weak() };
+    struct err err;
+    assert_false(init_run(&options, &err));
+    assert_err(&err, ERR_NOT_FOUND, text);
+    assert_ptr_equal(op.answers, answers);
 }

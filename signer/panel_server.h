@@ -41,7 +41,8 @@ struct panel_server_options {
 struct panel_server;
 
 // Binds, listens (mode 0660), watches. The caller has locked the state directory, so an old socket is
-// nobody's. Fails: ERR_IO, ERR_LIMIT for a path above 107 bytes.
+// nobody's. Fails: as err_set_errno, ERR_EXISTS if the
+// path is no socket, ERR_LIMIT for a path above 107 bytes.
 MUST_CHECK bool panel_server_new(struct panel_server **out,
                                  const struct panel_server_options *options, struct err *err);
 // Closes all and removes the socket; NULL is fine.

@@ -201,13 +201,8 @@ static bool check_folder(int fd, const char *dir, struct err *err)
 static bool lock_folder(int *out, const char *dir, struct err *err)
 {
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        const int errnum = errno;
-        err_set_errno(err, errnum, "%s", dir);
-        if (errnum == ENOENT)
-            err->code = ERR_NOT_FOUND;
-        return false;
-    }
+    if (fd < 0)
+        return err_set_errno(err, errno, "%s", dir);
     const bool safe = check_folder(fd, dir, err);
     if (safe && flock(fd, LOCK_EX | LOCK_NB) == 0) {
         *out = fd;
@@ -224,13 +219,8 @@ static bool lock_folder(int *out, const char *dir, struct err *err)
 static bool check_file(const struct store_db *db, struct err *err)
 {
     struct stat st;
-    if (fstatat(db->dir_fd, FILE_NAME, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        const int errnum = errno;
-        err_set_errno(err, errnum, "%s", db->path);
-        if (errnum == ENOENT)
-            err->code = ERR_NOT_FOUND;
-        return false;
-    }
+    if (fstatat(db->dir_fd, FILE_NAME, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return err_set_errno(err, errno, "%s", db->path);
     if (!S_ISREG(st.st_mode))
         return err_set(err, ERR_AUTH, "%s: is not a plain file", db->path);
     if (st.st_uid != geteuid())
