@@ -160,8 +160,7 @@ static void flip_all_bits(uint32_t version)
         const struct bytes after = outcome(rig, bytes_of(flipped, raw.len));
         // Without its version field, which then is an unknown one, this PSBT is of version 2, too.
         const bool is_version = raw.ptr[bit / 8] == PSBT_GLOBAL_VERSION && bit / 8 < 32;
-        const bool ignored =
-            is_version || (bit / 8 >= kept_from && bit / 8 < kept_from + kept.len);
+        const bool ignored = is_version || (bit / 8 >= kept_from && bit / 8 < kept_from + kept.len);
         n_same += bytes_equal(after, before);
         if (bytes_equal(after, before) && !ignored)
             fail_msg("v%u: bit %zu of byte %zu means nothing", version, bit % 8, bit / 8);

@@ -263,15 +263,16 @@ void draft_drop(struct psbt_map *map, uint8_t type)
 void draft_put(struct psbt_map *map, uint8_t type, struct bytes key_data, struct bytes value)
 {
     const struct bytes key = test_concat(bytes_of(&type, 1), key_data);
+    const struct bytes copy = test_concat(value, (struct bytes){ 0 });
     struct psbt_field *fields = need((map->n_fields + 1) * sizeof *fields);
     for (size_t i = 0; i < map->n_fields; i++)
         if (bytes_equal(map->fields[i].key, key)) {
-            map->fields[i].value = value;
+            map->fields[i].value = copy;
             return;
         }
     if (map->n_fields > 0)
         memcpy(fields, map->fields, map->n_fields * sizeof *fields);
-    fields[map->n_fields++] = (struct psbt_field){ key, value };
+    fields[map->n_fields++] = (struct psbt_field){ key, copy };
     map->fields = fields;
 }
 

@@ -90,7 +90,7 @@ struct psbt_map *draft_change(struct draft *d, const struct rig *owner, enum dra
 // One input of 1 XTN at m/84h/1h/0h/0/0, a payment of 0.3, change of 0.6999 at m/84h/1h/0h/1/0.
 struct draft *draft_usual(const struct rig *rig);
 
-// Fields. Putting replaces a field of the same key.
+// Fields, copied. Putting replaces a field of the same key.
 void draft_put(struct psbt_map *map, uint8_t type, struct bytes key_data, struct bytes value);
 void draft_put_u32(struct psbt_map *map, uint8_t type, uint32_t value);
 void draft_drop(struct psbt_map *map, uint8_t type); // all of that type
