@@ -12,9 +12,11 @@ enum { APPLICATION_ID = 0x43534d54 /* "CSMT" */, SCHEMA_VERSION = 1 };
 #define NEW_NAME  "signer.db.new"
 
 // As SQLite keeps them; compared at every open, so that no trigger, view or other table is there.
+#define AMOUNTS                                                                                    \
+    "CREATE TABLE amounts(seq INTEGER PRIMARY KEY, outpoint BLOB NOT NULL UNIQUE, "                \
+    "sats INTEGER NOT NULL) STRICT"
 static const char *const schema[] = {
-    "CREATE TABLE amounts(seq INTEGER PRIMARY KEY, outpoint BLOB NOT NULL UNIQUE, "
-    "sats INTEGER NOT NULL) STRICT",
+    AMOUNTS,
     "CREATE TABLE lines(seq INTEGER PRIMARY KEY, blob BLOB NOT NULL) STRICT",
     "CREATE TABLE sealed(name TEXT PRIMARY KEY, blob BLOB NOT NULL) STRICT",
     "CREATE TABLE vault(id INTEGER PRIMARY KEY, blob BLOB NOT NULL) STRICT",

@@ -235,7 +235,7 @@ static bool file_has(const char *name, struct bytes part)
 static struct bytes sealed_key(struct store *store)
 {
     sqlite3_stmt *s = db_statement(store->db, SQL_VAULT_GET);
-    struct bytes record, copy;
+    struct bytes record = { 0 }, copy;
     struct err err;
     bool found;
     assert_true(db_next(store->db, s, &found, &err) && found && db_column_blob(s, 0, &record));
@@ -436,7 +436,7 @@ TEST(a_changed_record_never_opens)
     struct vault vault = fresh(&store, 0);
     struct err err;
     sqlite3_stmt *s = db_statement(store->db, SQL_VAULT_GET);
-    struct bytes record;
+    struct bytes record = { 0 };
     uint8_t changed[256];
     bool found;
     assert_true(db_next(store->db, s, &found, &err) && found && db_column_blob(s, 0, &record));
