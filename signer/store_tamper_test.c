@@ -1,6 +1,8 @@
 // What a person with the disk in another machine could do to a store, and that unlocking says so.
 #include "signer/store_internal.h"
 #include "tests/support/test.h"
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 static const uint8_t key[STORE_KEY_LEN] = "the key of a store under attack";
 
@@ -392,4 +394,54 @@ TEST(foreign_tables_views_and_triggers_are_refused)
         assert_int_equal(sqlite3_exec(sql, undo[i], NULL, NULL, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_close(sql), SQLITE_OK);
     }
+}
+
+// Two copies of a store went on apart; a line of one is put into the other. Seal and number are good.
+TEST(a_line_of_another_history_is_noticed)
+{
+    struct store *store = full_store();
+    struct bytes blob;
+    struct err err;
+    uint8_t content[32 + 4] = { 0 };
+    const struct store_keys *keys = store_open_keys(store);
+    assert_true(store_seal(&blob, "line/2", BYTES_OF(content), keys->rows, test_arena()));
+    store_close_keys(store);
+    struct blob line = { .table = "lines", .rowid = 2, .len = blob.len };
+    memcpy(line.b, blob.ptr, blob.len);
+    write_blob(store, &line, line.len);
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "%s/signer.db: journal line 2 is not the one that was written; restore it from "
+                   "a backup",
+                   test_dir());
+    assert_false(store_unlock(store, key, &err));
+    assert_err(&err, ERR_INVALID, text);
+    store_close(store);
+}
+
+// Also a log that a dead process left beside the file stays as it is when the store is refused.
+TEST(a_refused_store_keeps_its_write_ahead_log)
+{
+    struct store *store = full_store();
+    struct err err;
+    store_close(store);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        sqlite3 *sql;
+        const bool made = sqlite3_open(path_of("signer.db"), &sql) == SQLITE_OK &&
+                          sqlite3_exec(sql, "CREATE TABLE more(x)", NULL, NULL, NULL) == SQLITE_OK;
+        _exit(made ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    struct stat st;
+    assert_int_equal(stat(path_of("signer.db-wal"), &st), 0);
+    assert_true(st.st_size > 0);
+    const struct hash256 before = hash_of_files();
+    assert_false(store_open(&store, test_dir(), &err));
+    assert_int_equal(err.code, ERR_INVALID);
+    const struct hash256 after = hash_of_files();
+    assert_bytes_equal(BYTES_OF(before.b), BYTES_OF(after.b));
 }
