@@ -3,6 +3,7 @@
 #include "base/require.h"
 #include "signer/options.h"
 #include "signer/panel_backend.h"
+#include "signer/sandbox.h"
 #include "signer/simulator.h"
 #include "signer/wire_server.h"
 #include "wire/socket_name.h"
@@ -22,7 +23,8 @@ struct program {
     struct options options;
     char dir[PATH_MAX], config_path[PATH_MAX], socket_path[PATH_MAX], panel_path[PATH_MAX];
     bool dir_is_temporary;
-    bool dir_is_ready;
+    bool has_wire_group, has_operator_group; // looked up before the sandbox closes
+    gid_t wire_group, operator_group;
     struct clock clock;
     struct log log;
     struct loop *loop;
@@ -96,7 +98,8 @@ static bool open_wire(void *context, struct err *err)
 {
     struct program *p = context;
     struct wire_server_options options = { .device = &p->device, .path = p->socket_path };
-    options.has_group = !p->options.simulator && find_group(WIRE_GROUP, &options.group);
+    options.has_group = p->has_wire_group;
+    options.group = p->wire_group;
     return wire_server_open(&p->wire, &options, err);
 }
 
@@ -211,13 +214,43 @@ static bool start_panel(struct program *p, struct err *err)
         .simulator = p->options.simulator,
         .backend = panel_backend_of(&p->device),
     };
-    options.has_group = !p->options.simulator && find_group(OPERATOR_GROUP, &options.group);
+    options.has_group = p->has_operator_group;
+    options.group = p->operator_group;
     if (p->options.simulator)
         simulator_extend(&options.backend);
     if (!panel_server_new(&p->panel, &options, err))
         return false;
     p->device.screen.changed = screen_changed;
     p->device.screen.listener = p;
+    return true;
+}
+
+// The folder of a path, in `out`.
+static const char *folder_of(const char *path, char out[static PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%s", path);
+    char *slash = strrchr(out, '/');
+    if (slash == NULL)
+        return ".";
+    slash[slash == out ? 1 : 0] = 0;
+    return out;
+}
+
+static bool close_sandbox(struct program *p, struct err *err)
+{
+    static const char *const levels[] = { "none", "system calls", "system calls and files" };
+    char wire[PATH_MAX], panel[PATH_MAX], temporary[PATH_MAX];
+    const struct sandbox_paths paths = {
+        .state_dir = p->dir,
+        .socket_dirs = { folder_of(p->socket_path, wire), folder_of(p->panel_path, panel) },
+        .pin_file = p->options.pin_file,
+        .temporary_in = p->dir_is_temporary ? folder_of(p->dir, temporary) : NULL,
+    };
+    enum sandbox_level level;
+    if (!sandbox_enter(&paths, &level, err))
+        return false;
+    LOG(&p->log, level == SANDBOX_FULL ? LOG_INFO : LOG_WARNING, "sandbox",
+        LOG_TEXT("restricts", levels[level]));
     return true;
 }
 
@@ -237,7 +270,11 @@ static bool start(struct program *p, struct err *err)
     if (!loop_on_terminate(p->loop, terminate, p, err) || !device_init(&p->device, &options, err))
         return false;
     p->device_is_ready = true;
-    if (!start_panel(p, err))
+    if (!p->options.simulator) {
+        p->has_wire_group = find_group(WIRE_GROUP, &p->wire_group);
+        p->has_operator_group = find_group(OPERATOR_GROUP, &p->operator_group);
+    }
+    if (!close_sandbox(p, err) || !start_panel(p, err))
         return false;
     LOG(&p->log, LOG_INFO, "started", LOG_TEXT("name", p->options.name),
         LOG_TEXT("version", CASEMATE_VERSION), LOG_BOOL("simulator", p->options.simulator));
@@ -287,7 +324,6 @@ static bool make_signer(struct program *p, struct err *err)
 {
     struct options *o = &p->options;
     AUTO(arena_freep) struct arena *arena = arena_new(4096);
-    gid_t group = 0;
     struct init_options init = { .dir = p->dir,
                                  .source = o->source,
                                  .n_words = o->n_words,
@@ -295,8 +331,8 @@ static bool make_signer(struct program *p, struct err *err)
                                  .cost = vault_cost_default() };
     if ((o->pin_fd >= 0 || o->pin_file != NULL) && !read_pin(p, &init.pin, arena, err))
         return false;
-    init.has_group = find_group(OPERATOR_GROUP, &group);
-    init.group = group;
+    init.has_group = find_group(OPERATOR_GROUP, &p->operator_group);
+    init.group = p->operator_group;
     return init_run(&init, err);
 }
 
