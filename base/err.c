@@ -101,6 +101,7 @@ static const char *const code_names[] = {
     [ERR_USAGE] = "usage",
     [ERR_INTERNAL] = "internal",
     [ERR_INTERRUPTED] = "interrupted",
+    [ERR_PENDING] = "pending",
 };
 
 const char *err_code_name(enum err_code code)

@@ -22,6 +22,7 @@ enum err_code {
     ERR_FRAMING,     // the link between two programs lost its order
     ERR_TIMEOUT,     // somebody did not answer in time
     ERR_INTERRUPTED, // a person stopped waiting
+    ERR_PENDING,     // who decides has not decided yet
     ERR_IO,          // the operating system, a disk or a socket failed
     ERR_NO_MEMORY,   // a bounded arena is used up
     ERR_USAGE,       // the command line or a configuration file is wrong
