@@ -26,9 +26,9 @@ bool simulator_create(struct store **out, const char *dir, struct err *err)
     struct store *store = NULL;
     if (!master_of_words(&words, BYTES(SIMULATOR_WORDS), BYTES(""), err))
         return false;
-    const bool ok =
-        store_create(&store, dir, err) &&
-        vault_create(store, BYTES(SIMULATOR_PIN), secret_open(words), vault_cost_weak(), err);
+    const struct bytes secret = secret_open(words);
+    const bool ok = store_create(&store, dir, err) &&
+                    vault_create(store, BYTES(SIMULATOR_PIN), secret, vault_cost_weak(), err);
     secret_close(words);
     secret_free(words);
     if (ok && mkdirat(store_dir_fd(store), AUDIT_CARD_DIR, 0700) != 0 && errno != EEXIST) {
