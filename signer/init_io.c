@@ -43,10 +43,10 @@ static bool ask(void *context, struct writer *out, bool echo, struct err *err)
         return read_line(out, err);
     silent = as_it_was;
     silent.c_lflag &= ~(tcflag_t)ECHO;
-    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0)
+    if (tcsetattr(STDIN_FILENO, TCSADRAIN, &silent) != 0)
         return err_set_errno(err, errno, "the terminal's echo cannot be turned off");
     const bool read = read_line(out, err);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &as_it_was);
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &as_it_was);
     show(context, BYTES("\n"));
     return read;
 }
