@@ -165,6 +165,16 @@ bool hdkey_child(struct hdkey *out, const struct hdkey *parent, uint32_t child, 
     return hdkey_derive(out, parent, &path, err);
 }
 
+bool hdkey_child_seckey(struct seckey *out, const struct hdkey *parent, uint32_t child,
+                        struct err *err)
+{
+    AUTO(hdkey_wipe) struct hdkey node = *parent;
+    if (!step_private(&node, child, err))
+        return false;
+    *out = node.key;
+    return true;
+}
+
 bool hdpub_child(struct hdpub *out, const struct hdpub *parent, uint32_t child, struct err *err)
 {
     AUTO(halves_wipe) struct halves h;

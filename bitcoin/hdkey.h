@@ -41,6 +41,10 @@ MUST_CHECK bool hdkey_child(struct hdkey *out, const struct hdkey *parent, uint3
                             struct err *err);
 MUST_CHECK bool hdkey_derive(struct hdkey *out, const struct hdkey *from,
                              const struct keypath *path, struct err *err);
+// The private key of a child alone, which spares a point multiplication: to sign with a key whose
+// public side is known. Wipe after use.
+MUST_CHECK bool hdkey_child_seckey(struct seckey *out, const struct hdkey *parent, uint32_t child,
+                                   struct err *err);
 MUST_CHECK bool hdpub_child(struct hdpub *out, const struct hdpub *parent, uint32_t child,
                             struct err *err);
 

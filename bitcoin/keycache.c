@@ -57,13 +57,12 @@ static struct node *room(struct keycache *cache)
     return &cache->nodes[cache->next];
 }
 
-// The node from which the last step goes.
-static const struct hdkey *parent(struct keycache *cache, const struct keypath *path,
-                                  struct err *err)
+static const struct hdkey *find_or_derive(struct keycache *cache, const struct keypath *path,
+                                          struct err *err)
 {
-    const struct hdkey *known = find(cache, path);
-    if (known != NULL || path->depth == 0)
-        return known != NULL ? known : cache->master;
+    const struct hdkey *known = path->depth == 0 ? cache->master : find(cache, path);
+    if (known != NULL)
+        return known;
     AUTO(hdkey_wipe) struct hdkey key = { 0 };
     if (!hdkey_derive(&key, cache->master, path, err))
         return NULL;
@@ -72,15 +71,33 @@ static const struct hdkey *parent(struct keycache *cache, const struct keypath *
     return &node->key;
 }
 
+// The node from which the last step of a path goes; NULL if it cannot be.
+static const struct hdkey *parent(struct keycache *cache, const struct keypath *path,
+                                  struct err *err)
+{
+    struct keypath above = *path;
+    above.depth--;
+    return find_or_derive(cache, &above, err);
+}
+
 bool keycache_derive(struct hdkey *out, struct keycache *cache, const struct keypath *path,
                      struct err *err)
 {
-    struct keypath above = *path;
     if (path->depth == 0) {
         *out = *cache->master;
         return true;
     }
-    above.depth--;
-    const struct hdkey *from = parent(cache, &above, err);
-    return from != NULL && hdkey_child(out, from, path->step[above.depth], err);
+    const struct hdkey *from = parent(cache, path, err);
+    return from != NULL && hdkey_child(out, from, path->step[path->depth - 1], err);
+}
+
+bool keycache_seckey(struct seckey *out, struct keycache *cache, const struct keypath *path,
+                     struct err *err)
+{
+    if (path->depth == 0) {
+        *out = cache->master->key;
+        return true;
+    }
+    const struct hdkey *from = parent(cache, path, err);
+    return from != NULL && hdkey_child_seckey(out, from, path->step[path->depth - 1], err);
 }

@@ -17,4 +17,8 @@ void keycache_freep(struct keycache **cache); // for AUTO
 MUST_CHECK bool keycache_derive(struct hdkey *out, struct keycache *cache,
                                 const struct keypath *path, struct err *err);
 
+// Its private key alone: to sign with a key whose public side is known. Wipe after use.
+MUST_CHECK bool keycache_seckey(struct seckey *out, struct keycache *cache,
+                                const struct keypath *path, struct err *err);
+
 #endif

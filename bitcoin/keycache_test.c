@@ -5,9 +5,12 @@ static void assert_same(struct keycache *cache, const struct hdkey *master,
                         const struct keypath *path)
 {
     struct hdkey from_cache, derived;
+    struct seckey seckey;
     struct err err;
     assert_true(hdkey_derive(&derived, master, path, &err));
     assert_true(keycache_derive(&from_cache, cache, path, &err));
+    assert_true(keycache_seckey(&seckey, cache, path, &err));
+    assert_memory_equal(&seckey, &derived.key, sizeof seckey);
     assert_memory_equal(&from_cache.key, &derived.key, sizeof derived.key);
     assert_memory_equal(&from_cache.pub.key, &derived.pub.key, sizeof derived.pub.key);
     assert_memory_equal(from_cache.pub.chain_code, derived.pub.chain_code, 32);
@@ -55,6 +58,7 @@ TEST(a_path_too_deep_for_bip32_fails)
 {
     struct rig *rig = rig_new();
     struct hdkey deep = rig->master, out;
+    struct seckey seckey;
     struct err err;
     deep.pub.depth = UINT8_MAX;
     AUTO(keycache_freep) struct keycache *cache = keycache_new(&deep);
@@ -62,4 +66,6 @@ TEST(a_path_too_deep_for_bip32_fails)
                          two = { .step = { 1, 2 }, .depth = 2 };
     assert_false(keycache_derive(&out, cache, &one, &err));
     assert_false(keycache_derive(&out, cache, &two, &err));
+    assert_false(keycache_seckey(&seckey, cache, &one, &err));
+    assert_false(keycache_seckey(&seckey, cache, &two, &err));
 }

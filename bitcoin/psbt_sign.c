@@ -33,7 +33,7 @@ static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t
     const struct input_plan *plan = &s->facts->plans[i];
     const struct input_facts *in = &s->facts->tx.in[i];
     const struct psbt_path path = psbt_path_read(plan->key);
-    AUTO(hdkey_wipe) struct hdkey key = { 0 };
+    AUTO(seckey_wipe) struct seckey key = { { 0 } };
     struct hash256 digest;
     struct pubkey pubkey;
     struct signature sig;
@@ -41,8 +41,8 @@ static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t
         return err->code == ERR_NO_MEMORY ? psbt_too_complex(err) : fault(i, err);
     // D-SIG: verified with the key in the script, whatever was derived now.
     if (!pubkey_parse(&pubkey, psbt_key_data(plan->key), err) ||
-        !keycache_derive(&key, s->keys, &path.path, err) ||
-        !ecdsa_sign(&sig, &key.key, &pubkey, &digest, true, err))
+        !keycache_seckey(&key, s->keys, &path.path, err) ||
+        !ecdsa_sign(&sig, &key, &pubkey, &digest, true, err))
         return fault(i, err);
     out->input = i;
     out->key = psbt_key_data(plan->key);
