@@ -1,6 +1,8 @@
 #include "signer/requests.h"
 #include "base/secret.h"
 
+#define REPLY_LIMIT (8u << 20) // bytes; above STATUS_MAX, and the packets around it
+
 static request_fn *const handlers[REQUEST_COUNT] = {
     [REQUEST_LOGO] = serve_logo,       [REQUEST_REBO] = serve_rebo,
     [REQUEST_VERS] = serve_vers,       [REQUEST_PING] = serve_ping,
@@ -117,11 +119,45 @@ void requests_serve(struct device *device, struct peer *peer, struct bytes messa
     wipe(&ex.reply, sizeof ex.reply);
 }
 
-void requests_bad_framing(struct peer *peer, const struct err *why, struct writer *w)
+// A framing error: the reply `fram`; the upload is forgotten.
+static void reply_bad_framing(struct peer *peer, const struct err *why, struct writer *w)
 {
     staging_reset(&peer->staging);
     const struct reply reply = { .id = REPLY_FRAM, .data = bytes_of_text(why->text) };
     reply_pack(w, &reply);
+}
+
+static void answer(struct device *device, struct peer *peer, const struct device_input *input,
+                   const struct err *framing, struct writer *packets)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(2 * REPLY_LIMIT);
+    struct writer reply = writer_growing(arena, REPLY_LIMIT);
+    const bool encrypted = input->encrypted;
+    if (input->event == DEVICE_REQUEST) {
+        requests_serve(device, peer, input->message, encrypted, &reply);
+        device_request_done(&peer->end);
+    } else {
+        reply_bad_framing(peer, framing, &reply);
+    }
+    if (!device_reply(&peer->end, packets, writer_bytes(&reply), encrypted))
+        LOG(device->log, LOG_WARNING, "reply_too_long", LOG_U64("peer", peer->id));
+}
+
+void requests_feed(struct device *device, struct peer *peer, struct bytes packet,
+                   struct writer *packets)
+{
+    struct err err = { .code = ERR_NONE };
+    const struct device_input input = device_feed(&peer->end, packet, device->bound, &err);
+    switch (input.event) {
+    case DEVICE_NOTHING:
+        break;
+    case DEVICE_RESYNC:
+        staging_reset(&peer->staging);
+        break;
+    case DEVICE_BAD_FRAMING:
+    case DEVICE_REQUEST:
+        answer(device, peer, &input, &err, packets);
+    }
 }
 
 bool upload_is(const struct peer *peer, uint32_t length, const struct hash256 *sha, uint32_t min,

@@ -21,13 +21,15 @@ struct exchange {
 
 #define EXCHANGE_ARENA_MAX (8u << 20)
 
+// Takes one packet of a peer, and appends the packets of the reply if that completed a request or
+// broke the framing. Knows no socket. Source: wire-protocol.md 2.2, appendix A.
+void requests_feed(struct device *device, struct peer *peer, struct bytes packet,
+                   struct writer *packets);
+
 // Serves one message (code and arguments, in the clear). The reply, packed, is in `w`; it borrows
-// nothing. *stop_link_v2: see requests.c.
+// nothing.
 void requests_serve(struct device *device, struct peer *peer, struct bytes message, bool encrypted,
                     struct writer *w);
-
-// A framing error: the reply `fram`; the upload is forgotten.
-void requests_bad_framing(struct peer *peer, const struct err *why, struct writer *w);
 
 // --- For the handlers ---
 

@@ -13,8 +13,8 @@
 #define RETRY_MS     10  // "the reference gives each packet 100 tries, 10 ms apart"
 #define GRACE_MS     1000
 #define DRAIN_MAX    64 // datagrams taken in one go, so that panels and timers get their turn
-#define REPLY_ARENA  (24u << 20)
-#define REPLY_LIMIT  (6u << 20)
+#define REPLY_ARENA  (2 * REPLY_LIMIT)
+#define REPLY_LIMIT  (8u << 20)
 
 struct wire_server {
     struct device *device;
@@ -162,44 +162,15 @@ static void send_reply(struct wire_server *server, struct peer *peer, struct byt
 
 // --- Receiving ---
 
-static void answer(struct wire_server *server, struct peer *peer, const struct device_input *input,
-                   const struct err *framing)
-{
-    AUTO(arena_freep) struct arena *arena = arena_new(REPLY_ARENA);
-    struct writer reply = writer_growing(arena, REPLY_LIMIT);
-    struct writer packets = writer_growing(arena, REPLY_LIMIT);
-    const bool is_request = input->event == DEVICE_REQUEST;
-    const bool encrypted = input->encrypted;
-    if (is_request) {
-        requests_serve(server->device, peer, input->message, encrypted, &reply);
-        device_request_done(&peer->end);
-    } else {
-        requests_bad_framing(peer, framing, &reply);
-    }
-    if (!device_reply(&peer->end, &packets, writer_bytes(&reply), encrypted)) {
-        LOG(server->device->log, LOG_WARNING, "reply_too_long", LOG_U64("peer", peer->id));
-        return;
-    }
-    send_reply(server, peer, writer_bytes(&packets));
-}
-
 static void take(struct wire_server *server, const struct sockaddr_un *from, socklen_t from_len,
                  struct bytes packet)
 {
-    struct device *device = server->device;
-    struct peer *peer = peers_get(&device->peers, from, from_len);
-    struct err err = { .code = ERR_NONE };
-    const struct device_input input = device_feed(&peer->end, packet, device->bound, &err);
-    switch (input.event) {
-    case DEVICE_NOTHING:
-        return;
-    case DEVICE_RESYNC:
-        staging_reset(&peer->staging);
-        return;
-    case DEVICE_BAD_FRAMING:
-    case DEVICE_REQUEST:
-        answer(server, peer, &input, &err);
-    }
+    struct peer *peer = peers_get(&server->device->peers, from, from_len);
+    AUTO(arena_freep) struct arena *arena = arena_new(REPLY_ARENA);
+    struct writer packets = writer_growing(arena, REPLY_LIMIT);
+    requests_feed(server->device, peer, packet, &packets);
+    if (packets.len > 0)
+        send_reply(server, peer, writer_bytes(&packets));
 }
 
 // "A datagram without a source address MUST be dropped without reply."
