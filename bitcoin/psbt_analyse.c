@@ -52,7 +52,7 @@ bool work_is_ours(const struct work *w, const struct psbt_field *path)
     return xfp_equal(psbt_path_xfp(path, w->view->xfp), w->view->xfp);
 }
 
-bool work_claims(struct work *w, const struct psbt_map *map, uint8_t type, size_t *n_paths,
+bool work_claims(struct work *w, const struct psbt_map *map, uint8_t type, uint32_t *n_paths,
                  bool *claims, struct err *err)
 {
     const struct xfp zero = { { 0 } };

@@ -5,6 +5,9 @@
 #include "bitcoin/psbt_err.h"
 #include "bitcoin/psbt_sign.h"
 
+// Of the kinds below: a signature of at most 73 bytes and a key of at most 65, each with its length.
+enum { SCRIPT_SIG_MAX = 1 + 73 + 1 + 65, WITNESS_MAX = 1 + 1 + 73 + 1 + 65 };
+
 struct final {
     const struct psbt_facts *facts;
     struct sighash_cache *digests;
@@ -54,7 +57,7 @@ static bool find_signature(struct key_sig *out, const struct final *f, size_t i,
 // --- Scripts, by kind ---
 
 struct scripts {
-    struct writer script_sig, witness;
+    struct writer script_sig, witness; // over memory that is copied when they are done
 };
 
 static void final_p2pk(struct scripts *s, const struct spend *spend, const struct key_sig *k)
@@ -107,12 +110,20 @@ static bool take_over(struct tx_in *in, const struct psbt_map *map)
     return script_sig != NULL || witness != NULL;
 }
 
+static bool keep(struct bytes *out, const struct writer *w, struct arena *arena, struct err *err)
+{
+    struct bytes content;
+    REQUIRE(writer_finish(w, &content)); // the memory is made for the longest
+    return arena_copy(arena, content, out) || psbt_too_complex(err);
+}
+
 static bool finalize_input(struct tx_in *in, const struct final *f, size_t i,
                            const struct psbt_new_sig *ours, struct err *err)
 {
+    uint8_t script_sig[SCRIPT_SIG_MAX], witness[WITNESS_MAX];
     const struct spend *spend = &f->facts->plans[i].spend;
-    struct scripts s = { writer_growing(f->arena, SCRIPT_MAX),
-                         writer_growing(f->arena, SCRIPT_MAX) };
+    struct scripts s = { writer_of(script_sig, sizeof script_sig),
+                         writer_of(witness, sizeof witness) };
     struct key_sig key_sig;
     if (ours == NULL && take_over(in, &f->facts->psbt->in[i]))
         return true;
@@ -121,9 +132,8 @@ static bool finalize_input(struct tx_in *in, const struct final *f, size_t i,
     if (!find_signature(&key_sig, f, i, ours, err))
         return false;
     forms[spend->kind](&s, spend, &key_sig);
-    return (writer_finish(&s.script_sig, &in->script_sig) &&
-            writer_finish(&s.witness, &in->witness)) ||
-           psbt_too_complex(err);
+    return keep(&in->script_sig, &s.script_sig, f->arena, err) &&
+           keep(&in->witness, &s.witness, f->arena, err);
 }
 
 static bool finalize_inputs(struct tx *tx, const struct final *f, const struct psbt_signed *sigs,

@@ -24,7 +24,7 @@ static bool judge_output(struct work *w, size_t i, struct err *err)
     struct output_facts *out = &w->facts->tx.out[i];
     const struct psbt_field *attestation =
         psbt_find(&w->psbt->out[i], BYTES(PSBT_OUT_ATTESTATION_KEY));
-    size_t n_paths;
+    uint32_t n_paths;
     bool claims;
     out->script = w->psbt->tx.out[i].script;
     out->has_attestation = attestation != NULL;

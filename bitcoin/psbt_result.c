@@ -22,8 +22,8 @@ static const uint8_t input_order[] = {
     PSBT_IN_SEQUENCE,         PSBT_IN_TIME_LOCKTIME, PSBT_IN_HEIGHT_LOCKTIME,
 };
 static const uint8_t output_order[] = {
-    PSBT_OUT_KEY_PATH, PSBT_OUT_REDEEM_SCRIPT, PSBT_OUT_WITNESS_SCRIPT,
-    PSBT_OUT_SCRIPT,   PSBT_OUT_AMOUNT,
+    PSBT_OUT_KEY_PATH, // first, below
+    PSBT_OUT_REDEEM_SCRIPT, PSBT_OUT_WITNESS_SCRIPT, PSBT_OUT_SCRIPT, PSBT_OUT_AMOUNT,
 };
 
 struct result {
@@ -53,10 +53,12 @@ static void put_key_path(const struct result *r, const struct psbt_field *f)
     writer_put(r->w, bytes_slice(f->value, sizeof xfp.b, f->value.len));
 }
 
-static void put_rest(const struct result *r, const struct psbt_map *map, struct bytes order)
+// What has no place of its own, in file order; `but` (may be NULL) was put before or is dropped.
+static void put_rest(const struct result *r, const struct psbt_map *map, struct bytes order,
+                     const struct psbt_field *but)
 {
     for (size_t i = 0; i < map->n_fields; i++)
-        if (!is_named(map->fields[i].key.ptr[0], order))
+        if (!is_named(map->fields[i].key.ptr[0], order) && &map->fields[i] != but)
             put_field(r->w, map->fields[i].key, map->fields[i].value);
     writer_u8(r->w, 0);
 }
@@ -65,6 +67,12 @@ static void put_type(const struct result *r, const struct psbt_map *map, uint8_t
 {
     for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;)
         put_field(r->w, f->key, f->value);
+}
+
+static void put_key_paths(const struct result *r, const struct psbt_map *map, uint8_t type)
+{
+    for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;)
+        put_key_path(r, f);
 }
 
 // --- Global ---
@@ -105,13 +113,8 @@ static void put_global(const struct result *r)
         else
             put_type(r, &p->global, order.ptr[i]);
     }
-    for (size_t i = 0; i < p->global.n_fields; i++) {
-        const struct psbt_field *f = &p->global.fields[i];
-        // Version 0: "the global version field, if it was there, is dropped"
-        if (!is_named(f->key.ptr[0], order) && f->key.ptr[0] != PSBT_GLOBAL_VERSION)
-            put_field(r->w, f->key, f->value);
-    }
-    writer_u8(r->w, 0);
+    // Version 0: "the global version field, if it was there, is dropped"
+    put_rest(r, &p->global, order, psbt_get(&p->global, PSBT_GLOBAL_VERSION));
 }
 
 // --- Inputs and outputs ---
@@ -133,31 +136,25 @@ static void put_input(const struct result *r, size_t i, const struct psbt_new_si
         if (type == PSBT_IN_SIGHASH_TYPE && sig != NULL &&
             r->facts->plans[i].sighash == SIGHASH_ALL)
             continue;
-        if (type != PSBT_IN_KEY_PATH)
+        if (type == PSBT_IN_KEY_PATH)
+            put_key_paths(r, map, type);
+        else
             put_type(r, map, type);
-        for (const struct psbt_field *f = NULL;
-             type == PSBT_IN_KEY_PATH && (f = psbt_next(map, type, f)) != NULL;)
-            put_key_path(r, f);
         if (type == PSBT_IN_PARTIAL_SIG && sig != NULL)
             put_signature(r, sig);
     }
-    put_rest(r, map, BYTES_OF(input_order));
+    put_rest(r, map, BYTES_OF(input_order), NULL);
 }
 
 static void put_output(const struct result *r, const struct psbt_map *map)
 {
     const struct psbt_field *attestation = psbt_find(map, BYTES(PSBT_OUT_ATTESTATION_KEY));
-    for (const struct psbt_field *f = NULL; (f = psbt_next(map, PSBT_OUT_KEY_PATH, f)) != NULL;)
-        put_key_path(r, f);
+    put_key_paths(r, map, PSBT_OUT_KEY_PATH);
     for (size_t k = 1; k < COUNT(output_order); k++)
         put_type(r, map, output_order[k]);
     if (attestation != NULL)
         put_field(r->w, attestation->key, attestation->value);
-    for (size_t i = 0; i < map->n_fields; i++)
-        if (!is_named(map->fields[i].key.ptr[0], BYTES_OF(output_order)) &&
-            &map->fields[i] != attestation)
-            put_field(r->w, map->fields[i].key, map->fields[i].value);
-    writer_u8(r->w, 0);
+    put_rest(r, map, BYTES_OF(output_order), attestation);
 }
 
 bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,

@@ -1,4 +1,4 @@
-#include "base/reader.h"
+#include "bitcoin/psbt_sign.h"
 #include "bitcoin/psbt_err.h"
 #include "tests/support/psbt_rig.h"
 

@@ -16,11 +16,11 @@ struct texts {
 
 // What one pass over an input's fields found (V4), before it is judged.
 struct input_work {
-    size_t n_paths, n_sigs;
+    uint32_t n_paths, n_sigs;
     struct bytes redeem, witness_script; // no bytes: none
     const struct psbt_field *utxo;       // the witness UTXO, or NULL
-    bool has_prev_tx, has_prev_out;      // has_prev_out: the previous transaction has that output
-    struct tx_out prev_out;              // then
+    struct tx_out prev_out;              // of the previous transaction, if has_prev_out
+    bool has_prev_tx, has_prev_out;      // the transaction is there; it has that output
     bool nothing_left;                   // a multisig input that we have signed before
     bool duplicate;                      // of an earlier input's outpoint
 };
@@ -80,7 +80,7 @@ MUST_CHECK bool work_warn(struct work *w, const char *label, const char *text, s
 // Counts the key paths (of the field type given) and notes a fingerprint of zero with its warning.
 // *claims: one of them has our fingerprint.
 MUST_CHECK bool work_claims(struct work *w, const struct psbt_map *map, uint8_t type,
-                            size_t *n_paths, bool *claims, struct err *err);
+                            uint32_t *n_paths, bool *claims, struct err *err);
 bool work_is_ours(const struct work *w, const struct psbt_field *path);
 
 #endif
