@@ -139,6 +139,37 @@ bool address_script_of_key(struct writer *w, const struct pubkey *key, enum addr
     return err_set(err, ERR_UNSUPPORTED, "not an address format of one key");
 }
 
+static void write_wrapped_p2wsh(struct writer *w, struct bytes inner)
+{
+    uint8_t mem[34];
+    struct writer redeem = writer_of(mem, sizeof mem);
+    script_write_p2wsh(&redeem, sha256(inner));
+    script_write_p2sh(w, hash160(writer_bytes(&redeem)));
+}
+
+bool address_script_of_script(struct writer *w, struct bytes inner, enum addr_format format,
+                              struct err *err)
+{
+    switch (format) {
+    case ADDR_P2SH:
+        script_write_p2sh(w, hash160(inner));
+        return true;
+    case ADDR_P2WSH:
+        script_write_p2wsh(w, sha256(inner));
+        return true;
+    case ADDR_P2SH_P2WSH:
+        write_wrapped_p2wsh(w, inner);
+        return true;
+    case ADDR_P2PK:
+    case ADDR_P2PKH:
+    case ADDR_P2WPKH:
+    case ADDR_P2SH_P2WPKH:
+    case ADDR_P2TR:
+        break;
+    }
+    return err_set(err, ERR_UNSUPPORTED, "not an address format of a script");
+}
+
 static bool read_base58(struct writer *w, struct bytes text)
 {
     return text.len <= BASE58_ADDRESS_MAX && base58check_read(w, text);

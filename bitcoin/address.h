@@ -34,6 +34,10 @@ void address_or_hex(struct writer *w, struct bytes script, const struct chain *c
 MUST_CHECK bool address_script_of_key(struct writer *w, const struct pubkey *key,
                                       enum addr_format format, struct err *err);
 
+// The same for a redeem or witness script: P2SH, P2WSH, P2SH_P2WSH.
+MUST_CHECK bool address_script_of_script(struct writer *w, struct bytes inner,
+                                         enum addr_format format, struct err *err);
+
 // Cleans a whitelist element: base58check below 40 characters as written, segwit in lower case.
 // No chain is compared. False if it is no address. Source: policy.md 4.1.
 MUST_CHECK bool address_clean(struct writer *w, struct bytes text);

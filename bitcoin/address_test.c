@@ -328,3 +328,17 @@ TEST(psbt_signing_27_1_uncompressed_p2pkh)
                            json_item_text(row, 1));
     }
 }
+
+TEST(a_script_has_addresses_of_three_formats_and_no_other)
+{
+    static const enum addr_format others[] = { ADDR_P2PK, ADDR_P2PKH, ADDR_P2WPKH, ADDR_P2SH_P2WPKH,
+                                               ADDR_P2TR };
+    for (size_t i = 0; i < COUNT(others); i++) {
+        uint8_t mem[64];
+        struct writer w = writer_of(mem, sizeof mem);
+        struct err err;
+        assert_false(address_script_of_script(&w, BYTES("\x51"), others[i], &err));
+        assert_err(&err, ERR_UNSUPPORTED, "not an address format of a script");
+        assert_int_equal(w.len, 0);
+    }
+}

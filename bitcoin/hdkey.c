@@ -200,6 +200,13 @@ struct xfp hdpub_xfp(const struct hdpub *node)
     return xfp;
 }
 
+bool hdpub_equal(const struct hdpub *a, const struct hdpub *b)
+{
+    return pubkey_equal(&a->key, &b->key) &&
+           memcmp(a->chain_code, b->chain_code, sizeof a->chain_code) == 0 &&
+           a->depth == b->depth && xfp_equal(a->parent, b->parent) && a->child == b->child;
+}
+
 static void write_text(char out[static XPUB_TEXT_SIZE], uint32_t version, const struct hdpub *node,
                        const uint8_t key33[static 33])
 {

@@ -18,6 +18,12 @@ struct xfp xfp_from_u32(uint32_t value);
 void xfp_to_text(char out[static XFP_TEXT_SIZE], struct xfp xfp);  // upper case: people, errors
 MUST_CHECK bool xfp_from_text(struct xfp *out, struct bytes text); // 8 hex digits, either case
 
+// Where a key is said to come from: a master and the path below it. A claim until it was derived.
+struct key_origin {
+    struct xfp xfp;
+    struct keypath path;
+};
+
 struct hdpub {
     struct pubkey key;
     uint8_t chain_code[32];
@@ -49,6 +55,7 @@ MUST_CHECK bool hdpub_child(struct hdpub *out, const struct hdpub *parent, uint3
                             struct err *err);
 
 struct xfp hdpub_xfp(const struct hdpub *node);
+bool hdpub_equal(const struct hdpub *a, const struct hdpub *b); // in all that an xpub shows
 
 // Base58Check text, plain xpub/tpub version of the chain. XPUB_TEXT_SIZE includes the final zero.
 #define XPUB_TEXT_SIZE 113

@@ -10,6 +10,7 @@ enum opcode {
     OP_1NEGATE = 0x4f,
     OP_1 = 0x51,
     OP_16 = 0x60,
+    OP_CHECKMULTISIG = 0xae,
 };
 
 // A script of fixed length: constant bytes around a payload.
@@ -133,4 +134,33 @@ void script_write_push(struct writer *w, struct bytes data)
         writer_u32le(w, (uint32_t)data.len);
     }
     writer_put(w, data);
+}
+
+// From 17 on a number that small is pushed as a byte, which script_write_push does.
+static void write_small_number(struct writer *w, size_t value)
+{
+    const uint8_t byte = (uint8_t)value;
+    script_write_push(w, bytes_of(&byte, 1));
+}
+
+void script_write_multisig(struct writer *w, size_t m, const struct bytes *keys, size_t n)
+{
+    REQUIRE(m >= 1 && m <= n && n <= SCRIPT_MULTISIG_KEYS_MAX);
+    write_small_number(w, m);
+    for (size_t i = 0; i < n; i++)
+        script_write_push(w, keys[i]);
+    write_small_number(w, n);
+    writer_u8(w, OP_CHECKMULTISIG);
+}
+
+// BIP-67: "Sort the public keys lexicographically according to their binary representation"
+void script_sort_keys(struct bytes *keys, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const struct bytes key = keys[i];
+        size_t at = i;
+        for (; at > 0 && bytes_compare(keys[at - 1], key) > 0; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
 }

@@ -29,4 +29,10 @@ void script_write_p2sh(struct writer *w, struct hash160 script_hash);
 void script_write_p2wsh(struct writer *w, struct hash256 script_hash);
 void script_write_push(struct writer *w, struct bytes data); // shortest form
 
+// OP_m, each key (33 or 65 bytes) in the order given, OP_n, CHECKMULTISIG. 1 <= m <= n <= 20.
+#define SCRIPT_MULTISIG_KEYS_MAX 20 // consensus
+void script_write_multisig(struct writer *w, size_t m, const struct bytes *keys, size_t n);
+// BIP-67: ascending as byte strings.
+void script_sort_keys(struct bytes *keys, size_t n);
+
 #endif

@@ -1,4 +1,5 @@
 #include "bitcoin/script.h"
+#include "bitcoin/address.h"
 #include "tests/support/test.h"
 #include <string.h>
 
@@ -157,5 +158,55 @@ TEST(pushes_have_their_shortest_form)
         assert_bytes_equal(bytes_slice(out, 0, prefix.len), prefix);
         assert_bytes_equal(bytes_slice(out, prefix.len, out.len),
                            bytes_of(data, pushes[i].has_data ? pushes[i].len : 0));
+    }
+}
+
+static void check_bip67_row(const struct json *row)
+{
+    const struct json *given = json_need(row, "keys"), *sorted = json_need(row, "sorted");
+    struct bytes keys[SCRIPT_MULTISIG_KEYS_MAX];
+    struct writer script = writer_growing(test_arena(), 1024);
+    struct writer output = writer_growing(test_arena(), 64);
+    struct writer address = writer_growing(test_arena(), 64);
+    struct err err;
+    for (size_t i = 0; i < given->n_items; i++)
+        keys[i] = json_item_hex(given, i);
+    script_sort_keys(keys, given->n_items);
+    for (size_t i = 0; i < sorted->n_items; i++)
+        assert_bytes_equal(keys[i], json_item_hex(sorted, i));
+    script_write_multisig(&script, 2, keys, given->n_items);
+    assert_bytes_equal(writer_bytes(&script), json_need_hex(row, "script"));
+    assert_true(address_script_of_script(&output, writer_bytes(&script), ADDR_P2SH, &err));
+    address_or_hex(&address, writer_bytes(&output), chain_by_id(CHAIN_BTC));
+    assert_bytes_equal(writer_bytes(&address), json_need_text(row, "address"));
+}
+
+TEST(psbt_signing_27_33_bip67_vectors)
+{
+    const struct json *rows = json_need(test_vectors("bip67.json"), "vectors");
+    assert_int_equal(rows->n_items, 4);
+    for (size_t i = 0; i < rows->n_items; i++)
+        check_bip67_row(json_item(rows, i));
+}
+
+// Consensus allows 20 keys; OP_16 is the last number that is an opcode.
+TEST(numbers_of_a_multisig_script)
+{
+    static const struct {
+        size_t n;
+        const char *end;
+    } numbers[] = {
+        { 1, "51ae" }, { 15, "5fae" }, { 16, "60ae" }, { 17, "0111ae" }, { 20, "0114ae" }
+    };
+    struct bytes keys[SCRIPT_MULTISIG_KEYS_MAX];
+    for (size_t i = 0; i < COUNT(keys); i++)
+        keys[i] = test_hex(K33);
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        struct writer w = writer_growing(test_arena(), 1024);
+        const struct bytes end = test_hex(numbers[i].end);
+        script_write_multisig(&w, 1, keys, numbers[i].n);
+        assert_int_equal(w.len, 1 + 34 * numbers[i].n + end.len);
+        assert_int_equal(w.ptr[0], 0x51);
+        assert_bytes_equal(bytes_slice(writer_bytes(&w), w.len - end.len, end.len), end);
     }
 }
