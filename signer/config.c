@@ -35,24 +35,24 @@ enum kind { KIND_SWITCH, KIND_CHOICE, KIND_COUNT, KIND_HASHES };
 
 struct key {
     const char *name;
-    enum kind kind;
     size_t at; // offset in struct config: bool, int or an enum, uint32_t
     const struct choice *choices;
-    uint32_t max;
     const char *what; // it must be
+    uint32_t max;
+    enum kind kind;
 };
 
 #define SWITCH(name, member)                                                                       \
     {                                                                                              \
-        name, KIND_SWITCH, offsetof(struct config, member), switches, 0, "on or off"               \
+        name, offsetof(struct config, member), switches, "on or off", 0, KIND_SWITCH               \
     }
 #define CHOICE(name, member, choices, what)                                                        \
     {                                                                                              \
-        name, KIND_CHOICE, offsetof(struct config, member), choices, 0, what                       \
+        name, offsetof(struct config, member), choices, what, 0, KIND_CHOICE                       \
     }
 #define NUMBER(name, member, max, what)                                                            \
     {                                                                                              \
-        name, KIND_COUNT, offsetof(struct config, member), NULL, max, what                         \
+        name, offsetof(struct config, member), NULL, what, max, KIND_COUNT                         \
     }
 
 static const struct key keys[] = {
@@ -66,7 +66,7 @@ static const struct key keys[] = {
     SWITCH("multisig_checks", multisig_checks),
     NUMBER("idle_min", idle_min, IDLE_MIN_MAX, "a whole number from 0 to 525600"),
     NUMBER("pin_tries", pin_tries, PIN_TRIES_MAX, "a whole number from 0 to 1000"),
-    { "accept_policy", KIND_HASHES, 0, NULL, 0, "64 hex digits" },
+    { "accept_policy", 0, NULL, "64 hex digits", 0, KIND_HASHES },
     SWITCH("only_accepted", only_accepted),
     SWITCH("signed_viz_free", signed_viz_free),
     SWITCH("require_prev_tx", require_prev_tx),

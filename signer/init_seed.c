@@ -142,27 +142,31 @@ static bool same_words(const struct words *words, struct bytes typed, struct err
            err_set(err, ERR_INVALID, "these are other words");
 }
 
+static bool show_until_written(const struct init_options *o, const struct words *words,
+                               struct err *err)
+{
+    AUTO(line_wipe) struct line line;
+    show_words(o, words);
+    const bool seen = init_ask(o, "\nPress Enter when you have them. ", true, &line, err);
+    init_clear(o);
+    return seen;
+}
+
 // "The backup is verified by re-entering words."
 static bool verify_backup(const struct init_options *o, const struct words *words, struct err *err)
 {
-    bool shown = false;
-    for (;;) {
+    for (bool show = true;;) {
         AUTO(line_wipe) struct line line;
         struct err wrong;
-        if (!shown)
-            show_words(o, words);
-        if (!shown && !init_ask(o, "\nPress Enter when you have them. ", true, &line, err))
-            return false;
-        shown = true;
-        init_clear(o);
-        if (!init_ask(o, "Type the words from your paper (or Enter to see them again):\n", true,
+        if ((show && !show_until_written(o, words, err)) ||
+            !init_ask(o, "Type the words from your paper (or Enter to see them again):\n", true,
                       &line, err))
             return false;
         init_clear(o);
         if (same_words(words, line_bytes(&line), &wrong))
             return true;
-        shown = line_bytes(&line).len > 0;
-        if (shown)
+        show = line_bytes(&line).len == 0;
+        if (!show)
             init_complain(o, &wrong);
     }
 }

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-enum { BATCH = 64, LINE_MAX = 65536, BATCH_MEMORY = 64 << 20 };
+enum { BATCH = 64, TAIL_MAX = 2 * 65536, BATCH_MEMORY = 64 << 20 };
 
 struct journal_file {
     int fd;
@@ -43,7 +43,7 @@ static bool open_file(struct journal_file *out, int dir_fd, struct err *err)
 static bool read_tail(const struct journal_file *file, struct bytes *out, struct arena *arena,
                       struct err *err)
 {
-    const size_t want = file->len < 2 * LINE_MAX ? (size_t)file->len : (size_t)2 * LINE_MAX;
+    const size_t want = file->len < TAIL_MAX ? (size_t)file->len : TAIL_MAX;
     uint8_t *tail = arena_alloc(arena, want);
     size_t n = 0;
     if (!tail)
@@ -150,7 +150,7 @@ bool journal_file_catch_up(struct store *store, struct err *err)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(BATCH_MEMORY);
     AUTO(close_file) struct journal_file file = { .fd = -1 };
-    struct bytes tail, line;
+    struct bytes tail = { 0 }, line;
     if (!open_file(&file, store_dir_fd(store), err) || !read_tail(&file, &tail, arena, err) ||
         !cut_torn_line(&file, &tail, err))
         return false;

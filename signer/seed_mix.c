@@ -30,11 +30,12 @@ size_t seed_rolls_needed(enum seed_source source, size_t entropy_len)
 // The face of a roll as we keep it, or 0.
 static char face_of(enum seed_source source, uint8_t c)
 {
+    const char *typed = strchr(source == SEED_DICE ? "123456" : "hH1tT0", c);
+    if (c == 0 || !typed)
+        return '\0';
     if (source == SEED_DICE)
-        return c >= '1' && c <= '6' ? (char)c : 0;
-    if (c == 'h' || c == 'H' || c == '1')
-        return 'h';
-    return c == 't' || c == 'T' || c == '0' ? 't' : 0;
+        return *typed;
+    return strchr("hH1", c) ? 'h' : 't';
 }
 
 bool seed_rolls_add(struct seed_rolls *rolls, struct bytes typed, struct err *err)

@@ -336,21 +336,22 @@ void db_close(struct store_db *db)
     free(db);
 }
 
-static void close_at_end(struct store_db **db)
+static bool open_into(struct store_db *db, const char *dir, struct err *err)
 {
-    db_close(*db);
+    return lock_folder(&db->dir_fd, dir, err) && set_path(db, dir, FILE_NAME, err) &&
+           check_file(db, err) && open_file(db, SQLITE_OPEN_READWRITE, err) &&
+           check_content(db, err);
 }
 
 bool db_open(struct store_db **out, const char *dir, struct err *err)
 {
-    AUTO(close_at_end) struct store_db *db = db_alloc();
-    if (!lock_folder(&db->dir_fd, dir, err) || !set_path(db, dir, FILE_NAME, err) ||
-        !check_file(db, err) || !open_file(db, SQLITE_OPEN_READWRITE, err) ||
-        !check_content(db, err))
+    struct store_db *db = db_alloc();
+    if (!open_into(db, dir, err)) {
+        db_close(db);
         return false;
+    }
     (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     *out = db;
-    db = NULL;
     return true;
 }
 
@@ -394,9 +395,8 @@ static bool move_new_file(struct store_db *db, const char *dir, struct err *err)
     return fsync(db->dir_fd) == 0 || err_set_errno(err, errno, "%s", dir);
 }
 
-bool db_create(const char *dir, struct err *err)
+static bool create_with(struct store_db *db, const char *dir, struct err *err)
 {
-    AUTO(close_at_end) struct store_db *db = db_alloc();
     if (!lock_folder(&db->dir_fd, dir, err) || !set_path(db, dir, NEW_NAME, err))
         return false;
     if (faccessat(db->dir_fd, FILE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -405,4 +405,12 @@ bool db_create(const char *dir, struct err *err)
         return true;
     (void)unlinkat(db->dir_fd, NEW_NAME, 0);
     return false;
+}
+
+bool db_create(const char *dir, struct err *err)
+{
+    struct store_db *db = db_alloc();
+    const bool created = create_with(db, dir, err);
+    db_close(db);
+    return created;
 }

@@ -92,8 +92,8 @@ static bool walk(struct store *store, struct arena *arena, struct err *err)
     const struct store_state *state = store->state;
     struct hash256 expected = state->head.hash;
     for (uint64_t seq = state->head.seq; seq >= state->first_line; seq--) {
-        struct hash256 prev;
-        struct bytes line;
+        struct hash256 prev = { 0 };
+        struct bytes line = { 0 };
         arena_reset(arena);
         if (!read_line(store, seq, &prev, &line, arena, err))
             return false;

@@ -73,7 +73,7 @@ static void users_wipe(struct users *users)
 
 static bool put_users(struct store_tx *tx, const struct users *users, struct err *err)
 {
-    struct writer w = writer_growing(tx->arena, USERS_MAX * USER_MAX);
+    struct writer w = writer_growing(tx->arena, (size_t)USERS_MAX * USER_MAX);
     struct bytes content;
     for (size_t i = 0; i < users->n; i++)
         write_user(&w, &users->list[i]);

@@ -133,7 +133,7 @@ static bool open_blob(struct store *store, const char *name, struct bytes blob, 
 bool store_row(struct store *store, const char *name, struct bytes *out, bool *found,
                struct arena *arena, struct err *err)
 {
-    struct bytes blob;
+    struct bytes blob = { 0 };
     *out = bytes_of(NULL, 0);
     *found = false;
     if (!store->keys)
@@ -157,7 +157,7 @@ bool store_row(struct store *store, const char *name, struct bytes *out, bool *f
 
 static bool verify_state(struct store *store, struct arena *arena, struct err *err)
 {
-    struct bytes blob, content;
+    struct bytes blob = { 0 }, content = { 0 };
     bool found;
     if (!read_blob(store->db, ROW_STATE, &blob, &found, arena, err))
         return false;
