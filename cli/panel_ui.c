@@ -1,6 +1,7 @@
 #include "cli/panel_ui.h"
 #include "base/require.h"
 #include "cli/panel_draw.h"
+#include "cli/panel_session.h"
 #include "client/wait.h"
 #include <errno.h>
 #include <locale.h>
@@ -12,22 +13,17 @@
 #define NCURSES_NOMACROS 1
 #include <curses.h>
 
-#define REFRESH_MS   1000 // HSM mode: the period runs
-#define RECONNECT_MS 1000
-#define PASTE_ON     "\x1b[?2004h" // a terminal then says what is pasted
-#define PASTE_OFF    "\x1b[?2004l"
+#define PASTE_ON  "\x1b[?2004h" // a terminal then says what is pasted
+#define PASTE_OFF "\x1b[?2004l"
 
 struct ui {
-    const char *path;
-    int cancel_fd, signal_fd;
+    struct panel_session session;
+    int signal_fd;
     sigset_t old_mask;
     SCREEN *terminal;
     struct panel_look look;
-    struct panel_client *panel; // NULL: not connected
-    struct panel_view view;
     struct panel_input input;
     int64_t input_ms; // when the last byte came
-    int64_t due_ms;   // of the next question or the next attempt to connect
     bool leave, interrupted;
 };
 
@@ -129,110 +125,39 @@ static void take_signals(struct ui *ui)
 
 static bool draw(struct ui *ui, struct err *err)
 {
-    const struct panel_layout layout = panel_layout_of(LINES, COLS, &ui->view);
-    if (!panel_view_fit(&ui->view, (size_t)(layout.width > 0 ? layout.width : 1),
+    const struct panel_layout layout = panel_layout_of(LINES, COLS, &ui->session.view);
+    if (!panel_view_fit(&ui->session.view, (size_t)(layout.width > 0 ? layout.width : 1),
                         (size_t)(layout.height > 0 ? layout.height : 1), layout.too_small, err))
         return false;
-    panel_draw(&ui->view, &layout, &ui->look);
+    panel_draw(&ui->session.view, &layout, &ui->look);
     return true;
-}
-
-// --- The signer ---
-
-static void lose(struct ui *ui, const struct err *why)
-{
-    panel_client_closep(&ui->panel);
-    panel_view_lose(&ui->view, why->text);
-    ui->interrupted = ui->interrupted || why->code == ERR_INTERRUPTED;
-    ui->due_ms = wait_now_ms() + RECONNECT_MS;
-}
-
-static bool connect_to_signer(struct ui *ui, struct err *err)
-{
-    static const struct panel_request watch = { .verb = PANEL_WATCH };
-    struct panel_hello hello;
-    if (!panel_client_open(&ui->panel, ui->path, ui->cancel_fd, &hello, err) ||
-        !panel_view_connect(&ui->view, &hello, err) || !panel_client_send(ui->panel, &watch, err))
-        return false;
-    ui->due_ms = wait_now_ms() + REFRESH_MS;
-    return true;
-}
-
-static void send_to_signer(struct ui *ui, const struct panel_request *request)
-{
-    struct err err;
-    if (ui->panel != NULL && !panel_client_send(ui->panel, request, &err))
-        lose(ui, &err);
-}
-
-static bool take_reply(struct ui *ui, const struct panel_reply *reply, struct err *err)
-{
-    if (reply->ok && reply->has_screen)
-        return panel_view_show(&ui->view, &reply->screen, wait_now_ms(), err);
-    if (!reply->ok)
-        panel_view_say(&ui->view, reply->error);
-    return true;
-}
-
-static void take_replies(struct ui *ui)
-{
-    struct panel_reply reply;
-    struct err err;
-    while (panel_client_receive(ui->panel, &reply, 0, &err))
-        if (!take_reply(ui, &reply, &err)) {
-            lose(ui, &err);
-            return;
-        }
-    if (err.code != ERR_TIMEOUT)
-        lose(ui, &err);
-}
-
-// The period runs without the screen changing; and a signer that went away comes back.
-static void do_what_is_due(struct ui *ui)
-{
-    static const struct panel_request screen = { .verb = PANEL_SCREEN };
-    const int64_t now_ms = wait_now_ms();
-    struct err err;
-    if (now_ms < ui->due_ms)
-        return;
-    ui->due_ms = now_ms + REFRESH_MS;
-    if (ui->panel == NULL) {
-        if (!connect_to_signer(ui, &err))
-            lose(ui, &err);
-    } else if (ui->view.has_screen && ui->view.screen.state == PANEL_HSM) {
-        send_to_signer(ui, &screen);
-    }
 }
 
 // --- The operator ---
 
-static void send_typed(struct ui *ui, struct panel_request *request, struct bytes *where)
+static void send_typed(struct ui *ui, const struct panel_action *action)
 {
-    *where = bytes_slice(secret_open(ui->view.typed), 0, ui->view.typed_len);
-    send_to_signer(ui, request);
-    secret_close(ui->view.typed);
-    panel_view_sent(&ui->view);
+    struct panel_view *view = &ui->session.view;
+    const struct bytes typed = bytes_slice(secret_open(view->typed), 0, view->typed_len);
+    if (action->act == PANEL_ACT_TEXT)
+        panel_session_text(&ui->session, typed);
+    else
+        panel_session_item(&ui->session, action->item, typed);
+    secret_close(view->typed);
+    panel_view_sent(view);
 }
 
 static void act(struct ui *ui, const struct panel_action *action)
 {
-    struct panel_request request = { .verb = PANEL_NONE };
     switch (action->act) {
     case PANEL_ACT_NONE:
         return;
     case PANEL_ACT_KEY:
-        request.verb = PANEL_KEYS;
-        request.keys = bytes_of(&action->key, 1);
-        send_to_signer(ui, &request);
+        panel_session_keys(&ui->session, bytes_of(&action->key, 1));
         return;
     case PANEL_ACT_TEXT:
-        request.verb = PANEL_TEXT;
-        send_typed(ui, &request, &request.text);
-        return;
     case PANEL_ACT_ITEM:
-        request.verb = PANEL_MENU;
-        request.item = action->item;
-        send_typed(ui, &request, &request.name);
+        send_typed(ui, action);
         return;
     case PANEL_ACT_REDRAW:
         redraw_all();
@@ -245,7 +170,7 @@ static void act(struct ui *ui, const struct panel_action *action)
 
 static void take_event(struct ui *ui, struct panel_event *event)
 {
-    const struct panel_action action = panel_view_key(&ui->view, event, wait_now_ms());
+    const struct panel_action action = panel_view_key(&ui->session.view, event, wait_now_ms());
     wipe(event, sizeof *event);
     act(ui, &action);
 }
@@ -277,7 +202,7 @@ static void take_pause(struct ui *ui)
 static int next_timeout(const struct ui *ui)
 {
     const int64_t now_ms = wait_now_ms();
-    int64_t at_ms = ui->due_ms;
+    int64_t at_ms = ui->session.due_ms;
     if (panel_input_is_waiting(&ui->input) && ui->input_ms + PANEL_INPUT_ESC_MS < at_ms)
         at_ms = ui->input_ms + PANEL_INPUT_ESC_MS;
     return at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
@@ -288,8 +213,8 @@ static bool step(struct ui *ui, struct err *err)
     struct pollfd fds[] = {
         { .fd = STDIN_FILENO, .events = POLLIN },
         { .fd = ui->signal_fd, .events = POLLIN },
-        { .fd = ui->cancel_fd > 0 ? ui->cancel_fd : -1, .events = POLLIN },
-        { .fd = ui->panel != NULL ? panel_client_fd(ui->panel) : -1, .events = POLLIN },
+        { .fd = ui->session.cancel_fd > 0 ? ui->session.cancel_fd : -1, .events = POLLIN },
+        { .fd = panel_session_fd(&ui->session), .events = POLLIN },
     };
     if (!draw(ui, err))
         return false;
@@ -300,17 +225,17 @@ static bool step(struct ui *ui, struct err *err)
     if (fds[2].revents != 0)
         ui->interrupted = true;
     if (fds[3].revents != 0)
-        take_replies(ui); // before the keys: they answer what is on the screen now
+        panel_session_take(&ui->session); // before the keys: they answer what is on the screen now
     if (fds[0].revents != 0)
         take_input(ui);
     take_pause(ui);
-    do_what_is_due(ui);
+    panel_session_tick(&ui->session);
     return true;
 }
 
 static bool run(struct ui *ui, struct err *err)
 {
-    while (!ui->leave && !ui->interrupted)
+    while (!ui->leave && !ui->interrupted && !ui->session.interrupted)
         if (!step(ui, err))
             return false;
     return ui->leave || err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -331,14 +256,13 @@ static bool run_on_terminal(struct ui *ui, struct err *err)
 
 bool panel_ui_run(const char *path, int cancel_fd, struct err *err)
 {
-    struct ui ui = { .path = path, .cancel_fd = cancel_fd };
+    struct ui ui = { .leave = false };
     setlocale(LC_CTYPE, "");
     prctl(PR_SET_DUMPABLE, 0); // no core file and no tracer: a PIN is typed here
-    panel_view_init(&ui.view);
     // Before the terminal is touched: a signer that is not there is a plain error.
-    const bool ok = connect_to_signer(&ui, err) && run_on_terminal(&ui, err);
-    panel_client_close(ui.panel);
-    panel_view_free(&ui.view);
+    const bool ok =
+        panel_session_begin(&ui.session, path, cancel_fd, err) && run_on_terminal(&ui, err);
+    panel_session_end(&ui.session);
     wipe(&ui.input, sizeof ui.input);
     return ok;
 }
