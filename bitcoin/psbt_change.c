@@ -44,7 +44,7 @@ static void learn_inputs(struct patterns *patterns, const struct work *w)
         const struct psbt_field *f = NULL;
         while (w->facts->tx.in[i].will_sign &&
                (f = psbt_next(&w->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL) {
-            const struct psbt_path p = psbt_path_read(f);
+            const struct key_origin p = psbt_path_read(f);
             if (work_is_ours(w, f))
                 learn(patterns, &p.path);
         }
@@ -110,7 +110,7 @@ static bool check_output(struct work *w, const struct patterns *patterns, size_t
 {
     const struct psbt_field *f = NULL;
     while ((f = psbt_next(&w->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL) {
-        const struct psbt_path p = psbt_path_read(f);
+        const struct key_origin p = psbt_path_read(f);
         if (!work_is_ours(w, f))
             continue;
         uint8_t mem[64];

@@ -26,9 +26,9 @@ bool psbt_path_check_depth(const struct psbt_field *field, struct err *err)
     return field->value.len <= WORDS_MAX * WORD || psbt_invalid(err, "too deep");
 }
 
-struct psbt_path psbt_path_read(const struct psbt_field *field)
+struct key_origin psbt_path_read(const struct psbt_field *field)
 {
-    struct psbt_path p = { 0 };
+    struct key_origin p = { 0 };
     struct reader r = reader_of(field->value);
     REQUIRE(field->value.len <= WORDS_MAX * WORD && reader_copy(&r, p.xfp.b, XFP_LEN));
     while (reader_u32le(&r, &p.path.step[p.path.depth]))

@@ -8,19 +8,14 @@
 
 #define PSBT_PATH_DEPTH_MAX 11 // steps: 12 words with the fingerprint
 
-struct psbt_path {
-    struct xfp xfp; // as in the file: zero means "yours"
-    struct keypath path;
-};
-
 // Key and value of a field 06 (input) or 02 (output). The depth is the signer's rule, not the
 // container's: official vectors hold paths of 35 steps.
 // Fails: ERR_INVALID "Invalid PSBT", details as in 5.2.
 MUST_CHECK bool psbt_path_check(const struct psbt_field *field, struct err *err);
 MUST_CHECK bool psbt_path_check_depth(const struct psbt_field *field, struct err *err);
 
-// Of a field that both have passed.
-struct psbt_path psbt_path_read(const struct psbt_field *field);
+// Of a field that both have passed. A fingerprint of zero means "yours" and stays as it is.
+struct key_origin psbt_path_read(const struct psbt_field *field);
 
 // The fingerprint alone, of a field that psbt_path_check has passed; `ours` in place of 00000000.
 struct xfp psbt_path_xfp(const struct psbt_field *field, struct xfp ours);

@@ -8,7 +8,7 @@
 // states. The comparison is of public keys, so memcmp will do.
 static bool is_derived(const struct psbt_field *f, struct bytes script, struct keycache *cache)
 {
-    const struct psbt_path claim = psbt_path_read(f);
+    const struct key_origin claim = psbt_path_read(f);
     const struct bytes key = psbt_key_data(f);
     struct err impossible_child;
     AUTO(hdkey_wipe) struct hdkey node;

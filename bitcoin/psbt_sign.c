@@ -32,7 +32,7 @@ static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t
 {
     const struct input_plan *plan = &s->facts->plans[i];
     const struct input_facts *in = &s->facts->tx.in[i];
-    const struct psbt_path path = psbt_path_read(plan->key);
+    const struct key_origin path = psbt_path_read(plan->key);
     AUTO(seckey_wipe) struct seckey key = { { 0 } };
     struct hash256 digest;
     struct pubkey pubkey;
