@@ -36,7 +36,7 @@ static void write_verified(struct writer *w, const struct decision *d,
     writer_text(w, "These users gave correct auth codes: ");
     for (size_t i = 0; i < d->n_verified; i++) {
         writer_text(w, i == 0 ? "" : ", ");
-        writer_put(w, user_name(&auth->users[d->verified[i].user]));
+        name_write(w, user_name(&auth->users[d->verified[i].user]));
     }
     writer_text(w, "\n");
 }

@@ -119,6 +119,17 @@ TEST(policy_24_58_code_vectors)
         assert_string_equal(try_token(&f.users[0], alices[i].code, alices[i].step), "");
 }
 
+// "First candidate whose code equals the token": secrets were searched for whose codes collide.
+TEST(policy_24_58_the_first_candidate_counts)
+{
+    struct user hotp_user = { .mode = USER_HOTP, .secret = "0000030622", .secret_len = 10 };
+    struct user totp_user = { .mode = USER_TOTP, .secret = "0000250468", .secret_len = 10 };
+    assert_string_equal(try_token(&hotp_user, "485775", 0), ""); // of counters 3 and 8
+    assert_int_equal(hotp_user.progress.last, 3);
+    assert_string_equal(try_token(&totp_user, "890726", 58000000), ""); // of t and t - 2
+    assert_int_equal(totp_user.progress.last, 58000000);
+}
+
 TEST(policy_24_58_tokens_of_other_lengths)
 {
     struct fixture f;

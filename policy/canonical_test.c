@@ -67,15 +67,15 @@ static const char *const kept[] = {
     "{\"rules\":[{\"min_pct_self_transfer\":84.000000000000000001}]}",
     "{\"rules\":[{\"min_pct_self_transfer\":0}]}",
     "{\"rules\":[{\"min_pct_self_transfer\":0.05}]}",
-    "{\"rules\":[{\"whitelist\":[\"" STRANGER "\"],\"whitelist_opts\":{}}]}",
-    "{\"rules\":[{\"whitelist\":[\"" STRANGER "\",\"" STRANGER "\"],\"whitelist_opts\":{\"mode\":"
-    "\"attest\",\"allow_zeroval_outs\":1}}]}",
-    "{\"must_log\":1,\"priv_over_ux\":1,\"warnings_ok\":1,\"msg_paths\":[\"any\",\"m/1/*'\"],"
-    "\"share_xpubs\":[\"\"],\"share_addrs\":[\"p2sh\",\"ANY\"],\"notes\":\"\\\"n\\\"\","
-    "\"period\":4320,\"allow_sl\":100,\"boot_to_hsm\":\"xyzzy\",\"rules\":[{\"per_period\":1,"
-    "\"max_amount\":2,\"users\":[\"carol\",\"bob\",\"alice\"],\"min_users\":2,\"local_conf\":1,"
-    "\"wallet\":\"Treasury\",\"min_pct_self_transfer\":12.5,\"patterns\":[\"EQ_OUT_AMOUNTS\","
-    "\"EQ_NUM_OWN_INS_OUTS\",\"EQ_OUT_AMOUNTS\"]},{\"wallet\":\"1\"}]}",
+    ("{\"rules\":[{\"whitelist\":[\"" STRANGER "\"],\"whitelist_opts\":{}}]}"),
+    ("{\"rules\":[{\"whitelist\":[\"" STRANGER "\",\"" STRANGER "\"],\"whitelist_opts\":{\"mode\":"
+     "\"attest\",\"allow_zeroval_outs\":1}}]}"),
+    ("{\"must_log\":1,\"priv_over_ux\":1,\"warnings_ok\":1,\"msg_paths\":[\"any\",\"m/1/*'\"],"
+     "\"share_xpubs\":[\"\"],\"share_addrs\":[\"p2sh\",\"ANY\"],\"notes\":\"\\\"n\\\"\","
+     "\"period\":4320,\"allow_sl\":100,\"boot_to_hsm\":\"xyzzy\",\"rules\":[{\"per_period\":1,"
+     "\"max_amount\":2,\"users\":[\"carol\",\"bob\",\"alice\"],\"min_users\":2,\"local_conf\":1,"
+     "\"wallet\":\"Treasury\",\"min_pct_self_transfer\":12.5,\"patterns\":[\"EQ_OUT_AMOUNTS\","
+     "\"EQ_NUM_OWN_INS_OUTS\",\"EQ_OUT_AMOUNTS\"]},{\"wallet\":\"1\"}]}"),
 };
 
 // Item 31: load, store, load.
@@ -156,8 +156,8 @@ TEST(policy_24_32_spelling_does_not_change_the_hash)
     static const char *const same[] = {
         "{\"period\":60,\"share_xpubs\":[\"m/84'/0'\",\"any\"],\"rules\":[" RULES_ONE "]}",
         "{ \"rules\" : [" RULES_ONE "] ,\n\"share_xpubs\":[\"84h/0P\",\"ANY\"],\"period\":6e1}",
-        "{\"must_log\":0,\"period\":60.0,\"notes\":null,\"share_xpubs\":[\" M/84h/0h\",\"any\"],"
-        "\"rules\":[{\"users\":[],\"max_amount\":1e3},{\"min_users\":1,\"users\":[\"bob\"]}]}",
+        ("{\"must_log\":0,\"period\":60.0,\"notes\":null,\"share_xpubs\":[\" M/84h/0h\",\"any\"],"
+         "\"rules\":[{\"users\":[],\"max_amount\":1e3},{\"min_users\":1,\"users\":[\"bob\"]}]}"),
     };
     const struct policy first = parsed(same[0]);
     for (size_t i = 1; i < COUNT(same); i++) {

@@ -121,8 +121,9 @@ void decision_write(struct writer *w, const struct decision *decision, const str
         writer_text(w, "Rejected: no txn signing allowed");
         break;
     case CAUSE_BAD_AUTH:
-        writer_printf(w, "User '%.*s' gave wrong auth value: %s", BYTES_ARG(decision->bad_auth),
-                      auth_problem_text(decision->problem));
+        writer_text(w, "User '");
+        name_write(w, decision->bad_auth); // by whom is for the host to say: it may be anything
+        writer_printf(w, "' gave wrong auth value: %s", auth_problem_text(decision->problem));
         break;
     case CAUSE_NO_RULE_PASSES:
         write_tried(w, decision, policy, tx);

@@ -162,6 +162,16 @@ TEST(policy_24_46_problems_in_order_of_submission)
     (void)assert_decision(&f, "{\"rules\":[{}]}", "User 'bob' gave wrong auth value: expect otp");
 }
 
+// D15: a name that the host makes up cannot write lines into the log.
+TEST(policy_d15_names_of_nobody)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_send(&f, "a\n\nAPPROVED: \xc3\xa9", "000000", 0);
+    (void)assert_decision(&f, "{\"rules\":[{}]}",
+                          "User 'a??APPROVED: ?' gave wrong auth value: unknown user");
+}
+
 #define TWO_OF_THREE "{\"rules\":[{\"users\":[\"alice\",\"bob\",\"carol\"],\"min_users\":2}]}"
 
 TEST(policy_24_57_numbers_of_users)
@@ -481,6 +491,8 @@ TEST(policy_24_54_wallets)
     check_clause(&f, "\"wallet\":\"1\"", "wrong wallet");
     f.tx.wallet_name = BYTES("Other");
     check_clause(&f, "\"wallet\":\"Treasury\"", "wrong wallet");
+    f.in[0].multisig = false; // either fact is enough to keep a wallet's money from rule "1"
+    check_clause(&f, "\"wallet\":\"1\"", "wrong wallet");
 }
 
 // D3: a dust input of the wallet beside single-key inputs.

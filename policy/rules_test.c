@@ -255,6 +255,7 @@ static const struct example notes[] = {
     { "{\"notes\":[]}", "policy: notes: must be string" },
     { "{\"notes\":\"a\\nb\"}", "policy: notes: must be printable" },
     { "{\"notes\":\"a\\u0003b\"}", "policy: notes: must be printable" },
+    { "{\"notes\":\"a\\u001f\"}", "policy: notes: must be printable" },
     { "{\"notes\":\"a\\u007f\"}", "policy: notes: must be printable" },
     { "{\"notes\":\"caf\\u00e9\"}", OK },
 };

@@ -5,25 +5,15 @@
 #include "policy/canonical.h"
 #include "policy/device_float.h"
 #include "policy/percent.h"
+#include "policy/users.h"
 
-// --- Lists and names ---
-
-// Policy D15: "Existing odd names are shown with `?` for each character outside 0x20 to 0x7e."
-static void put_name(struct writer *w, struct bytes name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        const uint8_t c = name.ptr[i];
-        const bool continues = (c & 0xc0) == 0x80; // a later byte of a character already shown
-        if (!continues)
-            writer_u8(w, c >= 0x20 && c <= 0x7e ? c : '?');
-    }
-}
+// --- Lists ---
 
 static void put_names(struct writer *w, const struct bytes *names, size_t n, const char *between)
 {
     for (size_t i = 0; i < n; i++) {
         writer_text(w, i == 0 ? "" : between);
-        put_name(w, names[i]);
+        name_write(w, names[i]);
     }
 }
 
@@ -74,7 +64,7 @@ static void put_wallet(struct writer *w, const struct rule *rule)
         writer_text(w, " (non multisig)");
     } else if (rule->wallet.len > 0) {
         writer_text(w, " from multisig wallet \"");
-        put_name(w, rule->wallet);
+        name_write(w, rule->wallet);
         writer_text(w, "\"");
     }
 }
@@ -258,5 +248,8 @@ void approval_second_write(struct writer *w, const struct policy *policy, char d
 
 void approval_failed_write(struct writer *w, const struct err *err)
 {
-    writer_printf(w, "Cannot start HSM.\n\n%s", err->text);
+    writer_text(w, "Cannot start HSM.\n\n");
+    // The error may quote the file, and this is the screen that people trust (D15).
+    for (const char *c = err->text; *c != '\0'; c++)
+        writer_u8(w, (uint8_t)*c < 0x20 || *c == 0x7f ? (uint8_t)'?' : (uint8_t)*c);
 }

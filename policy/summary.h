@@ -22,7 +22,7 @@ void approval_first_write(struct writer *w, const struct policy *policy, const s
 // keypad can enter it says so [EXT, D24].
 void approval_second_write(struct writer *w, const struct policy *policy, char digit);
 
-// "Cannot start HSM.", a blank line, the error. Source: policy.md 2.3.
+// "Cannot start HSM.", a blank line, the error with `?` for control characters. Source: policy.md 2.3.
 void approval_failed_write(struct writer *w, const struct err *err);
 
 #endif

@@ -120,4 +120,10 @@ TEST(policy_2_3_what_stands_on_the_screen_when_a_start_fails)
     approval_failed_write(&w, &err);
     assert_bytes_text(written(&w),
                       "Cannot start HSM.\n\nHSM Policy invalid: policy: Unknown item: a");
+    assert_false(policy_parse(&policy, BYTES("{\"a\\n\\u0003b\":1}"), &policy_world_of_24,
+                              test_arena(), &err));
+    w = text_writer();
+    approval_failed_write(&w, &err);
+    assert_bytes_text(written(&w),
+                      "Cannot start HSM.\n\nHSM Policy invalid: policy: Unknown item: a??b");
 }

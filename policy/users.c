@@ -22,6 +22,16 @@ struct bytes user_name(const struct user *user)
     return bytes_of(user->name, user->name_len);
 }
 
+void name_write(struct writer *w, struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        const uint8_t c = name.ptr[i];
+        const bool continues = (c & 0xc0) == 0x80; // a later byte of a character already shown
+        if (!continues)
+            writer_u8(w, c >= 0x20 && c <= 0x7e ? c : '?');
+    }
+}
+
 const struct user *user_find(const struct user *users, size_t n_users, struct bytes name)
 {
     for (size_t i = 0; i < n_users; i++)

@@ -39,6 +39,10 @@ struct user {
 void user_wipe(struct user *user); // also for AUTO
 struct bytes user_name(const struct user *user);
 
+// A name in a text that people read: `?` for each character outside 0x20 to 0x7e, so that no name
+// forges a line. Source: policy.md D15.
+void name_write(struct writer *w, struct bytes name);
+
 // The user of that name, exactly, or NULL.
 const struct user *user_find(const struct user *users, size_t n_users, struct bytes name);
 
