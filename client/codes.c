@@ -3,9 +3,9 @@
 
 #define LOCAL_KEY_LEN 15
 
-struct hash256 codes_psbt_hash(struct bytes psbt)
+struct hash256 codes_sha256(struct bytes content)
 {
-    return sha256(psbt);
+    return sha256(content);
 }
 
 bool codes_local(char out[static OTP_TEXT_SIZE], struct bytes next_local_code,

@@ -8,8 +8,7 @@
 #include "crypto/hash.h"
 #include "crypto/otp.h"
 
-// SHA-256 of the bytes.
-struct hash256 codes_psbt_hash(struct bytes psbt);
+struct hash256 codes_sha256(struct bytes content);
 
 // The six digits for the keypad. next_local_code: 20 base64 characters, as `hsts` shows them.
 // Fails: ERR_MALFORMED "local code: not 20 base64 characters".

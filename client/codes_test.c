@@ -12,7 +12,7 @@ TEST(cli_8_7_local_code_vectors)
         { "BrstN9qZ28pEaBdrUs3K", "example psbt", "112936" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        const struct hash256 hash = codes_psbt_hash(bytes_of_text(rows[i].psbt));
+        const struct hash256 hash = codes_sha256(bytes_of_text(rows[i].psbt));
         char code[OTP_TEXT_SIZE];
         struct err err;
         assert_true(codes_local(code, bytes_of_text(rows[i].next), &hash, &err));

@@ -12,9 +12,12 @@
 #include "client/transport.h"
 #include "wire/reply.h"
 #include "wire/request.h"
+#include "wire/socket_name.h"
 
 #define CONNECTION_REPLY_MS 6000  // "client reply wait: 3 s, tried twice"
 #define CONNECTION_PROOF_MS 10000 // "`mitm` 5 s x2"
+
+#define CONNECTION_SIMULATOR SOCKET_NAME_DEFAULT // where simulators listen
 
 struct connection;
 

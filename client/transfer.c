@@ -159,7 +159,7 @@ bool transfer_wait(struct connection *c, struct reply *out, enum request_id id,
         const int64_t spent_ms = wait_now_ms() - start_ms;
         report(progress, TRANSFER_WAIT, (uint64_t)spent_ms, limit_ms > 0 ? (uint64_t)limit_ms : 0);
         if (limit_ms >= 0 && spent_ms >= limit_ms)
-            return err_set(err, ERR_TIMEOUT, "nobody has decided within %d s",
+            return err_set(err, ERR_PENDING, "nobody has decided within %d s",
                            (int)(limit_ms / 1000));
         if (pause_ms > TRANSFER_POLL_MS)
             pause_ms = TRANSFER_POLL_MS;

@@ -35,7 +35,7 @@ MUST_CHECK bool transfer_start(struct connection *c, struct bytes content, struc
 
 // Polls until there is the result. id: stok, smok, bkok or pwok; expected: its kind of reply.
 // limit_ms: TRANSFER_WAIT_NO_END, or how long at most, at least one poll.
-// Fails: ERR_TIMEOUT "nobody has decided within <n> s": the request then is where it was, and the
+// Fails: ERR_PENDING "nobody has decided within <n> s": the request then is where it was, and the
 //        session usable; and as connection_call.
 MUST_CHECK bool transfer_wait(struct connection *c, struct reply *out, enum request_id id,
                               enum reply_id expected, int64_t limit_ms, struct arena *arena,

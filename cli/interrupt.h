@@ -1,0 +1,13 @@
+// cli/interrupt.h -- Ctrl-C, `kill` and a closed terminal as something to be read, not as a handler.
+//
+// So every release function runs, also those that remove a socket or turn echo on again.
+#ifndef CASEMATE_CLI_INTERRUPT_H
+#define CASEMATE_CLI_INTERRUPT_H
+#include "base/err.h"
+
+// Blocks SIGINT, SIGTERM and SIGHUP for the rest of the process and gives a descriptor that becomes
+// readable when one of them comes (cancel_fd of client/wait.h). Before the first call they end the
+// process as usual: nothing needs releasing then.
+MUST_CHECK bool interrupt_open(int *fd, struct err *err);
+
+#endif

@@ -1,0 +1,44 @@
+// cli/options.h -- the values of all options. Which verb takes which is in the tables of verbs.
+#ifndef CASEMATE_CLI_OPTIONS_H
+#define CASEMATE_CLI_OPTIONS_H
+#include "base/bytes.h"
+
+struct option_number {
+    bool is_set;
+    uint32_t value;
+};
+
+struct options {
+    // Global: cli.md 1.1 and 7.1.
+    const char *socket, *serial;
+    bool simulator, plaintext;
+    bool json, quiet, compat, check, no_wait;
+    bool help, version;
+    struct option_number timeout; // seconds
+    struct option_number ncry;
+    const char *pin_xpub, *pin_xfp;
+    const char *panel;
+
+    // Of verbs.
+    bool swab, verbose;
+    bool segwit, taproot, wrap, address_only;
+    bool finalize, visualize, signed_text, hex, base64;
+    const char *pushtx, *miniscript;
+    const char *path, *file;
+    bool just_signature;
+    bool dry_run;
+    bool totp, pick_password, ask_password, hotp, show_url, delete_user;
+    const char *text_secret, *totp_secret;
+    const char *psbt_file;
+    bool password, debug, version3;
+    struct option_number password_fd;
+    const char *password_file;
+    const char *next;
+    const char *bag_number;
+    struct option_number single, block_len;
+    const char *chain, *words, *passphrase;
+    bool keep;
+    const char *users, *wallets;
+};
+
+#endif

@@ -1,0 +1,175 @@
+#include "cli/target.h"
+#include "bitcoin/hdkey.h"
+#include <sys/stat.h>
+
+#define STATE_FOLDER "/var/lib/casemate"
+#define RUN_PREFIX   "/run/casemate/signer-"
+
+// --- Which ---
+
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != 0 ? value : NULL;
+}
+
+// "the path must exist and not be a directory, else usage error"
+static bool check_as_reference(const struct cli *cli, const char *path, struct err *err)
+{
+    struct stat st;
+    if (!cli->o->compat)
+        return true;
+    if (stat(path, &st) != 0)
+        return err_set(err, ERR_USAGE,
+                       "Invalid value for '-c' / '--socket': Path '%s' does not exist.", path);
+    if (S_ISDIR(st.st_mode))
+        return err_set(err, ERR_USAGE,
+                       "Invalid value for '-c' / '--socket': File '%s' is a directory.", path);
+    return true;
+}
+
+// Text with a `/` is a socket's path; anything else a USB device's serial number.
+static bool from_serial(struct cli *cli, const char *serial, const char **out, struct err *err)
+{
+    if (strchr(serial, '/') != NULL) {
+        *out = serial;
+        return true;
+    }
+    cli->stage = STAGE_CONNECT;
+    return err_set(err, ERR_NOT_FOUND, "no device with the serial number %s", serial);
+}
+
+bool target_path(struct cli *cli, const char **out, struct err *err)
+{
+    const struct options *o = cli->o;
+    *out = o->socket;
+    if (o->socket != NULL)
+        return check_as_reference(cli, o->socket, err);
+    if (o->simulator) {
+        *out = CONNECTION_SIMULATOR;
+        return true;
+    }
+    if (o->serial != NULL)
+        return from_serial(cli, o->serial, out, err);
+    *out = from_environment("CASEMATE_SOCKET");
+    if (*out != NULL)
+        return true;
+    const char *serial = from_environment("CASEMATE_SERIAL");
+    if (serial != NULL)
+        return from_serial(cli, serial, out, err);
+    cli->stage = STAGE_CONNECT;
+    return err_set(err, ERR_NOT_FOUND,
+                   "no device found; name a signer with --socket, --serial or --simulator");
+}
+
+// --- Whether it is the right one ---
+
+struct pin {
+    bool has_xpub, has_xfp;
+    struct hdpub xpub;
+    struct xfp xfp;
+};
+
+static bool read_pin(const struct cli *cli, struct pin *pin, struct err *err)
+{
+    const char *xpub =
+        cli->o->pin_xpub != NULL ? cli->o->pin_xpub : from_environment("CASEMATE_PIN_XPUB");
+    bool is_main;
+    pin->has_xpub = xpub != NULL;
+    pin->has_xfp = cli->o->pin_xfp != NULL;
+    if (pin->has_xpub && !hdpub_from_text(&pin->xpub, &is_main, bytes_of_text(xpub), err))
+        return err_set(err, ERR_USAGE, "the pinned key is no extended public key");
+    if (pin->has_xfp && !xfp_from_text(&pin->xfp, bytes_of_text(cli->o->pin_xfp)))
+        return err_set(err, ERR_USAGE, "--pin-xfp: '%s' is no fingerprint of 8 hex digits",
+                       cli->o->pin_xfp);
+    return true;
+}
+
+static bool differs(const struct hdpub *device, struct xfp pinned, struct err *err)
+{
+    char is[XFP_TEXT_SIZE], wanted[XFP_TEXT_SIZE];
+    xfp_to_text(is, hdpub_xfp(device));
+    xfp_to_text(wanted, pinned);
+    return err_set(err, ERR_AUTH, "the device's key is not the pinned one: %s, not %s", is, wanted);
+}
+
+static bool compare(const struct pin *pin, const struct hdpub *device, struct err *err)
+{
+    if (pin->has_xpub &&
+        (!pubkey_equal(&pin->xpub.key, &device->key) ||
+         memcmp(pin->xpub.chain_code, device->chain_code, sizeof device->chain_code) != 0))
+        return differs(device, hdpub_xfp(&pin->xpub), err);
+    if (pin->has_xfp && !xfp_equal(pin->xfp, hdpub_xfp(device)))
+        return differs(device, pin->xfp, err);
+    return true;
+}
+
+static bool wants_proof(const struct cli *cli, const struct pin *pin)
+{
+    const unsigned wanted = cli->o->compat ? VERB_PROVES | VERB_PROVES_COMPAT : VERB_PROVES;
+    return pin->has_xpub || pin->has_xfp || cli->o->check || (cli->line.verb->flags & wanted) != 0;
+}
+
+bool target_check(struct cli *cli, struct err *err)
+{
+    const struct connection_identity *id = connection_identity(cli->connection);
+    struct pin pin = { 0 };
+    struct hdpub device;
+    bool is_main;
+    if (!read_pin(cli, &pin, err))
+        return false;
+    if (!wants_proof(cli, &pin))
+        return true;
+    if (!id->has_seed && (pin.has_xpub || pin.has_xfp))
+        return err_set(err, ERR_AUTH, "the device has no seed, and so not the pinned key");
+    if (!id->has_seed)
+        return err_set(err, ERR_STATE, "the device has no seed yet");
+    if (!hdpub_from_text(&device, &is_main, bytes_of_text(id->xpub), err))
+        return err_set(err, ERR_FRAMING, "mypb: not an extended public key");
+    // The fingerprint is said beside the key, and is what people read.
+    if (memcmp(hdpub_xfp(&device).b, id->xfp, sizeof id->xfp) != 0)
+        return err_set(err, ERR_AUTH, "the device's fingerprint is not that of its key");
+    return compare(&pin, &device, err) && connection_prove(cli->connection, &device.key, err);
+}
+
+// --- Its panel ---
+
+static bool keep_path(struct cli *cli, const char **out, struct writer *w, struct err *err)
+{
+    *out = w->failed ? NULL : arena_text(cli->arena, writer_bytes(w));
+    return *out != NULL || err_set(err, ERR_LIMIT, "the panel's path is too long");
+}
+
+// /run/casemate/signer-NAME.sock -> NAME; no bytes for other paths.
+static struct bytes name_of_socket(const char *path)
+{
+    const struct bytes all = bytes_of_text(path);
+    const size_t prefix = sizeof RUN_PREFIX - 1, tail = sizeof ".sock" - 1;
+    if (!bytes_starts_with(all, BYTES(RUN_PREFIX)) || all.len <= prefix + tail ||
+        !bytes_equal_text(bytes_slice(all, all.len - tail, tail), ".sock"))
+        return (struct bytes){ 0 };
+    return bytes_slice(all, prefix, all.len - prefix - tail);
+}
+
+bool target_panel_path(struct cli *cli, const char **out, struct err *err)
+{
+    uint8_t mem[4096];
+    struct writer w = writer_of(mem, sizeof mem);
+    const char *wire;
+    if (cli->o->panel != NULL && strchr(cli->o->panel, '/') != NULL) {
+        *out = cli->o->panel;
+        return true;
+    }
+    if (cli->o->panel != NULL) {
+        writer_printf(&w, STATE_FOLDER "/%s/panel.sock", cli->o->panel);
+        return keep_path(cli, out, &w, err);
+    }
+    if (!target_path(cli, &wire, err))
+        return false;
+    const struct bytes name = name_of_socket(wire);
+    if (name.len > 0)
+        writer_printf(&w, STATE_FOLDER "/%.*s/panel.sock", BYTES_ARG(name));
+    else
+        writer_printf(&w, "%s.panel", wire);
+    return keep_path(cli, out, &w, err);
+}

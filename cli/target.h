@@ -1,0 +1,23 @@
+// cli/target.h -- which device a run talks to, and whether it is the right one.
+// Source: cli.md 1.1, 7.1, 7.6.
+#ifndef CASEMATE_CLI_TARGET_H
+#define CASEMATE_CLI_TARGET_H
+#include "cli/cli.h"
+
+// The socket that options, then the environment name: -c over -x over -s; CASEMATE_SOCKET over
+// CASEMATE_SERIAL.
+// Fails: ERR_NOT_FOUND for a serial number, or where nothing is named; STAGE_CONNECT then. --compat:
+//        ERR_USAGE for a path that is not there.
+MUST_CHECK bool target_path(struct cli *cli, const char **out, struct err *err);
+
+// Compares the device that answered with --pin-xpub (or CASEMATE_PIN_XPUB) and --pin-xfp, and has it
+// prove its key where these are given, with --check, and for verbs that want it.
+// Fails: ERR_AUTH "the device's key is not the pinned one: ...", ERR_STATE without a seed, ERR_USAGE
+//        for a pin that is none, and as connection_prove.
+MUST_CHECK bool target_check(struct cli *cli, struct err *err);
+
+// The socket of the panel that belongs to it: --panel PATH or NAME, else beside the wire socket.
+// Fails: ERR_USAGE, ERR_NOT_FOUND, ERR_LIMIT.
+MUST_CHECK bool target_panel_path(struct cli *cli, const char **out, struct err *err);
+
+#endif
