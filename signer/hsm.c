@@ -9,24 +9,30 @@
 
 #define SUMMARY_MAX (4u << 20)
 
+// A policy of its stored form, checked against today's users. *arena is new and the caller's.
+static bool read_form(struct device *device, struct policy *out, struct arena **arena,
+                      struct bytes form, struct arena *scratch, struct err *err)
+{
+    AUTO(arena_freep) struct arena *own = arena_new(POLICY_ARENA);
+    struct policy_world world;
+    if (!device_world(device, &world, scratch, err) ||
+        !policy_store_read(out, form, &world, own, err))
+        return false;
+    *arena = own;
+    own = NULL;
+    return true;
+}
+
 bool hsm_load_policy(struct device *device, struct policy *out, struct arena **arena,
                      struct err *err)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new(STORE_POLICY_MAX + (1u << 20));
     struct store_policy stored;
-    struct policy_world world;
     if (!store_get_policy(device->store, &stored, scratch, err))
         return false;
     if (stored.form.len == 0)
         return err_set(err, ERR_NOT_FOUND, "No existing policy");
-    if (!device_world(device, &world, scratch, err))
-        return false;
-    AUTO(arena_freep) struct arena *own = arena_new(POLICY_ARENA);
-    if (!policy_store_read(out, stored.form, &world, own, err))
-        return false;
-    *arena = own;
-    own = NULL;
-    return true;
+    return read_form(device, out, arena, stored.form, scratch, err);
 }
 
 static void draw_local_secret(struct hsm *hsm)
@@ -60,48 +66,67 @@ static struct store_counters initial_counters(const struct device *device, enum 
 {
     const struct store_counters stored = store_get_counters(device->store);
     struct store_counters counters = { 0 };
-    if (how == HSM_UNATTENDED) {
+    if (how == HSM_UNATTENDED || how == HSM_PINNED_FILE) {
         counters.refusals = stored.refusals;
         counters.stopped = stored.stopped;
     }
     return counters;
 }
 
-static bool store_the_activation(struct device *device, const struct hsm *hsm, enum hsm_start how,
-                                 struct err *err)
+static bool write_form(struct store_policy *out, const struct policy *policy, struct arena *arena,
+                       struct err *err)
 {
-    AUTO(arena_freep) struct arena *arena = arena_new(3 * POLICY_ARENA);
     struct writer form = writer_growing(arena, STORE_POLICY_MAX);
-    struct store_policy stored = { .has_sl_hash = hsm->policy.has_sl_hash,
-                                   .sl_hash = hsm->policy.sl_hash };
-    struct store_activation activation = {
-        .policy = how == HSM_NEW_FILE ? &stored : NULL,
-        .has_locker = how == HSM_NEW_FILE && hsm->policy.set_sl.len > 0,
-        .locker = hsm->policy.set_sl,
+    policy_store_write(&form, policy);
+    *out = (struct store_policy){ .has_sl_hash = policy->has_sl_hash, .sl_hash = policy->sl_hash };
+    return writer_finish(&form, &out->form) ||
+           err_set(err, ERR_LIMIT, "policy too large to be stored");
+}
+
+static bool store_the_activation(struct device *device, const struct hsm *hsm,
+                                 const struct policy *file, const struct store_policy *form,
+                                 enum hsm_start how, struct err *err)
+{
+    const bool is_new = how == HSM_NEW_FILE;
+    const struct store_activation activation = {
+        .policy = is_new ? form : NULL,
+        .has_locker = is_new && file->set_sl.len > 0,
+        .locker = file->set_sl,
         .policy_hash = hsm->policy_hash,
         .velocity = &hsm->velocity,
         .counters = hsm->counters,
     };
-    policy_store_write(&form, &hsm->policy);
-    if (!writer_finish(&form, &stored.form))
-        return err_set(err, ERR_LIMIT, "policy too large to be stored");
     return store_activate(device->store, &activation, err);
 }
 
-// What runs is what was stored. With the arena of the file goes the locker's value: it "is
-// forgotten", while the summary that the operator approved still says that it is updated.
-static bool take_stored(struct device *device, struct hsm *hsm, struct err *err)
+// The summary that the operator approved: it says that the locker is updated, which the policy that
+// runs does not know any more.
+static void keep_summary(struct hsm *hsm, const struct device *device, const struct policy *file)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new(2 * SUMMARY_MAX);
     struct writer w = writer_growing(scratch, SUMMARY_MAX);
-    struct arena *stored = NULL;
-    policy_summary(&w, &hsm->policy, device_chain(device), device->config.unit);
+    policy_summary(&w, file, device_chain(device), device->config.unit);
     blob_set(&hsm->summary, writer_bytes(&w));
-    if (!hsm_load_policy(device, &hsm->policy, &stored, err))
+}
+
+// What runs is what is stored: it is read back from its form before anything changes. So a user who
+// was deleted while the operator was reading fails the activation whole, and the locker's value
+// "is forgotten" with the arena of the file.
+static bool activate(struct hsm *hsm, struct device *device, const struct policy *file,
+                     enum hsm_start how, struct err *err)
+{
+    AUTO(arena_freep) struct arena *scratch = arena_new(3 * POLICY_ARENA);
+    struct store_policy form;
+    if (!write_form(&form, file, scratch, err) ||
+        !read_form(device, &hsm->policy, &hsm->arena, form.form, scratch, err))
         return false;
-    arena_free(hsm->arena);
-    hsm->arena = stored;
-    return true;
+    keep_summary(hsm, device, file);
+    hsm->policy_hash = policy_hash(&hsm->policy);
+    hsm->counters = initial_counters(device, how);
+    hsm->since_ms = device->clock->monotonic_ms(device->clock);
+    draw_local_secret(hsm);
+    return initial_velocity(&hsm->velocity, device, &hsm->policy, &hsm->policy_hash, how, err) &&
+           store_the_activation(device, hsm, file, &form, how, err);
 }
 
 bool hsm_activate(struct device *device, const struct policy *policy, struct arena *arena,
@@ -109,23 +134,13 @@ bool hsm_activate(struct device *device, const struct policy *policy, struct are
 {
     struct hsm *hsm = calloc(1, sizeof *hsm);
     REQUIRE(hsm != NULL && device->hsm == NULL);
-    hsm->arena = arena;
-    hsm->policy = *policy;
-    hsm->policy_hash = policy_hash(policy);
-    hsm->counters = initial_counters(device, how);
-    hsm->since_ms = device->clock->monotonic_ms(device->clock);
-    draw_local_secret(hsm);
-    if (!initial_velocity(&hsm->velocity, device, policy, &hsm->policy_hash, how, err) ||
-        !store_the_activation(device, hsm, how, err)) {
+    const bool ok = activate(hsm, device, policy, how, err);
+    arena_free(arena);
+    if (ok)
+        device->hsm = hsm;
+    else
         hsm_free(hsm);
-        return false;
-    }
-    if (!take_stored(device, hsm, err)) {
-        hsm_free(hsm);
-        return false;
-    }
-    device->hsm = hsm;
-    return true;
+    return ok;
 }
 
 void hsm_free(struct hsm *hsm)

@@ -35,13 +35,15 @@ struct hsm {
 
 // How HSM mode begins.
 enum hsm_start {
-    HSM_NEW_FILE,  // approved with keys on two screens
-    HSM_SAVED,     // approved with keys on one screen
-    HSM_UNATTENDED // boot_to_hsm at start
+    HSM_NEW_FILE,    // approved with keys on two screens
+    HSM_SAVED,       // approved with keys on one screen
+    HSM_PINNED_FILE, // a new file that the configuration pins
+    HSM_UNATTENDED,  // the saved policy, pinned or with boot_to_hsm
 };
 
-// Takes over a parsed policy and its arena, which are dropped on failure. Stores what 8.2 says in one
-// transaction, then is active. Fails: ERR_IO, and nothing has changed.
+// Stores what 8.2 says in one transaction, then is active. Frees the arena of the parsed policy in
+// either case. Fails: ERR_IO; as policy_store_read if a name that the policy uses is gone; nothing has
+// changed then.
 MUST_CHECK bool hsm_activate(struct device *device, const struct policy *policy,
                              struct arena *arena, enum hsm_start how, struct err *err);
 

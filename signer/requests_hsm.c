@@ -32,9 +32,9 @@ static bool start_new_policy(struct exchange *ex, struct err *err)
         LOG(device->log, LOG_INFO, "policy_invalid", LOG_TEXT("error", err->text));
         return false;
     }
-    hsm_start_ask(device, &policy, arena, true, false);
-    arena = NULL; // taken over
-    return true;
+    struct arena *taken = arena;
+    arena = NULL;
+    return hsm_start_file(device, &policy, taken, err);
 }
 
 bool serve_hsms(struct exchange *ex, struct err *err)

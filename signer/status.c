@@ -1,6 +1,7 @@
 #include "signer/status.h"
 #include "base/json.h"
 #include "signer/hsm_start.h"
+#include "signer/pinned.h"
 
 static void write_names(struct json_writer *j, const char *key, const struct device *device)
 {
@@ -14,14 +15,20 @@ static void write_names(struct json_writer *j, const char *key, const struct dev
 }
 
 // The member that clients of a Coldcard ignore: what is ours.
-static void write_casemate(struct json_writer *j, const struct device *device)
+static void write_casemate(struct json_writer *j, struct device *device)
 {
+    struct hash256 full;
+    struct err err;
     json_key(j, "casemate");
     json_begin_object(j);
     json_key(j, "version");
     json_text(j, CASEMATE_VERSION);
     json_key(j, "simulator");
     json_bool(j, device->simulator);
+    if (device->state == DEVICE_HSM && pinned_hash(device, &device->hsm->policy, &full, &err)) {
+        json_key(j, "policy_hash_full");
+        json_hex(j, BYTES_OF(full.b));
+    }
     json_end_object(j);
 }
 
