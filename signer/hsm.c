@@ -87,7 +87,7 @@ static bool store_the_activation(struct device *device, const struct hsm *hsm,
                                  const struct policy *file, const struct store_policy *form,
                                  enum hsm_start how, struct err *err)
 {
-    const bool is_new = how == HSM_NEW_FILE;
+    const bool is_new = how == HSM_NEW_FILE || how == HSM_PINNED_FILE;
     const struct store_activation activation = {
         .policy = is_new ? form : NULL,
         .has_locker = is_new && file->set_sl.len > 0,

@@ -251,14 +251,10 @@ bool hsm_start_offer(struct device *device)
         show(device, &err, stored_policy_boots(device) ? &halted_dialog : &notice_dialog);
         return true;
     }
-    if (!may_boot(device, &policy)) {
-        hsm_start_ask(device, &policy, arena, false, true);
-        return true;
-    }
-    if (!hsm_activate(device, &policy, arena, HSM_UNATTENDED, &err)) {
-        show(device, &err, &halted_dialog);
-        return true;
-    }
-    device_enter(device, DEVICE_HSM);
+    const bool boots = policy.boot_to_hsm.len > 0;
+    const bool ok = may_boot(device, &policy) ? boot(device, &policy, arena, &err)
+                                              : start(device, &policy, arena, false, true, &err);
+    if (!ok)
+        show(device, &err, boots ? &halted_dialog : &notice_dialog);
     return true;
 }
