@@ -2,7 +2,7 @@
 #include "policy/audit_text.h"
 #include "base/hex.h"
 
-#define AUDIT_NAME_BYTES 8 // of the hash, from its end
+#define AUDIT_NAME_BYTES ((size_t)8) // of the hash, from its end
 
 void audit_file_name(char out[static AUDIT_FILE_NAME_SIZE], const struct hash256 *hash)
 {

@@ -10,7 +10,7 @@
 #include "bitcoin/chain.h"
 #include "policy/rules.h"
 
-#define POLICY_STORED_MAX (1u << 20) // bytes; no policy's form is longer
+#define POLICY_STORED_MAX ((size_t)1 << 20) // bytes; no policy's form is longer
 
 // The reference's saved form: canonical, without sl_hash.
 void policy_canonical_write(struct writer *w, const struct policy *policy);

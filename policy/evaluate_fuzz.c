@@ -122,8 +122,9 @@ static bool rule_holds(const struct facts *f)
 
 static bool period_runs(const struct policy *policy, const struct drawn_request *r)
 {
-    return r->velocity.running && (r->velocity.start_s > r->now_s ||
-                                   r->now_s - r->velocity.start_s < policy->period_min * 60);
+    return r->velocity.running &&
+           (r->velocity.start_s > r->now_s ||
+            r->now_s - r->velocity.start_s < (int64_t)policy->period_min * 60);
 }
 
 // The index of the first rule that holds, or n_rules.

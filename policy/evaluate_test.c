@@ -468,7 +468,7 @@ TEST(policy_24_51_a_very_long_script_is_shown_in_part)
     const struct decision d = fixture_decide(&f, &p);
     const struct bytes text = decision_text(&d, &p, &f);
     const size_t before = strlen("Rejected: rule #1: non-whitelisted address: ");
-    assert_int_equal(text.len, before + 2 * DECISION_SCRIPT_SHOWN + 3);
+    assert_int_equal(text.len, before + (size_t)2 * DECISION_SCRIPT_SHOWN + 3);
     assert_bytes_text(bytes_slice(text, text.len - 5, 5), "6a...");
 }
 

@@ -56,12 +56,12 @@ static bool same_target(const struct destination *x, const struct destination *y
 // and not once for each of many outputs.
 static void drop_repeated(struct evidence *e)
 {
-    struct destination **sorted = need(e->scratch, e->n_destinations, sizeof *sorted);
+    struct destination **sorted = need(e->scratch, e->n_destinations, sizeof(struct destination *));
     bool *repeated = need(e->scratch, e->n_destinations, sizeof *repeated);
     size_t n = 0;
     for (size_t i = 0; i < e->n_destinations; i++)
         sorted[i] = &e->destinations[i];
-    qsort(sorted, e->n_destinations, sizeof *sorted, by_target);
+    qsort(sorted, e->n_destinations, sizeof(struct destination *), by_target);
     for (size_t i = 1; i < e->n_destinations; i++)
         repeated[sorted[i] - e->destinations] = same_target(sorted[i - 1], sorted[i]);
     for (size_t i = 0; i < e->n_destinations; i++)

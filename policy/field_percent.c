@@ -28,8 +28,10 @@ static int64_t take_exponent(struct reader *r)
 
 static unsigned digit(const struct decimal *d, size_t i)
 {
-    const uint8_t c = i < d->whole.len ? d->whole.ptr[i] : d->fraction.ptr[i - d->whole.len];
-    return (unsigned)(c - '0');
+    const bool in_whole = i < d->whole.len;
+    const struct bytes part = in_whole ? d->whole : d->fraction;
+    const size_t at = in_whole ? i : i - d->whole.len;
+    return at < part.len ? (unsigned)(part.ptr[at] - '0') : 0;
 }
 
 // `text` is a number by RFC 8259, as json_parse leaves it.

@@ -86,7 +86,8 @@ TEST(policy_24_2_size_of_the_file)
     struct policy policy;
     struct err err;
     memset(text, ' ', POLICY_FILE_MAX + 1);
-    memcpy(text, "{}", 2);
+    text[0] = '{';
+    text[1] = '}';
     assert_true(policy_parse(&policy, bytes_of(text, POLICY_FILE_MAX), &policy_world_of_24,
                              test_arena(), &err));
     assert_false(policy_parse(&policy, bytes_of(text, POLICY_FILE_MAX + 1), &policy_world_of_24,

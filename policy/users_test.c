@@ -26,46 +26,46 @@ static bool create(struct user *out, char picked[static USER_PICKED_SIZE],
 
 // The rows of 13.2; the first that fails decides.
 static const struct {
-    uint8_t mode;
+    unsigned mode;
+    enum err_code code;
     const char *name;
     size_t secret_len;
-    enum err_code code;
     const char *text; // NULL: made
 } rows[] = {
-    { 1, "", 0, ERR_INVALID, "badlen" },
-    { 1, "caf\xc3\xa9", 0, ERR_INVALID, "bad username" },
-    { 1, "a,b", 0, ERR_INVALID, "bad username" },
-    { 1, "a\"b", 0, ERR_INVALID, "bad username" },
-    { 1, " ab", 0, ERR_INVALID, "bad username" },
-    { 1, "ab ", 0, ERR_INVALID, "bad username" },
-    { 1, "a\tb", 0, ERR_INVALID, "bad username" },
-    { 1, "a\x7f", 0, ERR_INVALID, "bad username" },
-    { 0x81, "a", 10, ERR_INVALID, "Assertion no secret with QR" }, // before mode and length
-    { 0x80, "dave", 10, ERR_INVALID, "Assertion no secret with QR" },
-    { 0, "a", 0, ERR_INVALID, "Assertion bad mode" },
-    { 4, "dave", 0, ERR_INVALID, "Assertion bad mode" },
-    { 0x80, "dave", 0, ERR_INVALID, "Assertion bad mode" },
-    { 1, "a", 0, ERR_INVALID, "badlen" },
-    { 1, "0123456789abcdefg", 0, ERR_INVALID, "badlen" },
-    { 1, "_ab", 3, ERR_INVALID, "reserved" },
-    { 1, "alice", 3, ERR_EXISTS, "exists" },
-    { 1, "dave", 32, ERR_INVALID, "Assertion bad secret length" },
-    { 1, "dave", 11, ERR_INVALID, "Assertion bad secret length" },
-    { 2, "dave", 9, ERR_INVALID, "Assertion bad secret length" },
-    { 3, "dave", 20, ERR_INVALID, "Assertion bad secret length" },
-    { 3, "dave", 31, ERR_INVALID, "Assertion bad secret length" },
-    { 1, "da", 10, ERR_NONE, NULL },
-    { 1, "0123456789abcdef", 20, ERR_NONE, NULL },
-    { 2, "Erin O.", 20, ERR_NONE, NULL },
-    { 3, "dave", 32, ERR_NONE, NULL },
-    { 0x83, "dave", 0, ERR_NONE, NULL },
+    { 1, ERR_INVALID, "", 0, "badlen" },
+    { 1, ERR_INVALID, "caf\xc3\xa9", 0, "bad username" },
+    { 1, ERR_INVALID, "a,b", 0, "bad username" },
+    { 1, ERR_INVALID, "a\"b", 0, "bad username" },
+    { 1, ERR_INVALID, " ab", 0, "bad username" },
+    { 1, ERR_INVALID, "ab ", 0, "bad username" },
+    { 1, ERR_INVALID, "a\tb", 0, "bad username" },
+    { 1, ERR_INVALID, "a\x7f", 0, "bad username" },
+    { 0x81, ERR_INVALID, "a", 10, "Assertion no secret with QR" }, // before mode and length
+    { 0x80, ERR_INVALID, "dave", 10, "Assertion no secret with QR" },
+    { 0, ERR_INVALID, "a", 0, "Assertion bad mode" },
+    { 4, ERR_INVALID, "dave", 0, "Assertion bad mode" },
+    { 0x80, ERR_INVALID, "dave", 0, "Assertion bad mode" },
+    { 1, ERR_INVALID, "a", 0, "badlen" },
+    { 1, ERR_INVALID, "0123456789abcdefg", 0, "badlen" },
+    { 1, ERR_INVALID, "_ab", 3, "reserved" },
+    { 1, ERR_EXISTS, "alice", 3, "exists" },
+    { 1, ERR_INVALID, "dave", 32, "Assertion bad secret length" },
+    { 1, ERR_INVALID, "dave", 11, "Assertion bad secret length" },
+    { 2, ERR_INVALID, "dave", 9, "Assertion bad secret length" },
+    { 3, ERR_INVALID, "dave", 20, "Assertion bad secret length" },
+    { 3, ERR_INVALID, "dave", 31, "Assertion bad secret length" },
+    { 1, ERR_NONE, "da", 10, NULL },
+    { 1, ERR_NONE, "0123456789abcdef", 20, NULL },
+    { 2, ERR_NONE, "Erin O.", 20, NULL },
+    { 3, ERR_NONE, "dave", 32, NULL },
+    { 0x83, ERR_NONE, "dave", 0, NULL },
 };
 
 TEST(policy_24_72_creating)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct user_request r =
-            request(rows[i].mode, rows[i].name, bytes_of(bytes32, rows[i].secret_len));
+            request((uint8_t)rows[i].mode, rows[i].name, bytes_of(bytes32, rows[i].secret_len));
         char picked[USER_PICKED_SIZE];
         struct user user;
         struct err err;
@@ -211,9 +211,9 @@ static const char *const bad_records[] = {
     "[1, \"UR4LAZMTSJOF52FE\", 0, false]",
     "[1, \"UR4LAZMTSJOF52FE\", 0, true, true]",
     "[1, 5, 0]",
-    "[1, "
-    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\", 0]",
+    ("[1, "
+     "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\", 0]"),
 };
 
 TEST(policy_13_1_bad_records)

@@ -100,7 +100,7 @@ TEST(policy_24_67_thirty_days)
     const struct policy p = parsed("{\"period\":4320,\"rules\":[{\"per_period\":1000}]}");
     struct velocity v = { 0 };
     unsigned periods = 0;
-    for (int64_t t = 0; t < 30 * 86400; t += 599) {
+    for (int64_t t = 0; t < INT64_C(30) * 86400; t += 599) {
         velocity_advance(&v, &p, T0 + t);
         periods += !v.running;
         if (!v.running)
