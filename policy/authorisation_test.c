@@ -164,6 +164,24 @@ TEST(policy_24_58_password_tokens)
     assert_int_equal(user_verify(&after, carol, &auth, &a), AUTH_MISMATCH);
 }
 
+// Out of HSM mode a password is checked against 32 zero bytes, and good codes are used up all the
+// same. The token is the one of wire-protocol.md 9.3.
+TEST(policy_24_74_out_of_hsm_mode)
+{
+    const struct bytes token =
+        test_hex("436e47c2d2ea017b687f66c8b293401a9430fdcda1f1b68df38f4a9d264386a0");
+    struct user user = { .mode = USER_PASSWORD, .secret_len = 32 };
+    struct authorisation auth = { .token_len = 32 };
+    struct fixture f;
+    user_password_secret(user.secret, BYTES("1234abcd"), BYTES("F1F1F1F1F1F1"), false);
+    memcpy(auth.token, token.ptr, 32);
+    assert_int_equal(user_verify(&user.progress, &user, &auth, &no_psbt), AUTH_GOOD);
+    assert_int_equal(user.progress.last, 1);
+    fixture_init(&f);
+    assert_string_equal(try_code(&f.users[0], 57000000, 57000000), "");
+    assert_string_equal(try_code(&f.users[0], 57000000, 57000000), "replay");
+}
+
 // --- The queue: item 75 ---
 
 static bool put(struct auth_queue *q, const char *name, const char *token, struct err *err)

@@ -146,6 +146,17 @@ TEST(policy_24_31_the_stored_form_is_read_strictly)
     }
 }
 
+TEST(policy_24_31_a_stored_form_of_any_length_is_refused)
+{
+    char *text = arena_alloc(test_arena(), POLICY_STORED_MAX + 1);
+    struct policy p;
+    struct err err;
+    memset(text, ' ', POLICY_STORED_MAX + 1);
+    assert_false(policy_store_read(&p, bytes_of(text, POLICY_STORED_MAX + 1), &policy_world_of_24,
+                                   test_arena(), &err));
+    assert_err(&err, ERR_LIMIT, NOT_OURS);
+}
+
 // --- What the hash depends on: item 32 ---
 
 #define RULES_ONE "{\"max_amount\":1000},{\"users\":[\"bob\"]}"

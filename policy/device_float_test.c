@@ -40,6 +40,7 @@ static const struct {
     { 0, 4, 1, "0.0001" }, // the least that has no exponent
     { 0, 10, 1234567, "0.0001234567" },
     { 99, 8, 99999999, "100.0" }, // the nearest float
+    { 9, 7, 9999997, "10.0" },    // carried through all digits
     { 33, 18, UINT64_C(333333333333333333), "33.33333" },
 };
 

@@ -407,6 +407,24 @@ TEST(policy_24_50_total_out)
     check_clause(&f, "\"max_amount\":0", NULL); // change only
 }
 
+// No transaction can have such sums; if the facts had, no rule would allow it.
+TEST(policy_24_50_more_than_can_exist)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.out[0].amount.n = SATS_MAX;
+    f.tx.n_out = 3;
+    (void)assert_decision(&f, "{\"rules\":[{}]}", "Rejected: rule #1: amount exceeded");
+    f.tx.n_out = 2;
+    f.out[1].amount.n = 1; // own outputs count too
+    f.out[0].own = true;
+    (void)assert_decision(&f, "{\"rules\":[{}]}", "Rejected: rule #1: amount exceeded");
+    f.out[0].own = false;
+    check_clause(&f, "\"per_period\":2100000000000000", NULL);
+    assert_true(velocity_charge(&f.velocity, 0, (struct sats){ 1 }, f.now_s));
+    check_clause(&f, "\"per_period\":2100000000000000", "would exceed period spending");
+}
+
 #define ANY_LIST "\"whitelist\":[\"" OUR_CHANGE "\"]"
 
 TEST(policy_24_51_whitelists)

@@ -774,6 +774,26 @@ TEST(policy_a_small_arena_is_an_error)
     arena_free(arena);
 }
 
+// Whatever the arena lacks is an error: each size up to one that is enough.
+TEST(policy_every_allocation_may_fail)
+{
+    static const char text[] =
+        "{\"notes\":\"n\",\"boot_to_hsm\":\"b\",\"msg_paths\":[\"m/1\"],\"allow_sl\":1,"
+        "\"set_sl\":\"0123456789abcdef\",\"rules\":[{\"users\":[\"alice\"],"
+        "\"wallet\":\"Treasury\",\"whitelist\":[\"" STRANGER "\"],"
+        "\"whitelist_opts\":{\"mode\":\"attest\"},\"patterns\":[\"EQ_OUT_AMOUNTS\"]}]}";
+    bool ok = false;
+    for (size_t size = 0; !ok; size += 8) {
+        struct arena *arena = arena_new(size);
+        struct policy policy;
+        struct err err;
+        ok = policy_parse(&policy, bytes_of_text(text), &policy_world_of_24, arena, &err);
+        if (!ok)
+            assert_err(&err, ERR_NO_MEMORY, "no memory left for the policy");
+        arena_free(arena);
+    }
+}
+
 // Invariant (2) of rules.h: a policy outlives the text that it was read from.
 TEST(policy_borrows_nothing_from_its_text)
 {

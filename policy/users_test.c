@@ -15,7 +15,7 @@ static struct user_request request(uint8_t mode, const char *name, struct bytes 
                                   .serial = BYTES(SERIAL) };
 }
 
-static const uint8_t bytes32[32] = { 7 };
+static const uint8_t bytes32[USER_NAME_SIZE + 1] = { 7 };
 
 static bool create(struct user *out, char picked[static USER_PICKED_SIZE],
                    const struct user_request *r, struct err *err)
@@ -131,7 +131,7 @@ TEST(policy_24_73_picked_secrets)
     r = request(3, "dave", bytes_of(bytes32, 32)); // a given secret is not shown again
     assert_true(create(&user, picked, &r, &err));
     assert_string_equal(picked, "");
-    assert_bytes_equal(bytes_of(user.secret, user.secret_len), BYTES_OF(bytes32));
+    assert_bytes_equal(bytes_of(user.secret, user.secret_len), bytes_of(bytes32, 32));
 }
 
 // Vectors of 13.3, and those of wire-protocol.md 9.3.
@@ -224,6 +224,29 @@ TEST(policy_13_1_bad_records)
         assert_false(user_record_read(&user, BYTES("bob"), bytes_of_text(bad_records[i]), &err));
         assert_err(&err, ERR_MALFORMED, "not the record of a user");
     }
+}
+
+TEST(policy_13_1_names_of_records)
+{
+    static const struct bytes bad[] = { { NULL, 0 },
+                                        { (const uint8_t *)"\xff", 1 },
+                                        { bytes32, USER_NAME_SIZE + 1 } };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct user user;
+        struct err err;
+        assert_false(user_record_read(&user, bad[i], BYTES("[1, \"UR4LAZMTSJOF52FE\", 0]"), &err));
+        assert_err(&err, ERR_MALFORMED, "not the record of a user");
+    }
+}
+
+TEST(policy_d7_hash_of_a_secret)
+{
+    struct fixture f;
+    fixture_init(&f);
+    memcpy(f.users[0].secret, "0123456789", 10);
+    const struct hash256 hash = user_secret_hash(&f.users[0]);
+    const struct hash256 expected = sha256(BYTES("alice0123456789"));
+    assert_bytes_equal(BYTES_OF(hash.b), BYTES_OF(expected.b));
 }
 
 static struct bytes menu(enum user_mode mode, uint64_t last)
