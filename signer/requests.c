@@ -41,13 +41,29 @@ void reply_number(struct exchange *ex, uint32_t number)
     ex->reply = (struct reply){ .id = REPLY_INT1, .number = { number } };
 }
 
+// The row of a code that some state of this device serves, or NULL. What only EDGE firmware and the
+// factory know is unknown here, as any developer command outside of test mode but the few that
+// clients send to every device.
+static const struct request_info *find_served(struct bytes message)
+{
+    const struct request_info *info = request_find(message);
+    return info != NULL && info->kind != KIND_UNSERVED ? info : NULL;
+}
+
+static bool is_developer(const struct exchange *ex, const struct request_info *info,
+                         struct bytes message)
+{
+    return info != NULL ? info->kind == KIND_DEVELOPER
+                        : ex->device->simulator && request_is_developer(message);
+}
+
 // What stands in the way of a command in this state, by the table and in the order of
 // wire-protocol.md 5.2. Developer commands come before all gates.
 static bool is_allowed(const struct exchange *ex, const struct request_info *info,
                        struct bytes message, struct err *err)
 {
     const struct device *device = ex->device;
-    if (info != NULL ? info->kind == KIND_DEVELOPER : request_is_developer(message))
+    if (is_developer(ex, info, message))
         return true;
     if (device->state == DEVICE_HSM && (info == NULL || info->hsm == HSM_REFUSED))
         return err_set(err, ERR_STATE, "Not allowed in HSM mode");
@@ -59,7 +75,7 @@ static bool is_allowed(const struct exchange *ex, const struct request_info *inf
 // "an unknown command -> err_Unknown cmd and the device logs out 250 ms later", if it is bound.
 static bool unknown(struct exchange *ex, struct bytes message, struct err *err)
 {
-    if (request_is_developer(message) && ex->device->simulator)
+    if (is_developer(ex, NULL, message))
         return err_set(err, ERR_UNSUPPORTED, "Unknown SIMULATOR cmd");
     if (ex->device->bound)
         device_stop_in(ex->device, DEVICE_ENOUGH_MS, false);
@@ -68,7 +84,7 @@ static bool unknown(struct exchange *ex, struct bytes message, struct err *err)
 
 static bool serve(struct exchange *ex, struct bytes message, struct err *err)
 {
-    const struct request_info *info = request_find(message);
+    const struct request_info *info = find_served(message);
     if (!is_allowed(ex, info, message, err))
         return false;
     if (info != NULL && info->plain == PLAIN_REFUSED && !ex->encrypted)
