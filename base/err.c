@@ -32,6 +32,15 @@ static void set(struct err *err, enum err_code code, const char *text)
     err->detail[0] = 0;
 }
 
+// "context: reason". What does not fit is cut; the precision says so to the compiler.
+static void join(struct scratch *all, const char *context, const char *reason)
+{
+    const int room = (int)sizeof all->text;
+    const int len = snprintf(all->text, sizeof all->text, "%.*s: ", room - 3, context);
+    if (len >= 0 && len < room)
+        snprintf(all->text + len, (size_t)(room - len), "%.*s", room - len - 1, reason);
+}
+
 bool err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {
     struct scratch s;
@@ -52,8 +61,7 @@ bool err_set_errno(struct err *err, int errnum, const char *fmt, ...)
     va_end(args);
     char reason[128];
     struct scratch all;
-    snprintf(all.text, sizeof all.text, "%s: %s", s.text,
-             strerror_r(errnum, reason, sizeof reason));
+    join(&all, s.text, strerror_r(errnum, reason, sizeof reason));
     set(err, errnum == ENOENT ? ERR_NOT_FOUND : ERR_IO, all.text);
     return false;
 }
@@ -65,7 +73,7 @@ bool err_within(struct err *err, const char *fmt, ...)
     va_start(args, fmt);
     format(&s, fmt, args);
     va_end(args);
-    snprintf(all.text, sizeof all.text, "%s: %s", s.text, err->text);
+    join(&all, s.text, err->text);
     put(err->text, sizeof err->text, all.text);
     return false;
 }
