@@ -40,22 +40,36 @@ static bool is_gone(const struct peer *peer)
            errno == ENOENT;
 }
 
-// A free place, made if need be by forgetting who is gone or was silent longest.
+// The one peer that a version 2 session binds the device to: it can make no other (4.5).
+static bool is_bound(const struct peer *peer)
+{
+    return peer->end.link.version == LINK_V2;
+}
+
+// Who makes room first: the bound peer never, who is gone before all others, then who was silent
+// longest.
+static bool goes_before(const struct peer *a, const struct peer *b)
+{
+    if (is_bound(a) || is_bound(b))
+        return is_bound(b);
+    const bool a_is_gone = is_gone(a);
+    if (a_is_gone != is_gone(b))
+        return a_is_gone;
+    return a->last_used < b->last_used;
+}
+
+// A free place, made if need be by forgetting a peer.
 static size_t make_room(struct peers *peers)
 {
-    size_t oldest = 0;
+    size_t next = 0;
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (peers->items[i] == NULL)
             return i;
-        if (peers->items[i]->last_used < peers->items[oldest]->last_used)
-            oldest = i;
+        if (i > 0 && goes_before(peers->items[i], peers->items[next]))
+            next = i;
     }
-    for (size_t i = 0; i < PEERS_MAX; i++) {
-        if (is_gone(peers->items[i]))
-            oldest = i;
-    }
-    peers_forget(peers, peers->items[oldest]);
-    return oldest;
+    peers_forget(peers, peers->items[next]);
+    return next;
 }
 
 struct peer *peers_get(struct peers *peers, const struct sockaddr_un *address, socklen_t len)

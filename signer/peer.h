@@ -1,8 +1,9 @@
 // signer/peer.h -- the programs at the other end: each with its link, upload and results of its own.
 //
 // (1) Nothing that one peer sends changes what another has uploaded, asked or may fetch.
-// (2) A peer is known by its socket address and forgotten when that is gone, or when room is needed
-//     and it was silent longest.
+// (2) A peer is known by its socket address. When room is needed, one whose address is gone is
+//     forgotten, else the one that was silent longest; never the one with a version 2 session, which
+//     could not get another.
 // Source: wire-protocol.md 4.3 [D], 6, 7.2 [D].
 #ifndef CASEMATE_SIGNER_PEER_H
 #define CASEMATE_SIGNER_PEER_H
