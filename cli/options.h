@@ -37,7 +37,7 @@ struct options {
     const char *bag_number;
     struct option_number single, block_len;
     const char *chain, *words, *passphrase;
-    bool keep;
+    bool keep, plain;
     const char *users, *wallets;
 };
 

@@ -220,8 +220,13 @@ static bool run_panel(struct cli *cli, struct err *err)
     if (!target_panel_path(cli, &path, err) || !cli_can_interrupt(cli, err))
         return false;
     cli->stage = STAGE_PANEL;
-    return panel_ui_run(path, cli->cancel_fd, err);
+    return cli->o->plain ? panel_ui_run_plain(path, cli->cancel_fd, err)
+                         : panel_ui_run(path, cli->cancel_fd, err);
 }
+static const struct option panel_options[] = {
+    FLAG(0, "plain", plain,
+         "plain lines, for a screen reader or a script; reads y, x, digits, ?, q"),
+};
 const struct verb verb_panel = { "panel",
                                  "",
                                  0,
@@ -230,6 +235,6 @@ const struct verb verb_panel = { "panel",
                                  "The panel's socket is the wire socket's path with .panel added, "
                                  "or that of the signer's state\n"
                                  "directory; --panel names another, or the signer.\n",
-                                 NO_OPTIONS,
+                                 OPTIONS(panel_options),
                                  0,
                                  run_panel };
