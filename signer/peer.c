@@ -36,8 +36,9 @@ static bool has_address(const struct peer *peer, const struct sockaddr_un *addre
 static bool is_gone(const struct peer *peer)
 {
     struct stat st;
-    return peer->address.sun_path[0] != 0 && stat(peer->address.sun_path, &st) != 0 &&
-           errno == ENOENT;
+    char path[sizeof peer->address.sun_path + 1] = { 0 }; // a full one has no final zero
+    memcpy(path, peer->address.sun_path, sizeof peer->address.sun_path);
+    return path[0] != 0 && stat(path, &st) != 0 && errno == ENOENT;
 }
 
 // The one peer that a version 2 session binds the device to: it can make no other (4.5).
@@ -74,6 +75,7 @@ static size_t make_room(struct peers *peers)
 
 struct peer *peers_get(struct peers *peers, const struct sockaddr_un *address, socklen_t len)
 {
+    REQUIRE(len <= sizeof *address);
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *peer = peers->items[i];
         if (peer != NULL && has_address(peer, address, len)) {

@@ -5,6 +5,7 @@
 #include "wire/socket_name.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 #define RETRY_MS     10  // "the reference gives each packet 100 tries, 10 ms apart"
 #define GRACE_MS     1000
 #define DRAIN_MAX    64 // datagrams taken in one go, so that panels and timers get their turn
+#define SHORT_REPLY  40 // packets: every reply but a long status report
+#define SEND_BUFFER  (1 << 20) // bytes asked for; the system gives less
 #define REPLY_ARENA  (2 * REPLY_LIMIT)
 #define REPLY_LIMIT  (8u << 20)
 
@@ -75,6 +78,8 @@ static bool bind_path(struct wire_server *server, const struct wire_server_optio
         return false;
     memcpy(server->path, address.sun_path, sizeof server->path);
     server->fd = new_socket();
+    const int buffer = SEND_BUFFER;
+    (void)setsockopt(server->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     // Nobody but us may connect before the mode is right.
     const mode_t before = umask(0177);
     const bool is_bound =
@@ -108,6 +113,19 @@ static enum sent send_packet(const struct wire_server *server, const struct peer
     return SENT_GONE;
 }
 
+// Every packet is charged to our one socket's buffer until its reader has taken it. So that a client
+// that is stopped cannot fill it, a long reply goes on only while less than half of it is taken; the
+// rest is for short replies to the others.
+static bool has_room(const struct wire_server *server, const struct outbox *out)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+    socklen_t len = sizeof memory;
+    if (out->sent < SHORT_REPLY * PACKET_LEN ||
+        getsockopt(server->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0)
+        return true;
+    return memory[SK_MEMINFO_WMEM_ALLOC] < memory[SK_MEMINFO_SNDBUF] / 2;
+}
+
 // True while something is left to be sent later.
 static bool flush(struct wire_server *server, struct peer *peer)
 {
@@ -116,7 +134,8 @@ static bool flush(struct wire_server *server, struct peer *peer)
     const int64_t now_ms = device->clock->monotonic_ms(device->clock);
     while (out->sent < out->packets.len) {
         const struct bytes packet = bytes_slice(blob_bytes(&out->packets), out->sent, PACKET_LEN);
-        const enum sent result = send_packet(server, peer, packet);
+        const enum sent result =
+            has_room(server, out) ? send_packet(server, peer, packet) : SENT_LATER;
         if (result == SENT) {
             out->sent += PACKET_LEN;
             out->give_up_at_ms = now_ms + GRACE_MS;
@@ -192,6 +211,8 @@ static void readable(void *context, int fd, short revents)
             recvfrom(fd, packet, sizeof packet, 0, (struct sockaddr *)&from, &from_len);
         if (n < 0)
             return;
+        // A name that fills sun_path has no room for its final zero, which the kernel counts.
+        from_len = from_len < sizeof from ? from_len : sizeof from;
         if (is_named(&from, from_len))
             take(server, &from, from_len, bytes_of(packet, (size_t)n));
         wipe(packet, sizeof packet);

@@ -1,7 +1,8 @@
 // signer/wire_server.h -- the wire socket: datagrams of 64 bytes from and to any number of peers.
 //
 // (1) Every reply comes from the bound socket and goes to the address that completed the request.
-// (2) A peer that does not read holds up nobody: its packets wait in its own outbox, for a second.
+// (2) A peer that does not read holds up nobody: its packets wait in its own outbox, for a second, and
+//     what lies unread in its queue leaves room for others.
 // Source: wire-protocol.md 1.2.
 #ifndef CASEMATE_SIGNER_WIRE_SERVER_H
 #define CASEMATE_SIGNER_WIRE_SERVER_H
