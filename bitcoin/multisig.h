@@ -14,7 +14,7 @@
 #define MS_KEYS_MAX   15
 #define MS_NAME_MAX   20                     // characters
 #define MS_SCRIPT_MAX (3 + 34 * MS_KEYS_MAX) // bytes
-#define MS_STORED_MAX 4096                   // bytes of a stored form
+#define MS_STORED_MAX 8192                   // bytes of a stored form
 #define MS_EXPORT_MAX 8192                   // bytes of an exported text or descriptor
 
 enum ms_branch { MS_RECEIVE, MS_CHANGE, MS_BRANCHES };

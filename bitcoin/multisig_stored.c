@@ -185,6 +185,14 @@ static const struct json *path_of(const struct json *options, const struct json 
                : NULL;
 }
 
+// At depth 1 the xpub itself says where it comes from (checks 3 and 5 of registration).
+static bool fits_origin(const struct hdpub *node, const struct key_origin *origin)
+{
+    return node->depth == origin->path.depth &&
+           (node->depth != 1 ||
+            (xfp_equal(node->parent, origin->xfp) && node->child == origin->path.step[0]));
+}
+
 static bool load_key(struct ms_cosigner *out, const struct chain *chain, const struct json *options,
                      const struct json *key, struct err *err)
 {
@@ -199,7 +207,7 @@ static bool load_key(struct ms_cosigner *out, const struct chain *chain, const s
         return damaged(err, "fingerprint or path of a key");
     out->origin.xfp = xfp_from_u32((uint32_t)xfp);
     if (xpub == NULL || !hdpub_from_text(&out->node, &is_main, xpub->text, err) ||
-        is_main != (chain->id == CHAIN_BTC) || out->node.depth != out->origin.path.depth)
+        is_main != (chain->id == CHAIN_BTC) || !fits_origin(&out->node, &out->origin))
         return damaged(err, "xpub");
     return true;
 }
