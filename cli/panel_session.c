@@ -51,8 +51,7 @@ static bool take_reply(struct panel_session *session, const struct panel_reply *
 {
     if (reply->ok && reply->has_screen)
         return panel_view_show(&session->view, &reply->screen, wait_now_ms(), err);
-    if (!reply->ok)
-        panel_view_say(&session->view, reply->error);
+    panel_view_say(&session->view, reply->ok ? BYTES("") : reply->error);
     return true;
 }
 

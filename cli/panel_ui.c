@@ -145,6 +145,7 @@ static void send_typed(struct ui *ui, const struct panel_action *action)
         panel_session_item(&ui->session, action->item, typed);
     secret_close(view->typed);
     panel_view_sent(view);
+    panel_view_say(view, BYTES("Sent. Waiting for the signer.")); // a PIN takes it a second
 }
 
 static void act(struct ui *ui, const struct panel_action *action)
