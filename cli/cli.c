@@ -26,8 +26,7 @@ void cli_disconnect(struct cli *cli)
 void cli_free(struct cli *cli)
 {
     cli_disconnect(cli);
-    if (cli->cancel_fd >= 0)
-        close(cli->cancel_fd);
+    interrupt_close(&cli->cancel_fd);
     arena_free(cli->arena);
 }
 

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/compat.h"
+#include "cli/interrupt.h"
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -148,11 +149,15 @@ void cli_warn(struct cli *cli, const char *fmt, ...)
 void cli_compat_note(struct cli *cli, const char *fmt, ...)
 {
     va_list args;
+    char text[ERR_TEXT_MAX];
+    struct err err;
+    bool ok;
     if (!cli->o->compat)
         return;
     va_start(args, fmt);
-    say_format(cli, fmt, args);
+    (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    write_out(cli, STDERR_FILENO, false, bytes_of_text(text), &err, &ok); // with its \r
 }
 
 void cli_compat_print(struct cli *cli, const char *fmt, ...)
@@ -262,7 +267,9 @@ int cli_finish_good(struct cli *cli)
     struct err err;
     bool ok = cli->o->json ? write_envelope(cli, &out) : writer_finish(&cli->text, &out);
     cli->stage = STAGE_OUTPUT;
-    cli_disconnect(cli); // a slow reader of our output keeps no session open
+    // Who reads our output slowly keeps no session open, and Ctrl-C ends us as usual.
+    cli_disconnect(cli);
+    interrupt_close(&cli->cancel_fd);
     if (!ok)
         (void)err_set(&err, ERR_NO_MEMORY, "the result is too long to be printed");
     else
@@ -347,6 +354,7 @@ int cli_finish_bad(struct cli *cli, const struct err *err)
         snprintf(f.message, sizeof f.message, "the policy refused");
     cli_progress_end(cli);
     cli_disconnect(cli);
+    interrupt_close(&cli->cancel_fd);
     if (cli->o->json) {
         print_json_failure(cli, &f);
         return (int)f.exit;

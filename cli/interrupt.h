@@ -5,9 +5,12 @@
 #define CASEMATE_CLI_INTERRUPT_H
 #include "base/err.h"
 
-// Blocks SIGINT, SIGTERM and SIGHUP for the rest of the process and gives a descriptor that becomes
-// readable when one of them comes (cancel_fd of client/wait.h). Before the first call they end the
-// process as usual: nothing needs releasing then.
+// Blocks SIGINT, SIGTERM and SIGHUP and gives a descriptor that becomes readable when one of them
+// comes (cancel_fd of client/wait.h). Before it, they end the process as usual: nothing needs
+// releasing then.
 MUST_CHECK bool interrupt_open(int *fd, struct err *err);
+
+// Forgets what has come, and lets the next one end the process. *fd becomes -1; again does nothing.
+void interrupt_close(int *fd);
 
 #endif

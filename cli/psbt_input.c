@@ -4,12 +4,29 @@
 
 #define FILE_MAX ((size_t)8 * PSBT_SIZE_MAX) // hex with blanks between
 
+// The reference ignores line ends inside base64 as well, where the `base64` tool puts them.
+static bool without_blanks(struct bytes *file, struct arena *arena, struct err *err)
+{
+    if (!bytes_starts_with(bytes_trim(*file), BYTES("cHNidP")))
+        return true;
+    uint8_t *mem = arena_alloc(arena, file->len);
+    size_t n = 0;
+    if (mem == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the file");
+    for (size_t i = 0; i < file->len; i++)
+        if (strchr(" \t\r\n", file->ptr[i]) == NULL || file->ptr[i] == 0)
+            mem[n++] = file->ptr[i];
+    *file = bytes_of(mem, n);
+    return true;
+}
+
 bool psbt_input_read(struct cli *cli, struct bytes *out, const char *path, struct err *err)
 {
     struct bytes file;
     enum psbt_encoding encoding;
     cli->stage = STAGE_INPUT;
-    if (!file_read(&file, path, FILE_MAX, cli->arena, err))
+    if (!file_read(&file, path, FILE_MAX, cli->arena, err) ||
+        !without_blanks(&file, cli->arena, err))
         return false;
     if (!psbt_decode_file(out, &encoding, file, cli->arena, err)) {
         cli_compat_print(cli, "File doesn't have PSBT magic number at start.\n");

@@ -127,8 +127,10 @@ static bool delete_user(struct cli *cli, struct bytes name, struct err *err)
 static bool check_user_options(const struct cli *cli, struct err *err)
 {
     const size_t len = strlen(cli->line.words[0]);
-    if (len < 1 || len > USER_NAME_MAX)
-        return err_set(err, ERR_USAGE, "Username length wrong");
+    // The device wants two characters; only the reference sends it a shorter name.
+    if (len < (cli->o->compat ? 1 : USER_NAME_MIN) || len > USER_NAME_MAX)
+        return err_set(err, ERR_USAGE, "Username length wrong: %d to %d characters", USER_NAME_MIN,
+                       USER_NAME_MAX);
     if (cli->o->show_url && (wants_password(cli->o) || cli->o->pick_password))
         return err_set(err, ERR_USAGE, "--show-qr shows the secret of TOTP and HOTP only");
     return true;
