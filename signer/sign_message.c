@@ -33,7 +33,7 @@ static bool sign(struct device *device, struct job *job, struct err *err)
         message_sign(job->signature, &node.key, job->format, blob_bytes(&job->message), err);
     device_close_master(device);
     wipe_stack();
-    return ok;
+    return ok || (master == NULL && err_set(err, ERR_STATE, "Assertion no seed"));
 }
 
 // --- HSM mode ---

@@ -44,7 +44,7 @@ static bool write_story_signature(struct writer *w, const struct device *device,
     const bool ok = master != NULL && message_sign(signature, &master->key, ADDR_P2PKH, story, err);
     device_close_master(device);
     if (!ok)
-        return false;
+        return master == NULL && err_set(err, ERR_STATE, "Assertion no seed");
     base64_write(w, BYTES_OF(signature));
     writer_u8(w, '\n');
     return true;
@@ -310,6 +310,21 @@ static bool run_hsm(struct device *device, struct job *job, struct err *err)
 
 // --- Normal mode: a person decides ---
 
+// "records when a signature is about to be released"; there is no policy state to commit it with.
+static bool remember_amounts(struct device *device, const struct job *job, struct err *err)
+{
+    struct hsm_amounts amounts;
+    if (!amounts_to_remember(&amounts, job, err))
+        return false;
+    const struct store_decision stored = { .counters = store_get_counters(device->store),
+                                           .amounts = amounts.items,
+                                           .n_amounts = amounts.n };
+    if (store_commit_decision(device->store, &stored, err))
+        return true;
+    LOG(device->log, LOG_ERROR, "amounts_not_stored", LOG_TEXT("error", err->text));
+    return err_set(err, ERR_IO, "Signing failed late");
+}
+
 static void sign_after_ok(struct device *device)
 {
     struct job *job = &device->job;
@@ -318,7 +333,7 @@ static void sign_after_ok(struct device *device)
     if (!compute_signatures(device, job, &sigs, &err)) {
         job_fail(job, &err);
         stop_if_broken(device, &err);
-    } else if (!write_result(job, &sigs, &err)) {
+    } else if (!remember_amounts(device, job, &err) || !write_result(job, &sigs, &err)) {
         job_fail(job, &err);
     } else {
         finish(device, job);
