@@ -157,6 +157,7 @@ static void pin_text(void *context, struct bytes text)
 {
     struct device *device = context;
     struct err err;
+    device->pin_was_typed = true;
     if (!device_unlock(device, text, &err))
         return; // what went wrong is on the screen
 }
@@ -179,6 +180,7 @@ static void ask_pin(struct device *device, const char *problem)
 void device_start(struct device *device)
 {
     device->state = DEVICE_LOCKED;
+    device->pin_was_typed = false;
     if (device->host.unlock == NULL || !device->host.unlock(device->host.context))
         ask_pin(device, NULL);
 }

@@ -62,6 +62,7 @@ struct device {
     struct hdpub master_pub;
     struct xfp xfp;
     struct secret *users; // struct user_list
+    bool pin_was_typed;   // a person started it, rather than a file or the simulator
     bool hsm_commands;    // the switch of 5.3
     bool bound;           // link version 2 is in force
     struct job job;       // outside HSM mode

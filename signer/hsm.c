@@ -61,7 +61,8 @@ static bool initial_velocity(struct velocity *out, struct device *device,
     return true;
 }
 
-// "An operator's activation (with keys) sets it to 0"; an unattended start keeps the refusals.
+// "An operator's activation (with keys) sets it to 0"; a start without keys keeps the refusals. Reads
+// of the locker: "a crash does not reset it; a restart by the operator does", by his keys or his PIN.
 static struct store_counters initial_counters(const struct device *device, enum hsm_start how)
 {
     const struct store_counters stored = store_get_counters(device->store);
@@ -69,6 +70,8 @@ static struct store_counters initial_counters(const struct device *device, enum 
     if (how == HSM_UNATTENDED || how == HSM_PINNED_FILE) {
         counters.refusals = stored.refusals;
         counters.stopped = stored.stopped;
+        if (!device->pin_was_typed)
+            counters.locker_reads = stored.locker_reads;
     }
     return counters;
 }
