@@ -75,6 +75,11 @@ static bool terminal_begin(struct ui *ui, struct err *err)
     ui->terminal = newterm(NULL, stdout, stdin);
     if (ui->terminal == NULL)
         return err_set(err, ERR_USAGE, "this terminal is unknown; --plain does without one");
+    if (tigetstr("cup") == NULL) {
+        endwin();
+        delscreen(ui->terminal);
+        return err_set(err, ERR_USAGE, "this terminal has no cursor; --plain does without one");
+    }
     terminal_modes();
     ui->look = panel_look_begin();
     return true;
