@@ -25,7 +25,7 @@ static int in_sandbox(const char *dir, int (*attempt)(const char *dir))
         struct err err;
         if (!sandbox_enter(&paths, &level, &err))
             _exit(255);
-        _exit(level == SANDBOX_NONE ? 254 : attempt(dir));
+        _exit(level == SANDBOX_FULL ? attempt(dir) : 254);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -122,8 +122,6 @@ TEST(what_a_signer_never_needs_is_refused_and_what_it_needs_works)
     const char *dir = test_dir();
     for (size_t i = 0; i < COUNT(cases); i++) {
         const int result = in_sandbox(dir, cases[i].attempt);
-        if (result == 254) // a sanitizer's build has no sandbox
-            skip();
         if (result != cases[i].expected)
             fail_msg("%s: %s, not %s", cases[i].what, strerror(result),
                      strerror(cases[i].expected));
