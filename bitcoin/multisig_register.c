@@ -1,4 +1,5 @@
 // bitcoin/multisig_register.c -- which form a registration text has, and its text format.
+#include "bitcoin/multisig_register.h"
 #include "base/reader.h"
 #include "base/require.h"
 #include "base/utf8.h"
