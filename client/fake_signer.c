@@ -22,6 +22,10 @@ struct fake_signer {
     struct arena *arena; // one request
     char seen[SEEN_MAX][CODE_LEN + 1];
     size_t n_seen;
+    struct {
+        uint8_t b[REQUEST_MAX];
+        size_t len;
+    } last[REQUEST_COUNT];
     uint8_t upload[UPLOAD_MAX];
     size_t upload_len;
     struct sockaddr_un peer;
@@ -46,6 +50,13 @@ struct bytes fake_signer_uploaded(const struct fake_signer *fake)
 {
     REQUIRE(!fake->running);
     return bytes_of(fake->upload, fake->upload_len);
+}
+
+struct bytes fake_signer_last(const struct fake_signer *fake, const char *code)
+{
+    const struct request_info *info = request_find(bytes_of_text(code));
+    REQUIRE(!fake->running && info != NULL);
+    return bytes_of(fake->last[info->id].b, fake->last[info->id].len);
 }
 
 // --- What it says without a rule ---
@@ -187,6 +198,8 @@ static void serve(struct fake_signer *f, const struct device_input *in)
     REQUIRE(info != NULL && request_unpack(&request, info, in->message, &err));
     REQUIRE(f->n_seen < SEEN_MAX);
     memcpy(f->seen[f->n_seen++], info->code, sizeof info->code);
+    memcpy(f->last[info->id].b, in->message.ptr, in->message.len);
+    f->last[info->id].len = in->message.len;
     const struct fake_rule *rule = rule_for(f, info->code);
     const enum fake_how how = rule != NULL ? rule->how : FAKE_REPLY;
     if (how == FAKE_VANISH)

@@ -45,9 +45,12 @@ struct fake_signer *fake_signer_start(const struct fake_options *options); // li
 void fake_signer_stop(struct fake_signer *fake);                           // NULL is fine
 void fake_signer_stopp(struct fake_signer **fake);                         // for AUTO
 
-// How many requests of that code came. After fake_signer_pause only.
+// What was seen, after fake_signer_pause only. How many requests of that code came:
 unsigned fake_signer_count(const struct fake_signer *fake, const char *code);
 struct bytes fake_signer_uploaded(const struct fake_signer *fake);
+
+// The last request of that code, whole; no bytes: none came.
+struct bytes fake_signer_last(const struct fake_signer *fake, const char *code);
 
 // Ends the thread, so that what it has seen can be looked at.
 void fake_signer_pause(struct fake_signer *fake);
