@@ -32,29 +32,45 @@ static struct fake_signer *start(const struct fake_rule *rules, size_t n_rules)
 
 struct outcome {
     int status;
-    struct bytes out;
+    struct bytes out, err;
 };
 
-// Runs a command line in this process and catches its standard output.
+// Standard output or error, into a file of the test's folder. Returns what it was.
+static int redirect(int stream, const char *name)
+{
+    const int before = dup(stream);
+    const int fd = open(path_of(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(before >= 0 && fd >= 0);
+    fflush(NULL);
+    assert_true(dup2(fd, stream) >= 0);
+    close(fd);
+    return before;
+}
+
+static struct bytes restore(int stream, int before, const char *name)
+{
+    struct bytes said;
+    struct err err;
+    assert_true(dup2(before, stream) >= 0);
+    close(before);
+    assert_true(file_read(&said, path_of(name), 1 << 20, test_arena(), &err));
+    return said;
+}
+
+// Runs a command line in this process and catches what it says.
 static struct outcome run(int argc, char **argv)
 {
     struct outcome result;
     struct cli cli;
     struct err err;
-    const int before = dup(STDOUT_FILENO);
-    const int fd = open(path_of("out"), O_RDWR | O_CREAT | O_TRUNC, 0600);
-    assert_true(before >= 0 && fd >= 0);
-    fflush(stdout);
-    assert_true(dup2(fd, STDOUT_FILENO) >= 0);
+    const int out = redirect(STDOUT_FILENO, "out"), errors = redirect(STDERR_FILENO, "err");
     cli_init(&cli);
     result.status = command_line_parse(&cli.line, argc, argv, verbs_globals(), verbs_all(), &err)
                         ? cli_run(&cli)
                         : cli_complain(&cli, &err);
     cli_free(&cli);
-    assert_true(dup2(before, STDOUT_FILENO) >= 0);
-    close(before);
-    close(fd);
-    assert_true(file_read(&result.out, path_of("out"), 1 << 20, test_arena(), &err));
+    result.out = restore(STDOUT_FILENO, out, "out");
+    result.err = restore(STDERR_FILENO, errors, "err");
     return result;
 }
 
@@ -80,6 +96,12 @@ static struct outcome run_line(const char *line)
         *c = *c == '~' ? ' ' : *c;
     argv[argc] = NULL;
     return run(argc, argv);
+}
+
+static bool bytes_ends_with(struct bytes text, const char *end)
+{
+    const size_t len = strlen(end);
+    return text.len >= len && bytes_equal_text(bytes_slice(text, text.len - len, len), end);
 }
 
 static struct bytes last(struct fake_signer *fake, const char *code)
@@ -134,7 +156,9 @@ TEST(cli_requests_on_the_link)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct fake_rule rule = { rows[i].code, 0, FAKE_REPLY, BYTES_INIT("err_enough") };
         struct fake_signer *fake = start(&rule, 1);
-        assert_int_equal(run_line(rows[i].line).status, EXIT_FAILED);
+        const struct outcome o = run_line(rows[i].line);
+        assert_int_equal(o.status, EXIT_FAILED);
+        assert_true(bytes_ends_with(o.err, "casemate: enough\n"));
         assert_bytes_equal(last(fake, rows[i].code), test_hex(rows[i].hex));
         fake_signer_stop(fake);
     }
