@@ -18,7 +18,7 @@ struct input_facts {
     bool claims;         // some key path has our fingerprint
     bool own;            // the key derived from our seed at the claimed path is in its script
     bool will_sign;      // we add a signature
-    bool multisig;       // of a registered multisig wallet
+    bool multisig;       // of the multisig wallet, whether or not we sign
     bool fully_signed;   // by others, before
     struct keypath path; // of our key, when will_sign
 };
@@ -26,8 +26,9 @@ struct input_facts {
 struct output_facts {
     struct sats amount;
     struct bytes script;
-    bool change; // proved
-    bool own;    // change, or re-made from any registered wallet that has our key
+    bool change;   // proved
+    bool own;      // change, or re-made from any registered wallet that has our key
+    bool multisig; // re-made from a registered wallet
     bool has_attestation;
     struct bytes attestation;
 };
@@ -51,7 +52,7 @@ struct tx_facts {
     struct bytes message, message_challenge;
     bool signs_single_key;    // some input that we will sign is single-key
     bool signs_multisig;      // some input that we will sign is of the wallet
-    struct bytes wallet_name; // the one wallet of the multisig inputs that we will sign
+    struct bytes wallet_name; // the one wallet of all inputs marked multisig; no bytes: none
     size_t n_signatures;      // that will be added; may be 0
     size_t n_warnings, n_notes;
     struct labelled_text *warnings, *notes;

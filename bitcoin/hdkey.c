@@ -283,24 +283,30 @@ static bool read_text(struct writer *serialized, struct bytes text, struct err *
     return true;
 }
 
-bool hdpub_from_text(struct hdpub *out, bool *is_main, struct bytes text, struct err *err)
+bool hdpub_from_bytes(struct hdpub *out, bool *is_main, struct bytes serialized, struct err *err)
 {
-    uint8_t mem[BASE58_TEXT_MAX];
-    struct writer serialized = writer_of(mem, sizeof mem);
     struct hdpub node;
     uint8_t key33[33] = { 0 };
     bool main_net = false;
-    bool good = read_text(&serialized, text, err) &&
-                read_node(&node, key33, &main_net, false, writer_bytes(&serialized), err);
+    bool good = read_node(&node, key33, &main_net, false, serialized, err);
     if (good && !pubkey_parse(&node.key, BYTES_OF(key33), err))
         good = err_set(err, ERR_MALFORMED, "extended key: not a point of the curve");
-    wipe(mem, sizeof mem); // it may have been a private key
-    wipe(key33, sizeof key33);
+    wipe(key33, sizeof key33); // it may have been a private key
     if (!good)
         return false;
     *out = node;
     *is_main = main_net;
     return true;
+}
+
+bool hdpub_from_text(struct hdpub *out, bool *is_main, struct bytes text, struct err *err)
+{
+    uint8_t mem[BASE58_TEXT_MAX];
+    struct writer serialized = writer_of(mem, sizeof mem);
+    const bool good = read_text(&serialized, text, err) &&
+                      hdpub_from_bytes(out, is_main, writer_bytes(&serialized), err);
+    wipe(mem, sizeof mem);
+    return good;
 }
 
 static bool read_private(struct hdkey *node, const uint8_t key33[static 33], struct err *err)

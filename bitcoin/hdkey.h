@@ -68,6 +68,9 @@ void hdkey_to_text(char out[static XPUB_TEXT_SIZE], const struct hdkey *node,
 // lists. Fails: ERR_MALFORMED.
 MUST_CHECK bool hdpub_from_text(struct hdpub *out, bool *is_main, struct bytes text,
                                 struct err *err);
+// The same from the 78 bytes inside.
+MUST_CHECK bool hdpub_from_bytes(struct hdpub *out, bool *is_main, struct bytes serialized,
+                                 struct err *err);
 MUST_CHECK bool hdkey_from_text(struct hdkey *out, bool *is_main, struct bytes text,
                                 struct err *err);
 

@@ -9,10 +9,14 @@ struct node {
     struct keypath path;
     struct hdkey key;
 };
+struct secrets {
+    struct hdkey master;
+    struct node nodes[NODES_MAX];
+};
 struct keycache {
-    const struct hdkey *master;
-    struct secret *mem;
-    struct node *nodes; // in `mem`, which is open while the cache lives
+    struct secret *mem;      // struct secrets
+    struct secrets *secrets; // while open
+    unsigned n_open;
     size_t n_nodes;
     size_t next; // to be replaced, once all are in use
 };
@@ -21,9 +25,10 @@ struct keycache *keycache_new(const struct hdkey *master)
 {
     struct keycache *cache = calloc(1, sizeof *cache);
     REQUIRE(cache != NULL);
-    cache->master = master;
-    cache->mem = secret_new_zeroed(NODES_MAX * sizeof(struct node));
-    cache->nodes = (struct node *)(void *)secret_edit(cache->mem);
+    cache->mem = secret_new_zeroed(sizeof(struct secrets));
+    keycache_open(cache);
+    cache->secrets->master = *master;
+    keycache_close(cache);
     return cache;
 }
 
@@ -31,7 +36,6 @@ void keycache_free(struct keycache *cache)
 {
     if (cache == NULL)
         return;
-    secret_close(cache->mem);
     secret_free(cache->mem);
     free(cache);
 }
@@ -39,32 +43,49 @@ void keycache_free(struct keycache *cache)
 void keycache_freep(struct keycache **cache)
 {
     keycache_free(*cache);
+    *cache = NULL;
+}
+
+void keycache_open(struct keycache *cache)
+{
+    if (cache->n_open++ == 0)
+        cache->secrets = (struct secrets *)(void *)secret_edit(cache->mem);
+}
+
+void keycache_close(struct keycache *cache)
+{
+    REQUIRE(cache->n_open > 0);
+    if (--cache->n_open > 0)
+        return;
+    secret_close(cache->mem);
+    cache->secrets = NULL;
 }
 
 static const struct hdkey *find(const struct keycache *cache, const struct keypath *path)
 {
     for (size_t i = 0; i < cache->n_nodes; i++)
-        if (keypath_equal(&cache->nodes[i].path, path))
-            return &cache->nodes[i].key;
+        if (keypath_equal(&cache->secrets->nodes[i].path, path))
+            return &cache->secrets->nodes[i].key;
     return NULL;
 }
 
 static struct node *room(struct keycache *cache)
 {
     if (cache->n_nodes < NODES_MAX)
-        return &cache->nodes[cache->n_nodes++];
+        return &cache->secrets->nodes[cache->n_nodes++];
     cache->next = (cache->next + 1) % NODES_MAX;
-    return &cache->nodes[cache->next];
+    return &cache->secrets->nodes[cache->next];
 }
 
 static const struct hdkey *find_or_derive(struct keycache *cache, const struct keypath *path,
                                           struct err *err)
 {
-    const struct hdkey *known = path->depth == 0 ? cache->master : find(cache, path);
+    const struct hdkey *master = &cache->secrets->master;
+    const struct hdkey *known = path->depth == 0 ? master : find(cache, path);
     if (known != NULL)
         return known;
     AUTO(hdkey_wipe) struct hdkey key = { 0 };
-    if (!hdkey_derive(&key, cache->master, path, err))
+    if (!hdkey_derive(&key, master, path, err))
         return NULL;
     struct node *node = room(cache);
     *node = (struct node){ *path, key };
@@ -83,8 +104,9 @@ static const struct hdkey *parent(struct keycache *cache, const struct keypath *
 bool keycache_derive(struct hdkey *out, struct keycache *cache, const struct keypath *path,
                      struct err *err)
 {
+    REQUIRE(cache->n_open > 0);
     if (path->depth == 0) {
-        *out = *cache->master;
+        *out = cache->secrets->master;
         return true;
     }
     const struct hdkey *from = parent(cache, path, err);
@@ -94,8 +116,9 @@ bool keycache_derive(struct hdkey *out, struct keycache *cache, const struct key
 bool keycache_seckey(struct seckey *out, struct keycache *cache, const struct keypath *path,
                      struct err *err)
 {
+    REQUIRE(cache->n_open > 0);
     if (path->depth == 0) {
-        *out = cache->master->key;
+        *out = cache->secrets->master.key;
         return true;
     }
     const struct hdkey *from = parent(cache, path, err);

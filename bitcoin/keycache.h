@@ -1,17 +1,24 @@
 // bitcoin/keycache.h -- derives many keys of one master, each shared part of their paths once.
 //
-// What it remembers lies in guarded memory and is gone when the cache is. Source: psbt-signing.md
-// 24 (1).
+// (1) Master and nodes lie in guarded memory, readable only while the cache is open, and are gone
+//     when it is freed.
+// Kept from request to request, until the signer is locked. Source: psbt-signing.md 24 (1).
 #ifndef CASEMATE_BITCOIN_KEYCACHE_H
 #define CASEMATE_BITCOIN_KEYCACHE_H
 #include "bitcoin/hdkey.h"
 
+// Not for two threads at once; two caches are.
 struct keycache;
 
-// `master` is borrowed until the cache is freed.
+// Copies the master, which stays the caller's to wipe. The cache is closed.
 struct keycache *keycache_new(const struct hdkey *master);
 void keycache_free(struct keycache *cache);   // wipes; NULL is fine
 void keycache_freep(struct keycache **cache); // for AUTO
+
+// Between these two its keys can be had; psbt_prove and psbt_sign open the cache themselves. Calls
+// nest.
+void keycache_open(struct keycache *cache);
+void keycache_close(struct keycache *cache);
 
 // The key at a path from the master. Fails: as hdkey_derive.
 MUST_CHECK bool keycache_derive(struct hdkey *out, struct keycache *cache,

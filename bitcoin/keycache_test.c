@@ -20,6 +20,7 @@ TEST(psbt_signing_27_99_cache_gives_what_derivation_gives)
 {
     struct rig *rig = rig_new();
     AUTO(keycache_freep) struct keycache *cache = keycache_new(&rig->master);
+    keycache_open(cache);
     // Depths from the master on; siblings, cousins; hardened last steps.
     static const char *const paths[] = {
         "m",
@@ -46,6 +47,7 @@ TEST(psbt_signing_27_99_many_accounts)
 {
     struct rig *rig = rig_new();
     AUTO(keycache_freep) struct keycache *cache = keycache_new(&rig->master);
+    keycache_open(cache);
     for (unsigned round = 0; round < 2; round++)
         for (uint32_t account = 0; account < 150; account++) {
             const struct keypath path = { .step = { 84 | KEYPATH_HARD, account, account % 3 },
@@ -62,6 +64,7 @@ TEST(a_path_too_deep_for_bip32_fails)
     struct err err;
     deep.pub.depth = UINT8_MAX;
     AUTO(keycache_freep) struct keycache *cache = keycache_new(&deep);
+    keycache_open(cache);
     const struct keypath one = { .step = { 1 }, .depth = 1 },
                          two = { .step = { 1, 2 }, .depth = 2 };
     assert_false(keycache_derive(&out, cache, &one, &err));

@@ -36,8 +36,8 @@ MUST_CHECK bool ms_register(struct ms_wallet *out, struct bytes text,
                             const struct ms_register *against, struct arena *arena,
                             struct err *err);
 
-// The same for a program without a seed: checks 8, 14 and 16 are left out, multi() is allowed. Never
-// in a signer.
+// The same for a program without a seed: checks 8, 14 and 16 are left out, multi() is allowed. In a
+// signer only for a wallet that is never registered: of the xpubs of a PSBT, outside HSM mode.
 MUST_CHECK bool ms_read_foreign(struct ms_wallet *out, struct bytes text, const struct chain *chain,
                                 struct arena *arena, struct err *err);
 

@@ -173,6 +173,15 @@ const struct psbt_field *psbt_get(const struct psbt_map *map, uint8_t type)
     return NULL;
 }
 
+const struct psbt_field *psbt_find_keyed(const struct psbt_map *map, uint8_t type,
+                                         struct bytes key_data)
+{
+    for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;)
+        if (bytes_equal(psbt_key_data(f), key_data))
+            return f;
+    return NULL;
+}
+
 const struct psbt_field *psbt_next(const struct psbt_map *map, uint8_t type,
                                    const struct psbt_field *after)
 {

@@ -102,6 +102,10 @@ const struct psbt_field *psbt_find(const struct psbt_map *map, struct bytes key)
 // The field whose key is the type byte alone, or NULL.
 const struct psbt_field *psbt_get(const struct psbt_map *map, uint8_t type);
 
+// The field of that type with this key data, or NULL.
+const struct psbt_field *psbt_find_keyed(const struct psbt_map *map, uint8_t type,
+                                         struct bytes key_data);
+
 // The next field of that type, whatever its key data; `after` is the one found before, or NULL.
 const struct psbt_field *psbt_next(const struct psbt_map *map, uint8_t type,
                                    const struct psbt_field *after);

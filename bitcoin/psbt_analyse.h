@@ -8,11 +8,10 @@
 #define CASEMATE_BITCOIN_PSBT_ANALYSE_H
 #include "bitcoin/facts.h"
 #include "bitcoin/hdkey.h"
+#include "bitcoin/multisig.h"
 #include "bitcoin/psbt.h"
 #include "bitcoin/spend.h"
 #include "bitcoin/story.h"
-
-struct ms_wallet; // bitcoin/multisig.h
 
 // The signer as analysis sees it. Holds no secret.
 struct signer_view {
@@ -26,8 +25,7 @@ struct signer_view {
     bool unsort_ms;
     bool skip_multisig_checks;
     bool require_prev_tx, sighash_all_only, taproot; // signer options
-    const struct ms_wallet *const *wallets;          // registered, in order
-    size_t n_wallets;
+    struct ms_wallets wallets;                       // registered; must outlive the facts
     // Amount memory (17): true and *out if an amount was seen for the outpoint. NULL: none.
     bool (*known_amount)(const void *memory, const struct outpoint *outpoint, struct sats *out);
     const void *memory;

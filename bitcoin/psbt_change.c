@@ -1,14 +1,21 @@
 // bitcoin/psbt_change.c -- change at paths where the owner's software would never look (warning 13).
 //
+// A path is compared with the paths of the same fingerprint in the inputs that we sign: ours, and in
+// change of a multisig wallet those of the other cosigners too (D-CHANGE: "the others' keys may stand
+// at indices that only the host knows, which makes the change spendable for ransom only").
 // Source: psbt-signing.md 12.2.
+#include "base/require.h"
 #include "bitcoin/psbt_work.h"
 
 // BIP-44: unused addresses that a wallet looks past before it stops; ten times that, here.
 #define GAP 200u
 
-enum { TAIL = 2 }; // steps after the prefix: branch and index
+enum {
+    TAIL = 2,                                // steps after the prefix: branch and index
+    TROUBLE_MAX = 2 * KEYPATH_TEXT_MAX + 128 // bytes of a warning's text
+};
 
-// What the paths of one length, in the inputs that we sign, have in common.
+// What the paths of one fingerprint and length, in the inputs that we sign, have in common.
 struct pattern {
     bool used;
     struct keypath first; // its prefix and the hardness of its steps count
@@ -38,17 +45,38 @@ static void learn(struct patterns *patterns, const struct keypath *path)
         patterns->first = p;
 }
 
-static void learn_inputs(struct patterns *patterns, const struct work *w)
+// Of all fingerprints that matter.
+struct known {
+    struct patterns ours;
+    struct patterns *cosigners; // by their place in the wallet; ours unused; NULL: no wallet
+};
+
+static void learn_input(struct known *known, const struct work *w, size_t i)
 {
-    for (size_t i = 0; i < w->psbt->n_in; i++) {
-        const struct psbt_field *f = NULL;
-        while (w->facts->tx.in[i].will_sign &&
-               (f = psbt_next(&w->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL) {
-            const struct key_origin p = psbt_path_read(f);
-            if (work_is_ours(w, f))
-                learn(patterns, &p.path);
+    const struct psbt_field *f = NULL;
+    while ((f = psbt_next(&w->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL) {
+        const struct key_origin p = psbt_path_read(f);
+        if (work_is_ours(w, f))
+            learn(&known->ours, &p.path);
+        else if (known->cosigners != NULL && w->facts->tx.in[i].multisig) {
+            const size_t at = ms_wallet_position(w->wallet, p.xfp);
+            if (at < w->wallet->n)
+                learn(&known->cosigners[at], &p.path);
         }
     }
+}
+
+static bool learn_inputs(struct known *known, const struct work *w, struct err *err)
+{
+    if (w->wallet != NULL) {
+        known->cosigners = arena_array(w->arena, w->wallet->n, sizeof *known->cosigners);
+        if (known->cosigners == NULL)
+            return psbt_too_complex(err);
+    }
+    for (size_t i = 0; i < w->psbt->n_in; i++)
+        if (w->facts->tx.in[i].will_sign)
+            learn_input(known, w, i);
+    return true;
 }
 
 static bool same_hardness(const struct keypath *a, const struct keypath *b)
@@ -106,35 +134,69 @@ static void write_expected(struct writer *w, const struct patterns *patterns,
                   quote_if_hard(&p->first, 1));
 }
 
-static bool check_output(struct work *w, const struct patterns *patterns, size_t i, struct err *err)
+// What is wrong with a path, or no text.
+static void write_trouble(struct writer *w, const struct patterns *patterns,
+                          const struct keypath *path)
+{
+    if (patterns->first == NULL)
+        return; // nothing to compare with
+    write_issue(w, patterns, path);
+    if (w->len > 0)
+        write_expected(w, patterns, path);
+}
+
+static void write_our_trouble(struct writer *text, const struct work *w, const struct known *known,
+                              size_t i)
 {
     const struct psbt_field *f = NULL;
-    while ((f = psbt_next(&w->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL) {
+    while (text->len == 0 && (f = psbt_next(&w->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL) {
         const struct key_origin p = psbt_path_read(f);
-        if (!work_is_ours(w, f))
-            continue;
-        uint8_t mem[64];
-        struct writer issue = writer_of(mem, sizeof mem);
-        write_issue(&issue, patterns, &p.path);
-        if (issue.len == 0)
-            continue;
-        struct writer text = work_text(w);
-        writer_printf(&text, "Output#%zu: ", i);
-        writer_put(&text, writer_bytes(&issue));
-        write_expected(&text, patterns, &p.path);
-        return work_add(w, &w->warnings, "Troublesome Change Outs", &text, err); // one an output
+        if (work_is_ours(w, f))
+            write_trouble(text, &known->ours, &p.path);
     }
-    return true;
+}
+
+static void write_their_trouble(struct writer *text, const struct work *w,
+                                const struct known *known, size_t i)
+{
+    const struct ms_paths paths = { w, &w->psbt->out[i], PSBT_OUT_KEY_PATH };
+    const struct ms_claims claims = ms_paths_claims(&paths);
+    struct ms_script script;
+    REQUIRE(ms_output_script(&script, &w->psbt->out[i]));
+    for (size_t k = 0; k < script.n && text->len == 0; k++) {
+        struct key_origin p;
+        REQUIRE(claims.origin(claims.context, k, script.key[k], &p)); // 7.6 has seen it
+        const size_t at = ms_wallet_position(w->wallet, p.xfp);
+        if (!xfp_equal(p.xfp, w->view->xfp))
+            write_trouble(text, &known->cosigners[at], &p.path);
+    }
+}
+
+// "still one entry per output"
+static bool check_output(struct work *w, const struct known *known, size_t i, struct err *err)
+{
+    uint8_t mem[TROUBLE_MAX];
+    struct writer trouble = writer_of(mem, sizeof mem);
+    write_our_trouble(&trouble, w, known, i);
+    if (trouble.len == 0 && w->facts->tx.out[i].multisig)
+        write_their_trouble(&trouble, w, known, i);
+    if (trouble.len == 0)
+        return true;
+    struct writer text = work_text(w);
+    writer_printf(&text, "Output#%zu: ", i);
+    writer_put(&text, writer_bytes(&trouble));
+    return work_add(w, &w->warnings, "Troublesome Change Outs", &text, err);
 }
 
 bool step_change_paths(struct work *w, struct err *err)
 {
-    struct patterns patterns = { .first = NULL };
-    learn_inputs(&patterns, w);
-    if (patterns.first == NULL)
-        return true;
+    struct known *known = arena_alloc(w->arena, sizeof *known);
+    if (known == NULL)
+        return psbt_too_complex(err);
+    if (!learn_inputs(known, w, err))
+        return false;
     for (size_t i = 0; i < w->psbt->n_out; i++)
-        if (w->facts->tx.out[i].change && !check_output(w, &patterns, i, err))
+        if (w->facts->tx.out[i].change && !check_output(w, known, i, err))
             return false;
     return true;
 }

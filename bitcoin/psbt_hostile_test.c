@@ -66,9 +66,10 @@ static void expect(struct hostile *h, const char *reply)
     struct psbt p;
     struct psbt_facts facts;
     assert_false(h->w.failed);
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(&h->rig->master);
     const bool good = psbt_parse(&p, writer_bytes(&h->w), arena, &h->rig->err) &&
                       psbt_analyse(&facts, &p, &h->rig->view, arena, &h->rig->err) &&
-                      psbt_prove(&facts, &h->rig->master, &h->rig->err);
+                      psbt_prove(&facts, keys, &h->rig->err);
     assert_false(good);
     if (strncmp(h->rig->err.text, reply, strlen(reply)) != 0)
         fail_msg("'%s', not '%s'", h->rig->err.text, reply);

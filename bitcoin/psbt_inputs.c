@@ -119,17 +119,24 @@ static struct tx_out witness_utxo(const struct psbt_field *f)
     return out;
 }
 
-static bool spent_output(struct work *w, size_t i, struct tx_out *out, struct err *err)
+bool work_spent(const struct work *w, size_t i, struct tx_out *out)
 {
     const struct input_work *in = &w->in[i];
-    if (!in->has_prev_tx) {
+    if (in->has_prev_out)
+        *out = in->prev_out;
+    else if (!in->has_prev_tx && in->utxo != NULL)
         *out = witness_utxo(in->utxo);
-        return true;
-    }
-    if (!in->has_prev_out)
+    else
+        return false;
+    return true;
+}
+
+static bool spent_output(const struct work *w, size_t i, struct tx_out *out, struct err *err)
+{
+    const struct input_work *in = &w->in[i];
+    if (!work_spent(w, i, out))
         return psbt_invalid(err, "not enuf outs");
-    *out = in->prev_out;
-    if (in->utxo == NULL)
+    if (!in->has_prev_tx || in->utxo == NULL)
         return true;
     // D-UTXO: "both present must agree in amount and script"
     const struct tx_out claimed = witness_utxo(in->utxo);
@@ -189,7 +196,6 @@ static bool judge_by_kind(struct work *w, size_t i, struct err *err)
     if (!judges[kind](w, i, err))
         return false;
     facts->will_sign = plan->key != NULL;
-    facts->multisig = facts->will_sign && spend_is_multisig(plan->spend.kind);
     if (facts->will_sign)
         facts->path = psbt_path_read(plan->key).path;
     return true;
@@ -248,8 +254,9 @@ static bool judge_input(struct work *w, size_t i, struct err *err)
     }
     if (!spent_output(w, i, &spent, err) || !take_amount(w, i, spent.value, err))
         return false;
+    const struct spend_scripts scripts = { in->redeem, in->witness_script };
     facts->verified = in->has_prev_tx || is_provably_segwit(spent.script, in->redeem);
-    w->facts->plans[i].spend = spend_of(spent.script, in->redeem);
+    w->facts->plans[i].spend = spend_of(spent.script, &scripts);
     return judge_by_kind(w, i, err) && check_proof_of_amount(w, i, err) &&
            check_memory(w, i, err) && (i > 0 || message_check_input0(w, err));
 }

@@ -46,9 +46,9 @@ bool judge_script_input(struct work *w, size_t i, struct err *err)
 
 // --- Outputs ---
 
-static bool fraud(struct err *err, size_t i, const char *what)
+bool work_fraud(struct err *err, size_t output, const char *what)
 {
-    (void)err_set(err, ERR_INVALID, "Output#%zu: %s", i, what);
+    (void)err_set(err, ERR_INVALID, "Output#%zu: %s", output, what);
     return err_detail(err, "%s", PSBT_CHANGE_FRAUD);
 }
 
@@ -57,12 +57,13 @@ static bool is_change_of(struct work *w, size_t i, struct bytes redeem, const ch
                          struct err *err)
 {
     struct output_facts *out = &w->facts->tx.out[i];
-    const struct spend spend = spend_of(out->script, redeem);
+    const struct spend_scripts scripts = { .redeem = redeem };
+    const struct spend spend = spend_of(out->script, &scripts);
     const struct bytes key = psbt_key_data(psbt_next(&w->psbt->out[i], PSBT_OUT_KEY_PATH, NULL));
     // 11.2: "An uncompressed key is only ever valid in P2PK."
     if ((key.len != sizeof(struct pubkey) && spend.kind != SPEND_P2PK) ||
         !spend_is_of_key(&spend, key))
-        return fraud(err, i, lie);
+        return work_fraud(err, i, lie);
     out->change = true;
     return true;
 }
@@ -73,7 +74,7 @@ bool judge_key_output(struct work *w, size_t i, size_t n_paths, struct err *err)
     const struct bytes no_redeem = { 0 };
     if (script_classify(w->facts->tx.out[i].script) == SCRIPT_P2PK)
         return n_paths == 1 ? is_change_of(w, i, no_redeem, p2pk_lie, err)
-                            : fraud(err, i, p2pk_lie);
+                            : work_fraud(err, i, p2pk_lie);
     if (n_paths != 1)
         return psbt_invalid(err, "output %zu: %zu key paths", i, n_paths);
     return is_change_of(w, i, no_redeem, "Change output is fraudulent", err);

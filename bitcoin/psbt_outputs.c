@@ -1,4 +1,5 @@
 // bitcoin/psbt_outputs.c -- outputs: which are change (O1), then fee and warnings (O2).
+#include "base/require.h"
 #include "bitcoin/psbt_work.h"
 
 enum {
@@ -35,7 +36,9 @@ static bool judge_output(struct work *w, size_t i, struct err *err)
     if (!work_claims(w, &w->psbt->out[i], PSBT_OUT_KEY_PATH, &n_paths, &claims, err))
         return false;
     const enum script_kind kind = script_classify(out->script);
-    return !claims || judges[kind] == NULL || judges[kind](w, i, n_paths, err);
+    if (!claims || judges[kind] == NULL)
+        return true;
+    return judges[kind](w, i, n_paths, err);
 }
 
 bool step_judge_outputs(struct work *w, struct err *err)
@@ -46,19 +49,59 @@ bool step_judge_outputs(struct work *w, struct err *err)
     return true;
 }
 
+// --- Change must fit the inputs: 11.5 (D-CHANGE) ---
+
+// Of the wallet's inputs that we sign. An input that only carries our signature does not count: the
+// host may have made that up to bring a wallet into a transaction that is none of the wallet's.
+static struct sats signed_of_wallet(const struct tx_facts *tx)
+{
+    struct sats sum = { 0 };
+    for (size_t i = 0; i < tx->n_in; i++)
+        if (tx->in[i].multisig && tx->in[i].will_sign)
+            REQUIRE(sats_add(&sum, tx->in[i].amount)); // a part of total_in
+    return sum;
+}
+
+static bool exceeds(const struct tx_facts *tx, struct sats limit)
+{
+    struct sats sum = { 0 };
+    for (size_t i = 0; i < tx->n_out; i++)
+        if (tx->out[i].change && tx->out[i].multisig && !sats_add(&sum, tx->out[i].amount))
+            return true;
+    return sum.n > limit.n;
+}
+
+// "1. Any input to be signed is multisig: no single-key output is change. 2. Inputs to be signed
+// include single-key ones and multisig ones: let W be the sum of the wallet's proved inputs, C the
+// sum of multisig change outputs. C > W: no multisig output is change." The same without multisig
+// ones, whose sum is then 0.
+static void unmark_change(struct tx_facts *tx)
+{
+    const bool no_single_key = tx->signs_multisig;
+    const bool no_multisig = tx->signs_single_key && exceeds(tx, signed_of_wallet(tx));
+    for (size_t i = 0; i < tx->n_out; i++)
+        if (tx->out[i].multisig ? no_multisig : no_single_key)
+            tx->out[i].change = false;
+}
+
 // --- O2: sums and fee, 12.5 ---
+
+static bool read_amount(struct work *w, size_t i, struct err *err)
+{
+    const int64_t value = w->psbt->tx.out[i].value;
+    if (value < 0)
+        return psbt_invalid(err, "negative output value: o%zu", i);
+    if ((uint64_t)value > SATS_MAX)
+        return psbt_invalid(err, "output value out of range: o%zu", i);
+    w->facts->tx.out[i].amount.n = (uint64_t)value;
+    return true;
+}
 
 static bool sum_outputs(struct work *w, struct err *err)
 {
     struct tx_facts *tx = &w->facts->tx;
     for (size_t i = 0; i < tx->n_out; i++) {
-        const int64_t value = w->psbt->tx.out[i].value;
-        struct output_facts *out = &tx->out[i];
-        if (value < 0)
-            return psbt_invalid(err, "negative output value: o%zu", i);
-        out->amount.n = (uint64_t)value;
-        if (out->amount.n > SATS_MAX)
-            return psbt_invalid(err, "output value out of range: o%zu", i);
+        const struct output_facts *out = &tx->out[i];
         if (!sats_add(&tx->total_out, out->amount) ||
             (out->change && !sats_add(&tx->change_total, out->amount)))
             return psbt_invalid(err, "sum of output values out of range: o%zu", i);
@@ -143,7 +186,11 @@ static bool warn_unknown(struct work *w, const struct outputs_seen *seen, struct
 
 bool step_outputs_total(struct work *w, struct err *err)
 {
-    const struct tx_facts *tx = &w->facts->tx;
+    struct tx_facts *tx = &w->facts->tx;
+    for (size_t i = 0; i < tx->n_out; i++)
+        if (!read_amount(w, i, err))
+            return false;
+    unmark_change(tx);
     if (!sum_outputs(w, err))
         return false;
     if (tx->is_message)

@@ -161,7 +161,7 @@ TEST(psbt_signing_27_69_wrong_path_is_deception_before_the_policy)
     // The shape is that of change; the derivation tells.
     assert_true(rig_analyse(rig, draft_v0(d)));
     assert_true(rig->facts.tx.out[1].change && !rig->facts.tx.out[1].own);
-    assert_false(psbt_prove(&rig->facts, &rig->master, &rig->err));
+    assert_false(rig_prove(rig));
     assert_err(&rig->err, ERR_INVALID,
                "Output#1: Deception regarding change output. BIP-32 path doesn't match actual "
                "address.");

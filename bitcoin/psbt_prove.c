@@ -1,5 +1,4 @@
 // bitcoin/psbt_prove.c -- claims become facts: keys derived from our seed and compared.
-#include "bitcoin/keycache.h"
 #include "bitcoin/psbt_err.h"
 #include "bitcoin/psbt_path.h"
 #include "bitcoin/psbt_sign.h"
@@ -46,15 +45,15 @@ static bool prove_output(struct psbt_facts *facts, size_t i, struct keycache *ca
 {
     struct output_facts *out = &facts->tx.out[i];
     const struct psbt_field *f = NULL;
-    size_t n_proved = 0;
-    while (out->change && (f = psbt_next(&facts->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL) {
-        if (!is_ours(facts, f))
-            continue;
-        if (!is_derived(f, out->script, cache))
-            return deception(i, err);
-        n_proved++;
-    }
-    out->own = n_proved > 0;
+    size_t n_claims = 0, n_proved = 0;
+    if (!out->change && !out->multisig)
+        return true;
+    while ((f = psbt_next(&facts->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL)
+        if (is_ours(facts, f)) {
+            n_claims++;
+            n_proved += is_derived(f, out->script, cache);
+        }
+    out->own = n_proved > 0 && n_proved == n_claims;
     return !out->change || out->own || deception(i, err);
 }
 
@@ -75,10 +74,38 @@ static bool some_claim_is_ours(const struct psbt_facts *facts, size_t i, struct 
     const struct spend *spend = &facts->plans[i].spend;
     const struct psbt_field *f = NULL;
     while ((f = psbt_next(&facts->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL)
-        if (is_ours(facts, f) && spend_is_of_key(spend, psbt_key_data(f)) &&
+        if (is_ours(facts, f) && spend_has_key(spend, psbt_key_data(f)) &&
             is_derived(f, spend->script, cache))
             return true;
     return false;
+}
+
+// The first claiming key without a signature that is in the script and ours indeed: the plan's, if
+// the wallet's checks were made.
+static bool prove_multisig(struct psbt_facts *facts, size_t i, struct keycache *cache,
+                           struct err *err)
+{
+    const struct psbt_map *map = &facts->psbt->in[i];
+    struct input_plan *plan = &facts->plans[i];
+    const struct psbt_field *f = NULL;
+    while ((f = psbt_next(map, PSBT_IN_KEY_PATH, f)) != NULL) {
+        const struct bytes key = psbt_key_data(f);
+        if (is_ours(facts, f) && psbt_find_keyed(map, PSBT_IN_PARTIAL_SIG, key) == NULL &&
+            spend_has_key(&plan->spend, key) && is_derived(f, plan->spend.script, cache)) {
+            plan->key = f;
+            facts->tx.in[i].path = psbt_path_read(f).path;
+            return true;
+        }
+    }
+    return psbt_late(err, "Input #%zu needs pubkey I dont have", i);
+}
+
+static bool prove_key(struct psbt_facts *facts, size_t i, struct keycache *cache, struct err *err)
+{
+    const struct input_plan *plan = &facts->plans[i];
+    if (spend_is_multisig(plan->spend.kind))
+        return prove_multisig(facts, i, cache, err);
+    return is_derived(plan->key, plan->spend.script, cache) || wrong_pubkey(facts, i, err);
 }
 
 static bool prove_input(struct psbt_facts *facts, size_t i, struct keycache *cache, struct err *err)
@@ -89,8 +116,8 @@ static bool prove_input(struct psbt_facts *facts, size_t i, struct keycache *cac
         in->own = in->claims && some_claim_is_ours(facts, i, cache);
         return true;
     }
-    if (!is_derived(plan->key, plan->spend.script, cache))
-        return wrong_pubkey(facts, i, err);
+    if (!prove_key(facts, i, cache, err))
+        return false;
     // "consensus would allow it and sign a constant, or zero, in its place; never sign that"
     if ((plan->sighash & ~(uint32_t)SIGHASH_ANYONECANPAY) == SIGHASH_SINGLE && i >= facts->tx.n_out)
         return psbt_late(err, "SINGLE corresponding output (%zu) missing", i);
@@ -109,10 +136,11 @@ static bool prove(struct psbt_facts *facts, struct keycache *cache, struct err *
     return true;
 }
 
-bool psbt_prove(struct psbt_facts *facts, const struct hdkey *master, struct err *err)
+bool psbt_prove(struct psbt_facts *facts, struct keycache *keys, struct err *err)
 {
-    AUTO(keycache_freep) struct keycache *cache = keycache_new(master);
-    facts->proved = prove(facts, cache, err);
+    keycache_open(keys);
+    facts->proved = prove(facts, keys, err);
+    keycache_close(keys);
     wipe_stack();
     return facts->proved;
 }

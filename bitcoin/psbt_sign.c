@@ -1,7 +1,6 @@
 // bitcoin/psbt_sign.c
 #include "bitcoin/psbt_sign.h"
 #include "base/require.h"
-#include "bitcoin/keycache.h"
 #include "bitcoin/psbt_err.h"
 #include "bitcoin/psbt_path.h"
 
@@ -37,7 +36,8 @@ static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t
     struct hash256 digest;
     struct pubkey pubkey;
     struct signature sig;
-    if (!spend_digest(&digest, &plan->spend, s->digests, i, in->amount, plan->sighash, err))
+    const struct spend_at at = { s->digests, i, in->amount, NULL };
+    if (!spend_digest(&digest, &plan->spend, &at, plan->sighash, err))
         return err->code == ERR_NO_MEMORY ? psbt_too_complex(err) : fault(i, err);
     // D-SIG: verified with the key in the script, whatever was derived now.
     if (!pubkey_parse(&pubkey, psbt_key_data(plan->key), err) ||
@@ -47,6 +47,33 @@ static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t
     out->input = i;
     out->key = psbt_key_data(plan->key);
     return signature_value(&out->value, &sig, plan->sighash, s->arena) || psbt_too_complex(err);
+}
+
+static bool is_needed(const struct psbt_facts *facts)
+{
+    bool taproot = false;
+    for (size_t i = 0; i < facts->tx.n_in; i++) {
+        taproot = taproot || spend_is_taproot(facts->plans[i].spend.kind);
+        if (!facts->tx.in[i].has_amount)
+            return false;
+    }
+    return taproot;
+}
+
+bool psbt_spent_outputs(const struct tx_out **out, const struct psbt_facts *facts,
+                        struct arena *arena, struct err *err)
+{
+    *out = NULL;
+    if (!is_needed(facts))
+        return true;
+    struct tx_out *spent = arena_array(arena, facts->tx.n_in, sizeof *spent);
+    if (spent == NULL)
+        return psbt_too_complex(err);
+    for (size_t i = 0; i < facts->tx.n_in; i++)
+        spent[i] =
+            (struct tx_out){ (int64_t)facts->tx.in[i].amount.n, facts->plans[i].spend.script };
+    *out = spent;
+    return true;
 }
 
 static bool sign_all(struct psbt_signed *out, const struct signing *s, struct err *err)
@@ -66,16 +93,17 @@ static bool sign_all(struct psbt_signed *out, const struct signing *s, struct er
     return true;
 }
 
-bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts, const struct hdkey *master,
+bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts, struct keycache *keys,
                const struct entropy *aux_random, struct arena *arena, struct err *err)
 {
     struct sighash_cache digests;
-    AUTO(keycache_freep) struct keycache *keys = keycache_new(master);
     const struct signing s = { facts, keys, &digests, arena };
     (void)aux_random; // no kind that we sign uses any
     REQUIRE(facts->proved);
     sighash_cache_init(&digests, &facts->psbt->tx, arena);
+    keycache_open(keys);
     const bool good = sign_all(out, &s, err);
+    keycache_close(keys);
     wipe_stack();
     return good;
 }

@@ -7,14 +7,16 @@
 // (5) The same bytes, view and seed give the same facts, story and signatures.
 #ifndef CASEMATE_BITCOIN_PSBT_SIGN_H
 #define CASEMATE_BITCOIN_PSBT_SIGN_H
+#include "bitcoin/keycache.h"
 #include "bitcoin/psbt_analyse.h"
 
+// `keys` is of the signer's master, all that it has derived before is used.
 // Derives every key to be signed with and every key that makes an output change, and compares.
 // Called before the policy is asked. Sets input own, output own, facts->proved.
 // Fails: ERR_INVALID "Output#%d: Deception regarding change output. BIP-32 path doesn't match
 //        actual address." (detail: the screen title), "Signing failed late" with its detail.
 // Source: psbt-signing.md 11.4, 14.1.
-MUST_CHECK bool psbt_prove(struct psbt_facts *facts, const struct hdkey *master, struct err *err);
+MUST_CHECK bool psbt_prove(struct psbt_facts *facts, struct keycache *keys, struct err *err);
 
 // One new signature.
 struct psbt_new_sig {
@@ -26,6 +28,11 @@ struct psbt_signed {
     struct psbt_new_sig *sigs; // by input
     size_t n_sigs;
 };
+
+// The spent outputs of all inputs, to which taproot signatures commit; *out is NULL if none is of a
+// taproot kind, or not all are known. Fails: ERR_NO_MEMORY.
+MUST_CHECK bool psbt_spent_outputs(const struct tx_out **out, const struct psbt_facts *facts,
+                                   struct arena *arena, struct err *err);
 
 // 32 fresh random bytes, for taproot; NULL: no taproot input may be there.
 struct entropy {
@@ -40,7 +47,7 @@ struct entropy {
 //        ERR_NO_MEMORY.
 // Source: psbt-signing.md 14.
 MUST_CHECK bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts,
-                          const struct hdkey *master, const struct entropy *aux_random,
+                          struct keycache *keys, const struct entropy *aux_random,
                           struct arena *arena, struct err *err);
 
 // The PSBT with the signatures added. Source: psbt-signing.md 15.

@@ -28,10 +28,10 @@ static void check_signatures(const struct psbt_facts *facts, const struct psbt_s
         struct pubkey key;
         struct signature sig;
         sighash_cache_init(&fresh, &facts->psbt->tx, arena);
-        REQUIRE(spend_digest(&digest, &plan->spend, &fresh, s->input, facts->tx.in[s->input].amount,
-                             s->value.ptr[s->value.len - 1], &err));
+        const struct spend_at at = { &fresh, s->input, facts->tx.in[s->input].amount, NULL };
+        REQUIRE(spend_digest(&digest, &plan->spend, &at, s->value.ptr[s->value.len - 1], &err));
         REQUIRE(pubkey_parse(&key, s->key, &err));
-        REQUIRE(spend_is_of_key(&plan->spend, s->key));
+        REQUIRE(spend_has_key(&plan->spend, s->key));
         REQUIRE(ecdsa_from_der(&sig, bytes_slice(s->value, 0, s->value.len - 1)));
         REQUIRE(ecdsa_verify(&sig, &key, &digest) && sig.b[0] < 0x80);
         REQUIRE(facts->tx.in[s->input].own);
@@ -111,10 +111,11 @@ FUZZ_TARGET(data)
     struct err err;
     bool is_main;
     REQUIRE(hdkey_from_text(&master, &is_main, BYTES(MASTER), &err));
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(&master);
     xtn.chain = chain_by_id(CHAIN_XTN);
     if (psbt_parse(&p, data, arena, &err) && psbt_analyse(&facts, &p, &xtn, arena, &err) &&
-        psbt_prove(&facts, &master, &err)) {
-        REQUIRE(psbt_sign(&sigs, &facts, &master, NULL, arena, &err));
+        psbt_prove(&facts, keys, &err)) {
+        REQUIRE(psbt_sign(&sigs, &facts, keys, NULL, arena, &err));
         REQUIRE(psbt_write_signed(&w, &facts, &sigs, &err));
         for (size_t i = 0; i < p.n_out; i++)
             REQUIRE(facts.tx.out[i].change == facts.tx.out[i].own);

@@ -99,7 +99,7 @@ TEST(psbt_signing_27_94_wrong_path_is_found_before_the_policy)
     draft_put(&d->in[0], PSBT_IN_KEY_PATH, key,
               test_concat(BYTES_OF(rig->view.xfp.b), test_u32le(7)));
     assert_true(rig_analyse(rig, draft_v0(d)));
-    assert_false(psbt_prove(&rig->facts, &rig->master, &rig->err));
+    assert_false(rig_prove(rig));
     assert_err(&rig->err, ERR_INVALID, PSBT_SIGNING_LATE);
     assert_string_equal(rig->err.detail, "Path (m/7) led to wrong pubkey for input#0");
     assert_false(rig->facts.proved || rig->facts.tx.in[0].own);
@@ -123,13 +123,14 @@ TEST(psbt_signing_27_93_signature_that_does_not_verify)
     struct rig *rig = rig_new();
     struct draft *d = draft_usual(rig);
     assert_true(rig_analyse(rig, draft_v0(d)));
-    assert_true(psbt_prove(&rig->facts, &rig->master, &rig->err));
+    assert_true(rig_prove(rig));
     const struct psbt_field *right = rig->facts.plans[0].key;
     const struct psbt_field wrong = { right->key,
                                       test_concat(BYTES_OF(rig->view.xfp.b), test_u32le(7)) };
     rig->facts.plans[0].key = &wrong;
     struct psbt_signed sigs = { 0 };
-    assert_false(psbt_sign(&sigs, &rig->facts, &rig->master, NULL, test_arena(), &rig->err));
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(&rig->master);
+    assert_false(psbt_sign(&sigs, &rig->facts, keys, NULL, test_arena(), &rig->err));
     assert_err(&rig->err, ERR_INTERNAL, PSBT_SIGNING_LATE);
     assert_int_equal(sigs.n_sigs, 0);
     assert_null(sigs.sigs);

@@ -341,6 +341,7 @@ TEST(psbt_signing_27_43_exhausted_arena_is_too_complex)
     const struct bytes raw = draft_v0(d);
     size_t n_refused = 0;
     bool done = false;
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(&rig->master);
     for (size_t limit = 0; !done; limit += 96) {
         struct arena *arena = arena_new(limit);
         struct psbt p;
@@ -349,8 +350,8 @@ TEST(psbt_signing_27_43_exhausted_arena_is_too_complex)
         struct writer w = writer_growing(test_arena(), 1 << 20), tx = w;
         done = psbt_parse(&p, raw, arena, &rig->err) &&
                psbt_analyse(&facts, &p, &rig->view, arena, &rig->err) &&
-               psbt_prove(&facts, &rig->master, &rig->err) &&
-               psbt_sign(&sigs, &facts, &rig->master, NULL, arena, &rig->err) &&
+               psbt_prove(&facts, keys, &rig->err) &&
+               psbt_sign(&sigs, &facts, keys, NULL, arena, &rig->err) &&
                psbt_write_signed(&w, &facts, &sigs, &rig->err) &&
                psbt_finalize(&tx, NULL, &facts, &sigs, arena, &rig->err);
         if (!done)

@@ -30,7 +30,9 @@ struct work {
     const struct signer_view *view;
     struct arena *arena;
     struct psbt_facts *facts;
-    struct input_work *in; // one per input
+    struct input_work *in;               // one per input
+    const struct ms_wallet *xpub_wallet; // told by the PSBT's xpubs; NULL: none
+    const struct ms_wallet *wallet;      // chosen by the inputs; NULL: none (D-CHANGE)
     struct texts warnings, notes;
     bool warned_zero_xfp;
     bool unknown_amounts; // some input has no amount, or an unverified one
@@ -45,7 +47,7 @@ MUST_CHECK bool step_our_keys(struct work *w, struct err *err);      // V7, K1
 MUST_CHECK bool step_judge_inputs(struct work *w, struct err *err);  // I1
 MUST_CHECK bool step_inputs_total(struct work *w, struct err *err);  // I2
 MUST_CHECK bool step_judge_outputs(struct work *w, struct err *err); // O1
-MUST_CHECK bool step_outputs_total(struct work *w, struct err *err); // O2
+MUST_CHECK bool step_outputs_total(struct work *w, struct err *err); // 11.5, O2
 MUST_CHECK bool step_change_paths(struct work *w, struct err *err);  // O2, warning 13
 MUST_CHECK bool step_hash_types(struct work *w, struct err *err);    // S1
 
@@ -55,7 +57,7 @@ MUST_CHECK bool message_check_input0(struct work *w, struct err *err); // at the
 
 // --- Judges of inputs: 10.2 steps 7 to 10 ---
 // Decides whether and with which key we sign input `i`, whose script is of their kind, and sets
-// plan->key and plan->spend if so.
+// plan->key if so.
 MUST_CHECK bool judge_key_input(struct work *w, size_t i, struct err *err);
 MUST_CHECK bool judge_script_input(struct work *w, size_t i, struct err *err);
 MUST_CHECK bool judge_multisig_input(struct work *w, size_t i, struct bytes script,
@@ -70,6 +72,22 @@ MUST_CHECK bool judge_key_output(struct work *w, size_t i, size_t n_paths, struc
 MUST_CHECK bool judge_script_output(struct work *w, size_t i, size_t n_paths, struct err *err);
 MUST_CHECK bool judge_multisig_output(struct work *w, size_t i, struct err *err);
 
+// --- Multisig scripts ---
+// What the key paths of a map say of a script's keys, for ms_script_check.
+struct ms_paths {
+    const struct work *work;
+    const struct psbt_map *map;
+    uint8_t type; // of the key path fields
+};
+struct ms_claims ms_paths_claims(const struct ms_paths *paths); // borrows
+// All key paths of the map, in file order. False if they are more than a wallet's.
+bool ms_paths_read(const struct ms_paths *paths, struct key_origin out[static MS_KEYS_MAX],
+                   size_t *n);
+// The multisig script of an output's map; false if it has none.
+MUST_CHECK bool ms_output_script(struct ms_script *out, const struct psbt_map *map);
+// Whether `script` is the output script of `inner` in that format.
+bool ms_is_script_of(struct bytes script, struct bytes inner, enum addr_format format);
+
 // --- Tools ---
 // A writer into the arena for one text.
 struct writer work_text(const struct work *w);
@@ -82,5 +100,10 @@ MUST_CHECK bool work_warn(struct work *w, const char *label, const char *text, s
 MUST_CHECK bool work_claims(struct work *w, const struct psbt_map *map, uint8_t type,
                             uint32_t *n_paths, bool *claims, struct err *err);
 bool work_is_ours(const struct work *w, const struct psbt_field *path);
+
+// The output that an input spends, as its UTXO tells; false if it has none. Only after V4.
+MUST_CHECK bool work_spent(const struct work *w, size_t i, struct tx_out *out);
+
+bool work_fraud(struct err *err, size_t output, const char *what); // returns false
 
 #endif

@@ -18,6 +18,8 @@ TEST(psbt_signing_10_1_kinds)
     const struct bytes p2pkh = rig_script(rig, DRAFT_P2PKH, "m/1");
     const struct bytes taproot =
         test_concat(BYTES("\x51\x20"), BYTES("0123456789abcdef0123456789abcdef"));
+    const struct bytes version_2 =
+        test_concat(BYTES("\x52\x20"), BYTES("0123456789abcdef0123456789abcdef"));
     const struct {
         struct bytes script, redeem;
         enum spend_kind kind;
@@ -31,18 +33,21 @@ TEST(psbt_signing_10_1_kinds)
         { p2sh_of(p2wpkh), p2wpkh_2, SPEND_UNKNOWN }, // another one's
         { p2sh_of(p2wpkh), none, SPEND_UNKNOWN },
         { p2sh_of(p2pkh), p2pkh, SPEND_UNKNOWN },
-        { taproot, none, SPEND_UNKNOWN },
+        { taproot, none, SPEND_P2TR },
+        { version_2, none, SPEND_UNKNOWN },
         { BYTES("\x6a"), none, SPEND_UNKNOWN },
         { none, none, SPEND_UNKNOWN },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct spend s = spend_of(cases[i].script, cases[i].redeem);
+        const struct spend_scripts given = { .redeem = cases[i].redeem };
+        const struct spend s = spend_of(cases[i].script, &given);
         if (s.kind != cases[i].kind)
             fail_msg("row %zu: kind %d", i, (int)s.kind);
         assert_int_equal(s.inner.len, s.kind == SPEND_P2SH_P2WPKH ? 22 : 0);
-        assert_int_equal(spend_is_segwit(s.kind),
-                         s.kind == SPEND_P2WPKH || s.kind == SPEND_P2SH_P2WPKH);
-        assert_false(spend_is_multisig(s.kind) || spend_is_taproot(s.kind));
+        assert_int_equal(spend_is_segwit(s.kind), s.kind == SPEND_P2WPKH || s.kind == SPEND_P2TR ||
+                                                      s.kind == SPEND_P2SH_P2WPKH);
+        assert_int_equal(spend_is_taproot(s.kind), s.kind == SPEND_P2TR);
+        assert_false(spend_is_multisig(s.kind));
     }
 }
 
@@ -55,13 +60,15 @@ TEST(psbt_signing_10_2_keys_of_a_kind)
                        uncompressed = test_concat(BYTES("\x04"), BYTES_OF(xy.b));
     for (int kind = DRAFT_P2PK; kind <= DRAFT_P2SH_P2WPKH; kind++) {
         const struct bytes redeem = rig_script(rig, DRAFT_P2WPKH, "m/1");
-        const struct spend s = spend_of(rig_script(rig, (enum draft_kind)kind, "m/1"), redeem);
+        const struct spend_scripts given = { .redeem = redeem };
+        const struct spend s = spend_of(rig_script(rig, (enum draft_kind)kind, "m/1"), &given);
         assert_int_equal(spend_is_of_key(&s, key), kind != DRAFT_P2PK65);
         assert_int_equal(spend_is_of_key(&s, uncompressed), kind == DRAFT_P2PK65);
         assert_false(spend_is_of_key(&s, other));
         assert_false(spend_is_of_key(&s, none));
     }
-    const struct spend unknown = spend_of(BYTES("\x6a"), none);
+    const struct spend_scripts nothing = { .redeem = none };
+    const struct spend unknown = spend_of(BYTES("\x6a"), &nothing);
     assert_false(spend_is_of_key(&unknown, none));
 }
 
@@ -75,21 +82,25 @@ TEST(psbt_signing_14_2_digests)
     const struct sats amount = { 100000000 };
     for (int kind = DRAFT_P2PK; kind <= DRAFT_P2SH_P2WPKH; kind++) {
         const struct bytes script = rig_script(rig, (enum draft_kind)kind, "m/1");
-        const struct spend s = spend_of(script, redeem);
+        const struct spend_scripts given = { .redeem = redeem };
+        const struct spend s = spend_of(script, &given);
         struct sighash_cache cache;
         struct hash256 digest, expected;
         sighash_cache_init(&cache, &d->tx, test_arena());
-        assert_true(spend_digest(&digest, &s, &cache, 0, amount, SIGHASH_ALL, &rig->err));
+        const struct spend_at at = { &cache, 0, amount, NULL };
+        assert_true(spend_digest(&digest, &s, &at, SIGHASH_ALL, &rig->err));
         if (spend_is_segwit(s.kind))
             expected = sighash_segwit0(&cache, 0, p2pkh, amount, SIGHASH_ALL);
         else
             assert_true(sighash_legacy(&expected, &cache, 0, script, SIGHASH_ALL, &rig->err));
         assert_memory_equal(digest.b, expected.b, sizeof digest.b);
     }
-    const struct spend unknown = spend_of(BYTES("\x6a"), none);
+    const struct spend_scripts nothing = { .redeem = none };
+    const struct spend unknown = spend_of(BYTES("\x6a"), &nothing);
     struct sighash_cache cache;
     struct hash256 digest;
     sighash_cache_init(&cache, &d->tx, test_arena());
-    assert_false(spend_digest(&digest, &unknown, &cache, 0, amount, SIGHASH_ALL, &rig->err));
+    const struct spend_at at = { &cache, 0, amount, NULL };
+    assert_false(spend_digest(&digest, &unknown, &at, SIGHASH_ALL, &rig->err));
     assert_int_equal(rig->err.code, ERR_UNSUPPORTED);
 }

@@ -16,7 +16,9 @@ static struct tx_facts *facts_of(size_t n_in, size_t n_out)
 static void put_output(struct tx_facts *facts, size_t i, uint64_t sats, struct bytes script,
                        bool change)
 {
-    facts->out[i] = (struct output_facts){ { sats }, script, change, change, false, { 0 } };
+    facts->out[i] = (struct output_facts){
+        .amount = { sats }, .script = script, .change = change, .own = change
+    };
     assert_true(sats_add(&facts->total_out, facts->out[i].amount));
     if (change)
         assert_true(sats_add(&facts->change_total, facts->out[i].amount));

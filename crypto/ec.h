@@ -81,6 +81,7 @@ size_t ecdsa_to_der(uint8_t out[static ECDSA_DER_MAX], const struct signature *s
 MUST_CHECK bool ecdsa_from_der(struct signature *out, struct bytes der);
 
 // BIP-340.
+#define SCHNORR_LEN 64
 MUST_CHECK bool schnorr_sign(uint8_t out[static 64], const struct seckey *key,
                              const struct hash256 *digest, const uint8_t aux[static 32],
                              struct err *err);

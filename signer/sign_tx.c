@@ -67,7 +67,8 @@ static bool visualize(struct device *device, struct job *job, struct err *err)
 static bool prove(struct device *device, struct job *job, struct err *err)
 {
     const struct hdkey *master = device_open_master(device);
-    const bool ok = master != NULL && psbt_prove(job->facts, master, err);
+    AUTO(keycache_freep) struct keycache *keys = master == NULL ? NULL : keycache_new(master);
+    const bool ok = master != NULL && psbt_prove(job->facts, keys, err);
     device_close_master(device);
     return ok || (master == NULL && err_set(err, ERR_STATE, "Signing failed late"));
 }
@@ -101,7 +102,8 @@ static bool compute_signatures(struct device *device, struct job *job, struct ps
     const struct entropy entropy = { fresh_entropy, NULL };
     crypto_randomize();
     const struct hdkey *master = device_open_master(device);
-    const bool ok = psbt_sign(out, job->facts, master, &entropy, job->arena, err);
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(master);
+    const bool ok = psbt_sign(out, job->facts, keys, &entropy, job->arena, err);
     device_close_master(device);
     wipe_stack();
     return ok;

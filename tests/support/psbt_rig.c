@@ -1,5 +1,6 @@
 #include "tests/support/psbt_rig.h"
 #include "bitcoin/mnemonic.h"
+#include "bitcoin/multisig_register.h"
 #include "bitcoin/psbt_err.h"
 
 #define ROOM (4u << 20)
@@ -90,11 +91,53 @@ bool rig_analyse(struct rig *rig, struct bytes raw)
            psbt_analyse(&rig->facts, &rig->psbt, &rig->view, test_arena(), &rig->err);
 }
 
+// --- Wallets ---
+
+static bool derive_public(const void *context, struct hdpub *out, const struct keypath *path,
+                          struct err *err)
+{
+    const struct rig *rig = context;
+    AUTO(hdkey_wipe) struct hdkey key = { 0 };
+    if (!hdkey_derive(&key, &rig->master, path, err))
+        return false;
+    *out = key.pub;
+    return true;
+}
+
+const struct ms_wallet *rig_register(struct rig *rig, struct bytes text)
+{
+    const struct ms_register against = {
+        .chain = rig->view.chain,
+        .ours = { rig->view.xfp, derive_public, rig },
+        .unsort_ms = true,
+        .wallets = rig->view.wallets,
+    };
+    struct ms_wallet *wallet = need(sizeof *wallet);
+    const size_t n = rig->view.wallets.n;
+    const struct ms_wallet **list = need((n + 1) * sizeof *list);
+    if (!ms_register(wallet, text, &against, test_arena(), &rig->err))
+        fail_msg("wallet: %s", rig->err.text);
+    if (n > 0)
+        memcpy(list, rig->view.wallets.list, n * sizeof *list);
+    list[n] = wallet;
+    rig->view.wallets = (struct ms_wallets){ list, n + 1 };
+    return wallet;
+}
+
+// --- Requests ---
+
+bool rig_prove(struct rig *rig)
+{
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(&rig->master);
+    return psbt_prove(&rig->facts, keys, &rig->err);
+}
+
 bool rig_sign(struct rig *rig)
 {
     struct writer w = text_writer();
-    if (!psbt_prove(&rig->facts, &rig->master, &rig->err) ||
-        !psbt_sign(&rig->sigs, &rig->facts, &rig->master, NULL, test_arena(), &rig->err) ||
+    AUTO(keycache_freep) struct keycache *keys = keycache_new(&rig->master);
+    if (!psbt_prove(&rig->facts, keys, &rig->err) ||
+        !psbt_sign(&rig->sigs, &rig->facts, keys, NULL, test_arena(), &rig->err) ||
         !psbt_write_signed(&w, &rig->facts, &rig->sigs, &rig->err))
         return false;
     rig->result = writer_bytes(&w);
@@ -134,7 +177,7 @@ static bool is_structural(const char *reply)
 void rig_expect_refusal(struct rig *rig, struct bytes raw, const char *reply, const char *detail,
                         const char *file, int line)
 {
-    if (rig_analyse(rig, raw) && psbt_prove(&rig->facts, &rig->master, &rig->err)) {
+    if (rig_analyse(rig, raw) && rig_prove(rig)) {
         print_error("# accepted, instead of '%s'\n", reply);
         _fail(file, line);
     }

@@ -29,11 +29,14 @@ struct rig {
     struct hash256 txid;
 };
 struct rig *rig_new(void);
+// Registers a multisig wallet by its text; the test fails if it is refused. Returns it.
+const struct ms_wallet *rig_register(struct rig *rig, struct bytes text);
 // "words", or "words + passphrase TEXT"
 void rig_load_seed(struct rig *rig, struct bytes text);
 
 bool rig_analyse(struct rig *rig, struct bytes raw); // parse and analyse
-bool rig_sign(struct rig *rig);                      // prove, sign and write
+bool rig_prove(struct rig *rig);
+bool rig_sign(struct rig *rig); // prove, sign and write
 bool rig_finalize(struct rig *rig);
 struct bytes rig_story(const struct rig *rig, enum story_form form);
 void rig_remember(struct rig *rig); // the amounts of all inputs, as after a released signature
