@@ -102,7 +102,8 @@ bool ms_is_known(struct ms_wallets wallets, size_t m, size_t n, uint32_t xfp_xor
 {
     for (size_t i = 0; i < wallets.n; i++) {
         const struct ms_wallet *wallet = wallets.list[i];
-        if (wallet->m == m && wallet->n == n && ms_wallet_xor(wallet) == xfp_xor)
+        if ((m == 0 || wallet->m == m) && (n == 0 || wallet->n == n) &&
+            ms_wallet_xor(wallet) == xfp_xor)
             return true;
     }
     return false;

@@ -73,7 +73,7 @@ struct ms_query {
 const struct ms_wallet *ms_find(struct ms_wallets wallets, const struct ms_query *query);
 const struct ms_wallet *ms_find_name(struct ms_wallets wallets, struct bytes name);
 
-// `msck`: a hint that proves nothing, for XORs collide.
+// `msck`: a hint that proves nothing, for XORs collide. m or n of 0: any (wire-protocol.md 8.1).
 bool ms_is_known(struct ms_wallets wallets, size_t m, size_t n, uint32_t xfp_xor);
 
 // --- Scripts (7.6) ---

@@ -349,8 +349,10 @@ TEST(psbt_signing_27_31_msck)
         const uint32_t xor = (uint32_t)json_need_integer(row, "xfp_xor");
         assert_true(ms_is_known(wallets, wallet->m, wallet->n, xor));
         assert_false(ms_is_known(wallets, wallet->m + 1, wallet->n, xor));
-        assert_false(ms_is_known(wallets, wallet->m - 1, wallet->n, xor));
         assert_false(ms_is_known(wallets, wallet->m, wallet->n + 1, xor));
+        assert_true(ms_is_known(wallets, 0, wallet->n, xor)); // 0 is any
+        assert_true(ms_is_known(wallets, wallet->m, 0, xor));
+        assert_false(ms_is_known(wallets, 0, 0, xor^1));
         assert_false(ms_is_known(wallets, wallet->m, wallet->n, xor^1));
         assert_false(ms_is_known((struct ms_wallets){ &wallet, 0 }, wallet->m, wallet->n, xor));
     }

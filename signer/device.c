@@ -1,6 +1,7 @@
 #include "signer/device.h"
 #include "base/require.h"
 #include "bitcoin/psbt_analyse.h"
+#include "signer/device_wallets.h"
 #include "signer/hsm_start.h"
 #include "signer/master.h"
 #include "signer/sign_message.h"
@@ -46,6 +47,20 @@ void device_close_master(const struct device *device)
         secret_close(device->master);
 }
 
+bool device_public_node(const struct device *device, struct hdpub *out, const struct keypath *path,
+                        struct err *err)
+{
+    const struct hdkey *master = device_open_master(device);
+    if (master == NULL)
+        return err_set(err, ERR_STATE, "Assertion no seed");
+    AUTO(hdkey_wipe) struct hdkey node = { 0 };
+    const bool ok = hdkey_derive(&node, master, path, err);
+    device_close_master(device);
+    wipe_stack();
+    *out = node.pub;
+    return ok;
+}
+
 const struct user_list *device_open_users(const struct device *device)
 {
     return (const struct user_list *)(const void *)secret_open(device->users).ptr;
@@ -70,6 +85,7 @@ static void forget_secrets(struct device *device)
     device->has_seed = false;
     device->master_pub = (struct hdpub){ 0 };
     device->xfp = (struct xfp){ 0 };
+    device_forget_wallets(device);
 }
 
 static bool load_seed(struct device *device, struct err *err)
@@ -106,7 +122,7 @@ bool device_load(struct device *device, struct err *err)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(STORE_POLICY_MAX + (1u << 20));
     struct store_policy policy;
-    if (!load_seed(device, err) || !load_users(device, err) ||
+    if (!load_seed(device, err) || !load_users(device, err) || !device_load_wallets(device, err) ||
         !store_get_policy(device->store, &policy, arena, err))
         return false;
     // "A stored policy turns `hsm_commands` on": wire-protocol.md 5.3.
@@ -138,6 +154,18 @@ void device_view(const struct device *device, struct signer_view *out)
     };
 }
 
+static bool wallet_names(const struct device *device, struct policy_world *out, struct arena *arena)
+{
+    const struct ms_wallets wallets = device->wallets;
+    struct bytes *names = arena_array(arena, wallets.n, sizeof *names);
+    bool ok = names != NULL;
+    for (size_t i = 0; ok && i < wallets.n; i++)
+        ok = arena_copy(arena, bytes_of_text(wallets.list[i]->name), &names[i]);
+    out->n_wallets = wallets.n;
+    out->wallets = names;
+    return ok;
+}
+
 bool device_world(const struct device *device, struct policy_world *out, struct arena *arena,
                   struct err *err)
 {
@@ -148,7 +176,7 @@ bool device_world(const struct device *device, struct policy_world *out, struct 
         ok = arena_copy(arena, user_name(&users->items[i]), &names[i]);
     *out = (struct policy_world){ .n_users = users->n, .users = names };
     device_close_users(device);
-    return ok || err_set(err, ERR_NO_MEMORY, "Out of RAM");
+    return (ok && wallet_names(device, out, arena)) || err_set(err, ERR_NO_MEMORY, "Out of RAM");
 }
 
 // --- Locked and unlocked ---

@@ -7,6 +7,7 @@
 #ifndef CASEMATE_SIGNER_DEVICE_H
 #define CASEMATE_SIGNER_DEVICE_H
 #include "base/log.h"
+#include "bitcoin/multisig.h"
 #include "policy/users.h"
 #include "signer/config.h"
 #include "signer/hsm.h"
@@ -61,13 +62,15 @@ struct device {
     bool has_seed;
     struct hdpub master_pub;
     struct xfp xfp;
-    struct secret *users; // struct user_list
-    bool pin_was_typed;   // a person started it, rather than a file or the simulator
-    bool hsm_commands;    // the switch of 5.3
-    bool bound;           // link version 2 is in force
-    struct job job;       // outside HSM mode
-    uint64_t last_order;  // of jobs
-    struct hsm *hsm;      // in HSM mode
+    struct secret *users;      // struct user_list
+    struct ms_wallets wallets; // registered, in order; they live in:
+    struct arena *wallets_arena;
+    bool pin_was_typed;  // a person started it, rather than a file or the simulator
+    bool hsm_commands;   // the switch of 5.3
+    bool bound;          // link version 2 is in force
+    struct job job;      // outside HSM mode
+    uint64_t last_order; // of jobs
+    struct hsm *hsm;     // in HSM mode
 
     struct blob panel_text; // what a panel was last shown (panel_backend.c)
     char period_left[16];
@@ -118,7 +121,7 @@ void device_lock(struct device *device);
 void device_stop_in(struct device *device, int64_t ms, bool restart);
 void device_stop(struct device *device);
 
-// Reads users and seed anew: after unlocking and the simulator's reset.
+// Reads users, wallets and seed anew: after unlocking and the simulator's reset.
 MUST_CHECK bool device_load(struct device *device, struct err *err);
 
 // Where unlocking leads: the offer of a stored policy, or normal mode. Source: policy.md 8.3.
@@ -135,6 +138,10 @@ void device_close_master(const struct device *device);
 const struct user_list *device_open_users(const struct device *device);
 struct user_list *device_edit_users(struct device *device);
 void device_close_users(const struct device *device);
+
+// The public node at a path. Fails: ERR_STATE "Assertion no seed"; as hdkey_derive.
+MUST_CHECK bool device_public_node(const struct device *device, struct hdpub *out,
+                                   const struct keypath *path, struct err *err);
 
 // What analysis may know of the signer. Borrows from the device.
 struct signer_view;

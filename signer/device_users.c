@@ -14,22 +14,22 @@ bool device_add_user(struct device *device, const struct user_request *request,
     return ok;
 }
 
-// A stored policy that starts by itself would halt the device for good without its users.
-static bool is_needed(struct device *device, struct bytes name)
+bool device_is_needed(struct device *device, bool (*names)(const struct policy *, struct bytes),
+                      struct bytes name)
 {
     struct policy policy;
     struct arena *arena = NULL;
     struct err err;
     if (!hsm_load_policy(device, &policy, &arena, &err))
         return false;
-    const bool needed = policy.boot_to_hsm.len > 0 && policy_names_user(&policy, name);
+    const bool needed = policy.boot_to_hsm.len > 0 && names(&policy, name);
     arena_free(arena);
     return needed;
 }
 
 bool device_delete_user(struct device *device, struct bytes name, struct err *err)
 {
-    if (is_needed(device, name))
+    if (device_is_needed(device, policy_names_user, name))
         return err_set(err, ERR_STATE, "in use by policy");
     struct user_list *users = device_edit_users(device);
     const bool ok = store_delete_user(device->store, name, (struct bytes){ 0 }, err) &&

@@ -11,6 +11,11 @@ MUST_CHECK bool device_add_user(struct device *device, const struct user_request
 // policy with boot_to_hsm names (policy.md D21); ERR_IO.
 MUST_CHECK bool device_delete_user(struct device *device, struct bytes name, struct err *err);
 
+// Whether a stored policy that starts by itself names it: it would halt the device for good without.
+// `names`: policy_names_user or policy_names_wallet. Source: policy.md D21.
+bool device_is_needed(struct device *device, bool (*names)(const struct policy *, struct bytes),
+                      struct bytes name);
+
 // Verifies one authorisation at once, outside HSM mode: good advances the counter, durably.
 // Source: policy.md 13.4. Fails: ERR_IO.
 MUST_CHECK bool device_try_user(struct device *device, const struct authorisation *auth,

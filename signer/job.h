@@ -16,6 +16,7 @@ enum job_kind {
     JOB_MESSAGE,
     JOB_ADDRESS,   // shown until dismissed; has no result
     JOB_START_HSM, // asked on the screen; has no result
+    JOB_ENROLL,    // likewise: a multisig wallet
 };
 enum job_state {
     JOB_WAITING, // for its turn, or for the operator

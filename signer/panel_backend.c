@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "policy/summary.h"
 #include "signer/device_users.h"
+#include "signer/device_wallets.h"
 #include "signer/hsm_start.h"
 #include <inttypes.h>
 
@@ -227,6 +228,21 @@ static bool ask_delete_user(struct device *device, struct bytes name, struct err
     return true;
 }
 
+static bool ask_delete_wallet(struct device *device, struct bytes name, struct err *err)
+{
+    char text[512];
+    const struct ms_wallet *wallet = ms_find_name(device->wallets, name);
+    struct writer w = writer_of(text, sizeof text);
+    if (wallet == NULL)
+        return err_set(err, ERR_NOT_FOUND, "no wallet '%.*s'", BYTES_ARG(name));
+    writer_printf(&w,
+                  "Delete wallet %s?\n\n%zu of %zu, %s\n\nTransactions that spend from it will be "
+                  "refused.\n\nPress OK to delete, X to keep.",
+                  wallet->name, wallet->m, wallet->n, addr_format_name(wallet->format));
+    confirm(device, "Delete wallet?", writer_bytes(&w), name, device_delete_wallet);
+    return true;
+}
+
 // --- Changing the PIN: three answers ---
 
 struct pin_change {
@@ -325,7 +341,7 @@ static bool backend_menu(void *context, enum panel_item item, struct bytes name,
     case PANEL_DELETE_USER:
         return ask_delete_user(device, name, err);
     case PANEL_DELETE_WALLET:
-        return err_set(err, ERR_NOT_FOUND, "no wallet '%.*s'", BYTES_ARG(name));
+        return ask_delete_wallet(device, name, err);
     case PANEL_CHANGE_PIN:
         if (device->simulator)
             return err_set(err, ERR_STATE, "a simulator has no PIN");

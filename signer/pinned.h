@@ -4,7 +4,7 @@
 #define CASEMATE_SIGNER_PINNED_H
 #include "signer/device.h"
 
-// The hash that binds the policy, its users' secrets and the chain.
+// The hash that binds the policy, its users' secrets, its wallets' keys and the chain.
 // Fails: ERR_NOT_FOUND for a user or wallet that is missing, ERR_NO_MEMORY.
 MUST_CHECK bool pinned_hash(struct device *device, const struct policy *policy, struct hash256 *out,
                             struct err *err);

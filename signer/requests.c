@@ -13,6 +13,7 @@ static request_fn *const handlers[REQUEST_COUNT] = {
     [REQUEST_STOK] = serve_stok,       [REQUEST_SMSG] = serve_smsg,
     [REQUEST_SMOK] = serve_smok,       [REQUEST_XPUB] = serve_xpub,
     [REQUEST_SHOW] = serve_show,       [REQUEST_MSCK] = serve_msck,
+    [REQUEST_P2SH] = serve_p2sh,       [REQUEST_ENRL] = serve_enrl,
     [REQUEST_HSMS] = serve_hsms,       [REQUEST_HSTS] = serve_hsts,
     [REQUEST_GSLR] = serve_gslr,       [REQUEST_NWUR] = serve_nwur,
     [REQUEST_RMUR] = serve_rmur,       [REQUEST_USER] = serve_user,
@@ -66,6 +67,10 @@ static bool is_allowed(const struct exchange *ex, const struct request_info *inf
     if (is_developer(ex, info, message))
         return true;
     if (device->state == DEVICE_HSM && (info == NULL || info->hsm == HSM_REFUSED))
+        return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+    // "allowed only if `share_addrs` has `p2sh`, checked before anything else": policy.md 15.3.
+    if (device->state == DEVICE_HSM && info->id == REQUEST_P2SH &&
+        !policy_shares_multisig_address(&device->hsm->policy))
         return err_set(err, ERR_STATE, "Not allowed in HSM mode");
     if (info != NULL && info->needs_switch && !device->hsm_commands)
         return err_set(err, ERR_STATE, "HSM commands disabled");

@@ -48,7 +48,9 @@ request_fn serve_ncry, serve_mitm, serve_ping, serve_vers, serve_blkc, serve_bag
 // requests_upload.c
 request_fn serve_upld, serve_sha2, serve_dwld;
 // requests_keys.c
-request_fn serve_xpub, serve_show, serve_msck;
+request_fn serve_xpub, serve_show;
+// requests_wallets.c
+request_fn serve_msck, serve_p2sh, serve_enrl;
 // requests_sign.c
 request_fn serve_stxn, serve_stok, serve_smsg, serve_smok, serve_other_poll;
 // requests_hsm.c
@@ -59,5 +61,8 @@ request_fn serve_xkey, serve_exec, serve_eval;
 // The upload is the whole file of that length and hash. Fails: "Checksum", "badlen".
 MUST_CHECK bool upload_is(const struct peer *peer, uint32_t length, const struct hash256 *sha,
                           uint32_t min, uint32_t max, struct err *err);
+
+// An address on the screen until a key dismisses it, in place of the request that is pending.
+void show_address(struct device *device, struct bytes text);
 
 #endif

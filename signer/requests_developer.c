@@ -82,9 +82,13 @@ bool serve_exec(struct exchange *ex, struct err *err)
 
 bool serve_eval(struct exchange *ex, struct err *err)
 {
-    (void)err;
+    struct writer w = writer_growing(ex->arena, 32);
+    struct bytes number;
     if (!ex->device->simulator || !bytes_equal_text(ex->request.data, EVAL_N_WALLETS))
         return not_supported(ex);
-    reply_binary(ex, BYTES("0"));
+    writer_printf(&w, "%zu", ex->device->wallets.n);
+    if (!writer_finish(&w, &number))
+        return err_set(err, ERR_NO_MEMORY, "Out of RAM");
+    reply_binary(ex, number);
     return true;
 }

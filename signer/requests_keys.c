@@ -1,20 +1,6 @@
-// Public keys and addresses: wire-protocol.md 8.1 (msck), 8.4, 8.5.
+// Public keys and addresses: wire-protocol.md 8.4, 8.5.
 #include "bitcoin/address.h"
 #include "signer/requests.h"
-
-static bool derive_public(const struct device *device, struct hdpub *out,
-                          const struct keypath *path, struct err *err)
-{
-    const struct hdkey *master = device_open_master(device);
-    if (master == NULL)
-        return err_set(err, ERR_STATE, "Assertion no seed");
-    AUTO(hdkey_wipe) struct hdkey node = { 0 };
-    const bool ok = hdkey_derive(&node, master, path, err);
-    device_close_master(device);
-    wipe_stack();
-    *out = node.pub;
-    return ok;
-}
 
 bool serve_xpub(struct exchange *ex, struct err *err)
 {
@@ -25,7 +11,7 @@ bool serve_xpub(struct exchange *ex, struct err *err)
         return false;
     if (device->state == DEVICE_HSM && !policy_shares_xpub(&device->hsm->policy, &path))
         return err_set(err, ERR_STATE, "Not allowed in HSM mode");
-    if (!derive_public(device, &node, &path, err))
+    if (!device_public_node(device, &node, &path, err))
         return false;
     char text[XPUB_TEXT_SIZE];
     hdpub_to_text(text, &node, device_chain(device));
@@ -51,7 +37,7 @@ static bool write_address(struct exchange *ex, const struct keypath *path, enum 
     uint8_t mem[64];
     struct writer script = writer_of(mem, sizeof mem);
     struct writer address = writer_growing(ex->arena, ADDRESS_TEXT_MAX);
-    if (!derive_public(ex->device, &node, path, err) ||
+    if (!device_public_node(ex->device, &node, path, err) ||
         !address_script_of_key(&script, &node.key, format, err))
         return false;
     if (!address_from_script(&address, writer_bytes(&script), device_chain(ex->device)) ||
@@ -81,17 +67,22 @@ static void address_dismissed(void *context)
 static const struct dialog_ops address_dialog = { .key = address_key,
                                                   .dismissed = address_dismissed };
 
-static void show_on_screen(struct device *device, const struct keypath *path, struct bytes address)
+void show_address(struct device *device, struct bytes text)
+{
+    device_discard_job(device);
+    device->job.kind = JOB_ADDRESS;
+    device->job.state = JOB_WAITING;
+    device->job.begun = true;
+    screen_ask(&device->screen, "Address:", text, ASK_KEY, &address_dialog, device);
+}
+
+static void show(struct device *device, const struct keypath *path, struct bytes address)
 {
     char mem[KEYPATH_TEXT_MAX + ADDRESS_TEXT_MAX + 64];
     struct writer w = writer_of(mem, sizeof mem);
     writer_printf(&w, "\x02%.*s\n\n= ", BYTES_ARG(address));
     keypath_write(&w, path);
-    device_discard_job(device);
-    device->job.kind = JOB_ADDRESS;
-    device->job.state = JOB_WAITING;
-    device->job.begun = true;
-    screen_ask(&device->screen, "Address:", writer_bytes(&w), ASK_KEY, &address_dialog, device);
+    show_address(device, writer_bytes(&w));
 }
 
 bool serve_show(struct exchange *ex, struct err *err)
@@ -109,15 +100,7 @@ bool serve_show(struct exchange *ex, struct err *err)
     if (!write_address(ex, &path, format, &address, err))
         return false;
     if (!hsm)
-        show_on_screen(device, &path, address);
+        show(device, &path, address);
     reply_text(ex, address);
-    return true;
-}
-
-// No multisig wallet is registered here, so none has this M, N and fingerprints.
-bool serve_msck(struct exchange *ex, struct err *err)
-{
-    (void)err;
-    reply_number(ex, 0);
     return true;
 }

@@ -55,6 +55,8 @@ static void write_inactive(struct json_writer *j, const struct device *device)
     write_names(j, "users", device);
     json_key(j, "wallets");
     json_begin_array(j);
+    for (size_t i = 0; i < device->wallets.n; i++)
+        json_text(j, device->wallets.list[i]->name);
     json_end_array(j);
 }
 
