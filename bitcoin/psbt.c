@@ -107,12 +107,29 @@ static uint32_t version_of(const struct psbt_map *global)
     return psbt_get(global, PSBT_GLOBAL_UNSIGNED_TX) != NULL ? 0 : 2;
 }
 
+static bool trailing(struct err *err, const struct reader *r)
+{
+    return psbt_unreadable(err, "bytes after the last map, at %zu", r->offset); // D-TRAIL
+}
+
+static bool tells_of_maps(const struct psbt_map *global)
+{
+    return psbt_get(global, PSBT_GLOBAL_VERSION) != NULL ||
+           psbt_get(global, PSBT_GLOBAL_UNSIGNED_TX) != NULL ||
+           psbt_get(global, PSBT_GLOBAL_INPUT_COUNT) != NULL ||
+           psbt_get(global, PSBT_GLOBAL_OUTPUT_COUNT) != NULL;
+}
+
 static bool parse_global(struct psbt *p, struct reader *r, struct arena *arena, struct err *err)
 {
     if (!parse_map(&p->global, r, arena, err) ||
         !psbt_fields_check(&p->global, PSBT_MAP_GLOBAL, 0, err))
         return false;
     p->version = version_of(&p->global);
+    // A global map that says nothing of others is the last. What follows makes the file unreadable,
+    // rather than a PSBT that breaks the rules of its version.
+    if (!tells_of_maps(&p->global) && !reader_done(r))
+        return trailing(err, r);
     return psbt_fields_check_version(&p->global, PSBT_MAP_GLOBAL, p->version, 0, err);
 }
 
@@ -128,8 +145,8 @@ bool psbt_parse(struct psbt *out, struct bytes raw, struct arena *arena, struct 
         !parse_maps(&p.in, p.n_in, PSBT_MAP_INPUT, p.version, &r, arena, err) ||
         !parse_maps(&p.out, p.n_out, PSBT_MAP_OUTPUT, p.version, &r, arena, err))
         return false;
-    if (!reader_done(&r)) // D-TRAIL
-        return psbt_unreadable(err, "bytes after the last map, at %zu", r.offset);
+    if (!reader_done(&r))
+        return trailing(err, &r);
     if (p.version == 2 && !psbt_tx_build(&p, arena, err))
         return false;
     *out = p;

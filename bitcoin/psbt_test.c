@@ -410,6 +410,25 @@ TEST(psbt_signing_27_44_versions)
     }
 }
 
+// Magic and zero bytes: empty maps behind a global one that announces none.
+TEST(psbt_signing_27_39_maps_that_nothing_announces)
+{
+    struct rig *rig = rig_new();
+    const uint8_t zeros[60] = { 'p', 's', 'b', 't', 0xff };
+    assert_false(rig_analyse(rig, BYTES_OF(zeros)));
+    assert_err(&rig->err, ERR_MALFORMED, PSBT_PARSE_FAILED);
+    // The global map alone is short of its fields.
+    assert_false(rig_analyse(rig, bytes_of(zeros, 6)));
+    assert_err(&rig->err, ERR_INVALID, PSBT_INVALID);
+    assert_string_equal(rig->err.detail, "v2 requires global txn version");
+    // A stated version has its rules.
+    struct psbt p;
+    assert_true(parse(&p, draft_v0(draft_usual(rig)), &rig->err));
+    draft_put_u32(&p.global, PSBT_GLOBAL_VERSION, 0);
+    draft_drop(&p.global, PSBT_GLOBAL_UNSIGNED_TX);
+    rig_refuses(rig, write_parsed(&p), PSBT_INVALID, "v0 requires inclusion of global unsigned tx");
+}
+
 TEST(psbt_signing_27_44_version_0_field_is_dropped)
 {
     struct rig *rig = rig_new();
