@@ -179,6 +179,8 @@ static void put_event(struct json_writer *j, const struct journal_event *e)
         put_u64(j, "refusals", e->refusals);
     }
     put_velocity(j, e->velocity, e->n_rules);
+    if (e->n_omitted > 0)
+        put_u64(j, "omitted", e->n_omitted);
 }
 
 // --- The line ---

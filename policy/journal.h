@@ -69,6 +69,7 @@ struct journal_event {
     uint64_t approvals, refusals;    // after it
     const struct velocity *velocity; // after it
     size_t n_rules;                  // of which policy, for `velocity`
+    uint64_t n_omitted;              // like events before this one that were not written
 };
 
 // The key that signs lines: HMAC-SHA256(master private key, "casemate journal").

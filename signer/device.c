@@ -105,7 +105,7 @@ static bool load_seed(struct device *device, struct err *err)
         device->has_seed = true;
     }
     secret_close(device->master);
-    return ok;
+    return ok && journal_load_key(device, err);
 }
 
 static bool load_users(struct device *device, struct err *err)
@@ -217,7 +217,8 @@ bool device_unlock(struct device *device, struct bytes pin, struct err *err)
 {
     if (device->state != DEVICE_LOCKED)
         return err_set(err, ERR_STATE, "not locked");
-    if (!vault_unlock(&device->vault, &device->container, pin, err) || !device_load(device, err)) {
+    if (!vault_unlock(&device->vault, &device->container, pin, err) || !device_load(device, err) ||
+        !journal_open(device, err)) {
         forget_secrets(device);
         vault_lock(&device->vault);
         LOG(device->log, LOG_WARNING, "not_unlocked", LOG_TEXT("error", err->text));
@@ -286,6 +287,7 @@ static void shut(struct device *device)
     loop_cancel(device->loop, device->stop_timer);
     device->idle_timer = device->stop_timer = 0;
     device->host.close_wire(device->host.context);
+    journal_close(device, device->state == DEVICE_LOCKED ? "locked" : "ended");
     screen_dismiss(&device->screen);
     job_drop(&device->job);
     peers_reset(&device->peers);

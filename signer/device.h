@@ -11,6 +11,7 @@
 #include "policy/users.h"
 #include "signer/config.h"
 #include "signer/hsm.h"
+#include "signer/journal.h"
 #include "signer/loop.h"
 #include "signer/peer.h"
 #include "signer/screen.h"
@@ -71,6 +72,8 @@ struct device {
     struct job job;      // outside HSM mode
     uint64_t last_order; // of jobs
     struct hsm *hsm;     // in HSM mode
+
+    struct journal_state journal;
 
     struct blob panel_text; // what a panel was last shown (panel_backend.c)
     char period_left[16];

@@ -6,6 +6,7 @@
 #include "policy/canonical.h"
 #include "policy/summary.h"
 #include "signer/device.h"
+#include "signer/pinned.h"
 
 #define SUMMARY_MAX (4u << 20)
 
@@ -86,12 +87,35 @@ static bool write_form(struct store_policy *out, const struct policy *policy, st
            err_set(err, ERR_LIMIT, "policy too large to be stored");
 }
 
+static bool activation_line(struct device *device, struct bytes *out, const struct hsm *hsm,
+                            enum hsm_start how, struct arena *arena, struct err *err)
+{
+    static const char *const ways[] = { [HSM_NEW_FILE] = "new file",
+                                        [HSM_SAVED] = "saved policy",
+                                        [HSM_PINNED_FILE] = "new file, pinned",
+                                        [HSM_UNATTENDED] = "saved policy, unattended" };
+    struct journal_event event = { .kind = JOURNAL_ACTIVATION,
+                                   .what = ways[how],
+                                   .has_policy_hash = true,
+                                   .policy_hash = hsm->policy_hash,
+                                   .has_counts = true,
+                                   .approvals = hsm->counters.approvals,
+                                   .refusals = hsm->counters.refusals,
+                                   .velocity = &hsm->velocity,
+                                   .n_rules = hsm->policy.n_rules };
+    struct err ignored; // the hash needs every user and wallet that is named
+    event.has_policy_hash_full =
+        pinned_hash(device, &hsm->policy, &event.policy_hash_full, &ignored);
+    return journal_line(device, out, &event, arena, err);
+}
+
 static bool store_the_activation(struct device *device, const struct hsm *hsm,
                                  const struct policy *file, const struct store_policy *form,
                                  enum hsm_start how, struct err *err)
 {
+    AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
     const bool is_new = how == HSM_NEW_FILE || how == HSM_PINNED_FILE;
-    const struct store_activation activation = {
+    struct store_activation activation = {
         .policy = is_new ? form : NULL,
         .has_locker = is_new && file->set_sl.len > 0,
         .locker = file->set_sl,
@@ -99,7 +123,8 @@ static bool store_the_activation(struct device *device, const struct hsm *hsm,
         .velocity = &hsm->velocity,
         .counters = hsm->counters,
     };
-    return store_activate(device->store, &activation, err);
+    return activation_line(device, &activation.journal_line, hsm, how, arena, err) &&
+           store_activate(device->store, &activation, err);
 }
 
 // The summary that the operator approved: it says that the locker is updated, which the policy that
@@ -195,10 +220,33 @@ static void take_up(struct device *device, const struct decision *decision, stru
     screen_touch(&device->screen);
 }
 
-bool hsm_commit(struct device *device, const struct decision *decision, struct bytes text,
-                const struct hsm_amounts *amounts, struct err *err)
+static bool ruling_line(struct device *device, struct bytes *out, const struct hsm_ruling *ruling,
+                        const struct store_counters *counters, struct arena *arena, struct err *err)
 {
     const struct hsm *hsm = device->hsm;
+    const struct journal_ruling inner = { ruling->decision, &hsm->policy, ruling->tx, ruling->auth,
+                                          ruling->text };
+    const struct journal_event event = {
+        .kind = JOURNAL_DECISION,
+        .has_hash = true,
+        .hash = ruling->hash,
+        .has_policy_hash = true,
+        .policy_hash = hsm->policy_hash,
+        .ruling = &inner,
+        .has_counts = true,
+        .approvals = counters->approvals,
+        .refusals = counters->refusals,
+        .velocity = ruling->decision->is_text ? NULL : &ruling->decision->velocity,
+        .n_rules = hsm->policy.n_rules,
+    };
+    return journal_line(device, out, &event, arena, err);
+}
+
+bool hsm_commit(struct device *device, const struct hsm_ruling *ruling, struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
+    const struct hsm *hsm = device->hsm;
+    const struct decision *decision = ruling->decision;
     struct store_counters counters = hsm->counters;
     if (decision->verdict == VERDICT_SIGN)
         counters.approvals++;
@@ -213,43 +261,61 @@ bool hsm_commit(struct device *device, const struct decision *decision, struct b
         progress[i] =
             (struct store_progress){ user_name(&users->items[verified->user]), verified->after };
     }
-    const struct store_decision stored = {
+    struct store_decision stored = {
         .counters = counters,
         .policy_hash = hsm->policy_hash,
         .velocity = decision->is_text ? NULL : &decision->velocity,
         .progress = progress,
         .n_progress = decision->n_verified,
-        .amounts = amounts->items,
-        .n_amounts = amounts->n,
+        .amounts = ruling->amounts.items,
+        .n_amounts = ruling->amounts.n,
     };
-    const bool is_stored = store_commit_decision(device->store, &stored, err);
+    const bool is_stored =
+        ruling_line(device, &stored.journal_line, ruling, &counters, arena, err) &&
+        store_commit_decision(device->store, &stored, err);
     device_close_users(device);
     if (!is_stored)
         return false;
-    take_up(device, decision, text, &counters);
+    take_up(device, decision, ruling->text, &counters);
     if (counters.stopped)
         device_stop_in(device, DEVICE_ENOUGH_MS, false);
     return true;
 }
 
-bool hsm_take_back(struct device *device, const struct velocity *before, struct err *err)
+bool hsm_take_back(struct device *device, const struct velocity *before, const struct hash256 *hash,
+                   struct err *err)
 {
+    AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
     struct hsm *hsm = device->hsm;
-    const struct store_decision stored = { .counters = hsm->counters,
-                                           .policy_hash = hsm->policy_hash,
-                                           .velocity = before };
-    if (!store_commit_decision(device->store, &stored, err))
+    struct store_decision stored = { .counters = hsm->counters,
+                                     .policy_hash = hsm->policy_hash,
+                                     .velocity = before };
+    const struct journal_event event = { .kind = JOURNAL_TAKEN_BACK,
+                                         .has_hash = true,
+                                         .hash = *hash,
+                                         .has_policy_hash = true,
+                                         .policy_hash = hsm->policy_hash,
+                                         .velocity = before,
+                                         .n_rules = hsm->policy.n_rules };
+    if (!journal_line(device, &stored.journal_line, &event, arena, err) ||
+        !store_commit_decision(device->store, &stored, err))
         return false;
     hsm->velocity = *before;
     return true;
 }
 
-static bool is_escape(const struct device *device)
+// Six digits while the window is open: the code, a try at it, or a local code. D11: escape attempts
+// "are not recorded" by the reference.
+static bool is_escape(struct device *device)
 {
     const struct hsm *hsm = device->hsm;
     const int64_t active_ms = device->clock->monotonic_ms(device->clock) - hsm->since_ms;
-    return active_ms < POLICY_ESCAPE_MS &&
-           ct_equal(bytes_of(hsm->digits, LOCAL_CODE_DIGITS), hsm->policy.boot_to_hsm);
+    if (active_ms >= POLICY_ESCAPE_MS || hsm->policy.boot_to_hsm.len == 0)
+        return false;
+    const bool good = ct_equal(bytes_of(hsm->digits, LOCAL_CODE_DIGITS), hsm->policy.boot_to_hsm);
+    journal_note(device, &(struct journal_event){ .kind = JOURNAL_ESCAPE,
+                                                  .what = good ? "left" : "not its code" });
+    return good;
 }
 
 // "At the sixth digit the code is queued at once; OK queues it again and clears the display; X clears

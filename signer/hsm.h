@@ -63,15 +63,24 @@ struct hsm_amounts {
     size_t n;
 };
 
-// Carries a decision out as far as it is about state: store first, then memory. `text` is the
-// decision's own. On failure nothing has changed and nothing may be signed.
-MUST_CHECK bool hsm_commit(struct device *device, const struct decision *decision,
-                           struct bytes text, const struct hsm_amounts *amounts, struct err *err);
+// A decision, and what it is of. All borrowed.
+struct hsm_ruling {
+    const struct decision *decision;
+    struct bytes text;             // the decision's own
+    struct hash256 hash;           // of the PSBT's or message's bytes
+    const struct tx_facts *tx;     // NULL for a text message
+    const struct auth_facts *auth; // likewise
+    struct hsm_amounts amounts;
+};
+
+// Carries a decision out as far as it is about state: store first, with its line of the journal, then
+// memory. On failure nothing has changed and nothing may be signed.
+MUST_CHECK bool hsm_commit(struct device *device, const struct hsm_ruling *ruling, struct err *err);
 
 // Takes a charge back, durably, because no signature was computed: policy.md 10.1. `before` is the
-// velocity before the decision, expired as of now.
+// velocity before the decision, expired as of now; `hash` is of the PSBT.
 MUST_CHECK bool hsm_take_back(struct device *device, const struct velocity *before,
-                              struct err *err);
+                              const struct hash256 *hash, struct err *err);
 
 // --- Operator ---
 

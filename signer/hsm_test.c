@@ -219,7 +219,7 @@ TEST(policy_10_1_a_charge_that_is_taken_back)
     assert_signs(host, rig_payment(rig, 1000));
     const struct velocity before = rig->device.hsm->velocity;
     assert_signs(host, rig_payment(rig, 4000));
-    assert_true(hsm_take_back(&rig->device, &before, &err));
+    assert_true(hsm_take_back(&rig->device, &before, &(struct hash256){ 0 }, &err));
     assert_status(host, "has_spent", "[1000]");
     device_rig_restart(rig);
     rig_keys(rig, "y");

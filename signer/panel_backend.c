@@ -198,8 +198,12 @@ static void confirm(struct device *device, const char *title, struct bytes text,
 
 static bool wipe_policy(struct device *device, struct bytes name, struct err *err)
 {
+    AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
+    const struct journal_event event = { .kind = JOURNAL_POLICY_WIPED };
+    struct bytes line;
     (void)name;
-    return store_wipe_policy(device->store, (struct bytes){ 0 }, err);
+    return journal_line(device, &line, &event, arena, err) &&
+           store_wipe_policy(device->store, line, err);
 }
 
 static bool lock(struct device *device, struct bytes name, struct err *err)

@@ -2,15 +2,21 @@
 #include "bitcoin/address.h"
 #include "signer/requests.h"
 
+static bool deny(struct device *device, const char *what, struct bytes path, struct err *err)
+{
+    journal_denied(device, what, path);
+    return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+}
+
 bool serve_xpub(struct exchange *ex, struct err *err)
 {
-    const struct device *device = ex->device;
+    struct device *device = ex->device;
     struct keypath path;
     struct hdpub node;
     if (!keypath_parse(&path, ex->request.data, err))
         return false;
     if (device->state == DEVICE_HSM && !policy_shares_xpub(&device->hsm->policy, &path))
-        return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+        return deny(device, "xpub", ex->request.data, err);
     if (!device_public_node(device, &node, &path, err))
         return false;
     char text[XPUB_TEXT_SIZE];
@@ -96,7 +102,7 @@ bool serve_show(struct exchange *ex, struct err *err)
         return false;
     const bool hsm = device->state == DEVICE_HSM;
     if (hsm && !policy_shares_address(&device->hsm->policy, &path))
-        return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+        return deny(device, "address", ex->request.show.path, err);
     if (!write_address(ex, &path, format, &address, err))
         return false;
     if (!hsm)

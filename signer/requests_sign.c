@@ -31,7 +31,7 @@ static struct job *start_job(struct exchange *ex, enum job_kind kind)
     return job;
 }
 
-bool serve_stxn(struct exchange *ex, struct err *err)
+static bool accept_transaction(struct exchange *ex, struct err *err)
 {
     struct device *device = ex->device;
     const struct request_stxn *stxn = &ex->request.stxn;
@@ -54,6 +54,15 @@ bool serve_stxn(struct exchange *ex, struct err *err)
     device_queue_jobs(device);
     reply_okay(ex);
     return true;
+}
+
+bool serve_stxn(struct exchange *ex, struct err *err)
+{
+    if (accept_transaction(ex, err))
+        return true;
+    if (err->code != ERR_BUSY)
+        journal_failure(ex->device, &ex->request.stxn.sha, err);
+    return false;
 }
 
 static bool parse_message(struct exchange *ex, struct job *job, struct err *err)

@@ -75,17 +75,16 @@ static bool decide(struct device *device, struct job *job, struct decision *deci
         *decision = policy_evaluate_message(policy, &job->path, false);
     audit_cancel(&record);
 
-    const struct hsm_amounts none = { 0 };
-    struct bytes text;
-    if (!decision_text(&text, arena, device, decision, err))
+    struct hsm_ruling ruling = { .decision = decision, .hash = hash };
+    if (!decision_text(&ruling.text, arena, device, decision, err))
         return false;
-    if (!hsm_commit(device, decision, text, &none, err)) {
+    if (!hsm_commit(device, &ruling, err)) {
         LOG(device->log, LOG_ERROR, "decision_not_stored", LOG_TEXT("error", err->text));
         return err_set(err, ERR_IO, "Signing failed late");
     }
     LOG(device->log, LOG_INFO,
         decision->verdict == VERDICT_SIGN ? "message_approved" : "message_refused",
-        LOG_BYTES("text", text));
+        LOG_BYTES("text", ruling.text));
     return true;
 }
 
@@ -152,6 +151,9 @@ void sign_message_run(struct device *device, struct job *job)
     struct err err;
     if (device->state != DEVICE_HSM)
         ask(device, job);
-    else if (!run_hsm(device, job, &err))
+    else if (!run_hsm(device, job, &err)) {
+        const struct hash256 hash = sha256(blob_bytes(&job->message));
+        journal_failure(device, &hash, &err);
         job_fail(job, &err);
+    }
 }

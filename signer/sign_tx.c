@@ -268,7 +268,7 @@ static bool sign_approved(struct device *device, struct job *job, const struct v
     struct psbt_signed sigs;
     struct err ignored;
     if (!compute_signatures(device, job, &sigs, err)) {
-        if (err->code != ERR_INTERNAL && !hsm_take_back(device, before, &ignored))
+        if (err->code != ERR_INTERNAL && !hsm_take_back(device, before, &job->psbt_hash, &ignored))
             LOG(device->log, LOG_ERROR, "charge_not_taken_back", LOG_TEXT("error", ignored.text));
         stop_if_broken(device, err);
         return false;
@@ -286,7 +286,13 @@ static bool decide(struct device *device, struct job *job, struct ruling *ruling
         amounts.n = 0;
     struct velocity before = device->hsm->velocity;
     velocity_advance(&before, &device->hsm->policy, device->clock->wall_s(device->clock));
-    if (!hsm_commit(device, &ruling->decision, ruling->text, &amounts, err)) {
+    const struct hsm_ruling final = { .decision = &ruling->decision,
+                                      .text = ruling->text,
+                                      .hash = job->psbt_hash,
+                                      .tx = &job->facts->tx,
+                                      .auth = &ruling->auth,
+                                      .amounts = amounts };
+    if (!hsm_commit(device, &final, err)) {
         LOG(device->log, LOG_ERROR, "decision_not_stored", LOG_TEXT("error", err->text));
         return err_set(err, ERR_IO, "Signing failed late");
     }
@@ -399,5 +405,6 @@ void sign_tx_run(struct device *device, struct job *job)
         return;
     LOG(device->log, LOG_INFO, "transaction_failed", LOG_TEXT("error", err.text),
         LOG_TEXT("detail", err.detail));
+    journal_failure(device, &job->psbt_hash, &err);
     job_fail(job, &err);
 }

@@ -14,6 +14,23 @@ static void write_names(struct json_writer *j, const char *key, const struct dev
     device_close_users(device);
 }
 
+// What `casemate audit verify` needs.
+static void write_journal(struct json_writer *j, const struct device *device)
+{
+    const struct store_head head = store_get_head(device->store);
+    if (!device->has_seed)
+        return;
+    json_key(j, "journal");
+    json_begin_object(j);
+    json_key(j, "key");
+    json_hex(j, BYTES_OF(device->journal.key));
+    json_key(j, "seq");
+    json_u64(j, head.seq);
+    json_key(j, "hash");
+    json_hex(j, BYTES_OF(head.hash.b));
+    json_end_object(j);
+}
+
 // The member that clients of a Coldcard ignore: what is ours.
 static void write_casemate(struct json_writer *j, struct device *device)
 {
@@ -29,6 +46,7 @@ static void write_casemate(struct json_writer *j, struct device *device)
         json_key(j, "policy_hash_full");
         json_hex(j, BYTES_OF(full.b));
     }
+    write_journal(j, device);
     json_end_object(j);
 }
 
