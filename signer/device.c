@@ -149,6 +149,7 @@ void device_view(const struct device *device, struct signer_view *out)
         .require_prev_tx = config->require_prev_tx,
         .sighash_all_only = config->sighash_all_only,
         .taproot = config->taproot,
+        .wallets = device->wallets,
         .known_amount = store_known_amount,
         .memory = device->store,
     };
