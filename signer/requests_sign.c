@@ -1,4 +1,5 @@
 // Signing requests and asking after them: wire-protocol.md 7, 8.6, 8.7.
+#include "base/utf8.h"
 #include "bitcoin/psbt.h"
 #include "signer/requests.h"
 #include "signer/sign_message.h"
@@ -68,6 +69,8 @@ bool serve_stxn(struct exchange *ex, struct err *err)
 static bool parse_message(struct exchange *ex, struct job *job, struct err *err)
 {
     const struct request_smsg *smsg = &ex->request.smsg;
+    if (!utf8_is_valid(smsg->message))
+        return err_set(err, ERR_INVALID, "Assertion not UTF-8");
     if (!message_check(smsg->message, MESSAGE_MAX, false, err) ||
         !keypath_parse(&job->path, smsg->path, err))
         return false;
