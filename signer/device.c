@@ -290,6 +290,7 @@ static void shut(struct device *device)
     device->host.close_wire(device->host.context);
     journal_close(device, device->state == DEVICE_LOCKED ? "locked" : "ended");
     screen_dismiss(&device->screen);
+    blob_drop(&device->panel_text); // may show a user's secret
     job_drop(&device->job);
     peers_reset(&device->peers);
     hsm_free(device->hsm);
@@ -330,8 +331,10 @@ static void stop_now(void *context)
 
 void device_stop_in(struct device *device, int64_t ms, bool restart)
 {
-    if (device->stop_timer != 0)
-        return; // the first reason counts
+    // The first reason counts, but an end goes before a restart.
+    if (device->stop_timer != 0 && (restart || !device->restart))
+        return;
+    loop_cancel(device->loop, device->stop_timer);
     device->restart = restart;
     device->stop_timer = loop_after(device->loop, ms, stop_now, device);
 }

@@ -78,7 +78,7 @@ struct device {
     struct blob panel_text; // what a panel was last shown (panel_backend.c)
     char period_left[16];
 
-    int64_t last_request_ms; // monotonic: for idling
+    int64_t last_request_ms; // of a host or a panel, monotonic: for idling
     uint64_t idle_timer, stop_timer;
     bool restart;    // after the stop: lock rather than end
     bool job_queued; // a run of device_run_jobs is on its way

@@ -125,14 +125,22 @@ bool panel_press(struct device *device, struct bytes keys, struct err *err)
     return true;
 }
 
+// Whoever stands at the panel is not idle.
+static void somebody_is_there(struct device *device)
+{
+    device->last_request_ms = device->clock->monotonic_ms(device->clock);
+}
+
 static bool backend_keys(void *context, struct bytes keys, struct err *err)
 {
+    somebody_is_there(context);
     return panel_press(context, keys, err);
 }
 
 static bool backend_text(void *context, struct bytes text, struct err *err)
 {
     struct device *device = context;
+    somebody_is_there(device);
     return screen_text(&device->screen, text) ||
            err_set(err, ERR_STATE, "nothing is being asked for");
 }
@@ -332,6 +340,7 @@ static void start_pin_change(struct device *device)
 static bool backend_menu(void *context, enum panel_item item, struct bytes name, struct err *err)
 {
     struct device *device = context;
+    somebody_is_there(device);
     if (device->state != DEVICE_NORMAL)
         return err_set(err, ERR_STATE, "the menu is there in normal mode only");
     switch (item) {
