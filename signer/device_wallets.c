@@ -71,14 +71,19 @@ static const struct dialog_ops notice_dialog = { .key = notice_key };
 
 static bool store_wallet(struct device *device, const struct ms_wallet *wallet, struct err *err)
 {
-    AUTO(arena_freep) struct arena *arena = arena_new(4 * MS_STORED_MAX);
+    AUTO(arena_freep) struct arena *arena = arena_new(4 * MS_STORED_MAX + JOURNAL_NOTE_ARENA);
     struct writer form = writer_growing(arena, MS_STORED_MAX);
+    struct bytes line;
     struct store_wallet stored = { .name = bytes_of_text(wallet->name) };
     ms_wallet_store(&form, wallet);
     if (!writer_finish(&form, &stored.form))
         return err_set(err, ERR_NO_MEMORY, "no memory for the wallet");
-    return store_put_wallet(device->store, &stored, (struct bytes){ 0 }, err) &&
-           device_load_wallets(device, err);
+    const struct journal_event event = { .kind = JOURNAL_WALLET_ADDED,
+                                         .name = stored.name,
+                                         .has_hash = true,
+                                         .hash = sha256(stored.form) };
+    return journal_line(device, &line, &event, arena, err) &&
+           store_put_wallet(device->store, &stored, line, err) && device_load_wallets(device, err);
 }
 
 static void end_enrolment(struct enrolment *e)
@@ -163,8 +168,11 @@ bool device_delete_wallet(struct device *device, struct bytes name, struct err *
 {
     if (device_is_needed(device, policy_names_wallet, name))
         return err_set(err, ERR_STATE, "in use by policy");
-    if (!store_delete_wallet(device->store, name, (struct bytes){ 0 }, err) ||
-        !device_load_wallets(device, err))
+    AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
+    const struct journal_event event = { .kind = JOURNAL_WALLET_DELETED, .name = name };
+    struct bytes line;
+    if (!journal_line(device, &line, &event, arena, err) ||
+        !store_delete_wallet(device->store, name, line, err) || !device_load_wallets(device, err))
         return false;
     LOG(device->log, LOG_INFO, "wallet_deleted", LOG_BYTES("name", name));
     return true;

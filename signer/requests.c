@@ -70,8 +70,10 @@ static bool is_allowed(const struct exchange *ex, const struct request_info *inf
         return err_set(err, ERR_STATE, "Not allowed in HSM mode");
     // "allowed only if `share_addrs` has `p2sh`, checked before anything else": policy.md 15.3.
     if (device->state == DEVICE_HSM && info->id == REQUEST_P2SH &&
-        !policy_shares_multisig_address(&device->hsm->policy))
+        !policy_shares_multisig_address(&device->hsm->policy)) {
+        journal_denied(ex->device, "multisig-address", (struct bytes){ 0 });
         return err_set(err, ERR_STATE, "Not allowed in HSM mode");
+    }
     if (info != NULL && info->needs_switch && !device->hsm_commands)
         return err_set(err, ERR_STATE, "HSM commands disabled");
     return true;
