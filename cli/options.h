@@ -39,6 +39,7 @@ struct options {
     const char *chain, *words, *passphrase;
     bool keep, plain;
     const char *users, *wallets;
+    const char *key, *head;
 };
 
 #endif

@@ -7,7 +7,8 @@ extern const struct verb verb_list, verb_version, verb_chain, verb_xfp, verb_xpu
     verb_addr, verb_sign, verb_msg, verb_hsm, verb_hsm_start, verb_user, verb_users, verb_auth,
     verb_local_conf, verb_get_locker, verb_upload, verb_bag, verb_test, verb_logout, verb_reboot,
     verb_panel, verb_panel_show, verb_panel_keys, verb_panel_text, verb_panel_menu,
-    verb_panel_advance, verb_panel_set, verb_panel_reset, verb_policy_check, verb_policy_hash;
+    verb_panel_advance, verb_panel_set, verb_panel_reset, verb_policy_check, verb_policy_hash,
+    verb_audit_verify;
 
 struct verb_table verbs_all(void);
 struct option_table verbs_globals(void);
