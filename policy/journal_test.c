@@ -1,4 +1,4 @@
-#include "base/hex.h"
+#include "policy/journal.h"
 #include "policy/journal_verify.h"
 #include "tests/support/policy_fixture.h"
 #include "tests/support/policy_random.h"
