@@ -20,6 +20,12 @@ static bool without_blanks(struct bytes *file, struct arena *arena, struct err *
     return true;
 }
 
+static bool not_psbt(struct cli *cli, const char *path, struct err *err)
+{
+    cli_compat_print(cli, "File doesn't have PSBT magic number at start.\n");
+    return err_set(err, ERR_MALFORMED, "%s: not a PSBT in binary, hex or base64", path);
+}
+
 bool psbt_input_read(struct cli *cli, struct bytes *out, const char *path, struct err *err)
 {
     struct bytes file;
@@ -28,12 +34,10 @@ bool psbt_input_read(struct cli *cli, struct bytes *out, const char *path, struc
     if (!file_read(&file, path, FILE_MAX, cli->arena, err) ||
         !without_blanks(&file, cli->arena, err))
         return false;
-    if (!psbt_decode_file(out, &encoding, file, cli->arena, err)) {
-        cli_compat_print(cli, "File doesn't have PSBT magic number at start.\n");
-        return err->code == ERR_MALFORMED
-                   ? err_set(err, ERR_MALFORMED, "%s: not a PSBT in binary, hex or base64", path)
-                   : err_within(err, "%s", path);
-    }
+    if (!psbt_decode_file(out, &encoding, file, cli->arena, err))
+        return err->code == ERR_MALFORMED ? not_psbt(cli, path, err) : err_within(err, "%s", path);
+    if (!bytes_starts_with(*out, BYTES(PSBT_MAGIC))) // base64 tells only most of it beforehand
+        return not_psbt(cli, path, err);
     if (out->len > PSBT_SIZE_MAX)
         return err_set(err, ERR_LIMIT, "%s: a PSBT has at most %d bytes", path, PSBT_SIZE_MAX);
     return true;
