@@ -1,3 +1,4 @@
+#include "bitcoin/multisig.h"
 #include "bitcoin/descriptor.h"
 #include "bitcoin/multisig_register.h"
 #include "bitcoin/script.h"
