@@ -1,4 +1,5 @@
 #include "policy/journal.h"
+#include "fuzz/fuzz.h"
 #include "policy/journal_verify.h"
 
 // A frame that is read is made of the parts that it was taken apart into, and a file of lines that

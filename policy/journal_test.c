@@ -1,4 +1,5 @@
 #include "policy/journal.h"
+#include "base/hex.h"
 #include "policy/journal_verify.h"
 #include "tests/support/policy_fixture.h"
 #include "tests/support/policy_random.h"
