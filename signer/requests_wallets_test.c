@@ -113,8 +113,9 @@ TEST(wire_8_8_errors_of_enrl)
     struct writer bare = writer_growing(test_arena(), 4096);
     writer_text(&bare, "wsh(sortedmulti(1,");
     writer_put(&bare, bytes_slice(key, 18 + 23, key.len)); // without its origin
-    assert_error(send_enrl(host, writer_bytes(&bare)),
-                 "Key origin info is required for tpubDF2rnouQaaYrXF4noGTv6rQYmx87cQ4GrUdhpvXkhtCh");
+    assert_error(
+        send_enrl(host, writer_bytes(&bare)),
+        "Key origin info is required for tpubDF2rnouQaaYrXF4noGTv6rQYmx87cQ4GrUdhpvXkhtCh");
     assert_false(screen_has(rig, "wallet"));
     assert_error(rig_ask(host, REQUEST_STOK), "No active request");
 }
