@@ -3,6 +3,7 @@
 #include "base/reader.h"
 #include "bitcoin/base58.h"
 #include "bitcoin/bech32.h"
+#include "bitcoin/taproot.h"
 #include <string.h>
 
 #define BASE58_ADDRESS_MAX 39 // policy 4.1: "shorter than 40 characters (so extended keys are out)"
@@ -90,16 +91,10 @@ void address_or_hex(struct writer *w, struct bytes script, const struct chain *c
         writer_hex(w, script);
 }
 
-// BIP-341: "If the spending conditions do not require a script path, the output key should commit
-// to an unspendable script path": Q = P + int(hash_TapTweak(bytes(P)))G.
 static bool write_taproot(struct writer *w, const struct pubkey *key, struct err *err)
 {
-    uint8_t output_key[32];
-    struct sha256 tweak;
-    sha256_init_tagged(&tweak, "TapTweak");
-    sha256_update(&tweak, bytes_of(key->b + 1, 32));
-    const struct hash256 hash = sha256_final(&tweak);
-    if (!xonly_tweak_add(output_key, key->b + 1, hash.b))
+    uint8_t output_key[XONLY_LEN];
+    if (!taproot_output_key(output_key, key->b + 1))
         return err_set(err, ERR_INVALID, "key cannot be tweaked");
     writer_u8(w, 0x51);
     script_write_push(w, BYTES_OF(output_key));

@@ -52,25 +52,16 @@ bool work_is_ours(const struct work *w, const struct psbt_field *path)
     return xfp_equal(psbt_path_xfp(path, w->view->xfp), w->view->xfp);
 }
 
-bool work_claims(struct work *w, const struct psbt_map *map, uint8_t type, uint32_t *n_paths,
-                 bool *claims, struct err *err)
+bool work_take_path(struct work *w, const struct psbt_field *path, bool *claims, struct err *err)
 {
     const struct xfp zero = { { 0 } };
-    *n_paths = 0;
-    *claims = false;
-    for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;) {
-        if (!psbt_path_check_depth(f, err))
-            return false;
-        ++*n_paths;
-        *claims = *claims || work_is_ours(w, f);
-        if (w->warned_zero_xfp || !xfp_is_zero(psbt_path_xfp(f, zero)))
-            continue;
-        w->warned_zero_xfp = true;
-        if (!work_warn(w, "Zero XFP", "Assuming XFP of zero should be replaced by correct XFP",
-                       err))
-            return false;
-    }
-    return true;
+    if (!psbt_path_check_depth(path, err))
+        return false;
+    *claims = work_is_ours(w, path);
+    if (w->warned_zero_xfp || !xfp_is_zero(psbt_path_xfp(path, zero)))
+        return true;
+    w->warned_zero_xfp = true;
+    return work_warn(w, "Zero XFP", "Assuming XFP of zero should be replaced by correct XFP", err);
 }
 
 // --- V1 to V3: what the signer wants of a transaction that the container has accepted ---
@@ -119,7 +110,8 @@ static bool has_found(const struct found *found, struct xfp xfp)
 
 static void find_in(struct found *found, const struct work *w, const struct psbt_map *map)
 {
-    for (const struct psbt_field *f = NULL; (f = psbt_next(map, PSBT_IN_KEY_PATH, f)) != NULL;) {
+    const struct psbt_field *f = NULL;
+    while ((f = psbt_next_in_path(map, w->view->taproot, f)) != NULL) {
         const struct xfp xfp = psbt_path_xfp(f, w->view->xfp);
         if (!has_found(found, xfp))
             found->xfp[found->n++] = xfp;
@@ -152,7 +144,7 @@ bool step_our_keys(struct work *w, struct err *err)
     if (w->psbt->n_out == 0)
         return psbt_invalid(err, "need outputs");
     for (size_t i = 0; i < w->psbt->n_in; i++) {
-        any_path = any_path || w->in[i].n_paths > 0;
+        any_path = any_path || w->in[i].n_paths > 0 || w->in[i].has_tap_path;
         any_claim = any_claim || w->facts->tx.in[i].claims;
     }
     if (any_claim)
@@ -175,7 +167,7 @@ static bool start(struct work *w, struct psbt_facts *out, struct err *err)
 {
     const struct psbt *p = w->psbt;
     struct tx_facts *tx = &out->tx;
-    *out = (struct psbt_facts){ .psbt = p, .xfp = w->view->xfp };
+    *out = (struct psbt_facts){ .psbt = p, .xfp = w->view->xfp, .taproot = w->view->taproot };
     tx->psbt_hash = sha256(p->raw);
     tx->chain = w->view->chain;
     tx->n_in = p->n_in;

@@ -44,6 +44,7 @@ struct psbt_facts {
     struct input_plan *plans; // one per input
     const struct psbt *psbt;
     struct xfp xfp; // of the signer: replaces 00000000 in key paths
+    bool taproot;   // the option: taproot key paths are looked at
     bool proved;    // psbt_prove has run
 };
 

@@ -54,7 +54,7 @@ struct known {
 static void learn_input(struct known *known, const struct work *w, size_t i)
 {
     const struct psbt_field *f = NULL;
-    while ((f = psbt_next(&w->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL) {
+    while ((f = psbt_next_in_path(&w->psbt->in[i], w->view->taproot, f)) != NULL) {
         const struct key_origin p = psbt_path_read(f);
         if (work_is_ours(w, f))
             learn(&known->ours, &p.path);
@@ -149,7 +149,8 @@ static void write_our_trouble(struct writer *text, const struct work *w, const s
                               size_t i)
 {
     const struct psbt_field *f = NULL;
-    while (text->len == 0 && (f = psbt_next(&w->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL) {
+    while (text->len == 0 &&
+           (f = psbt_next_out_path(&w->psbt->out[i], w->view->taproot, f)) != NULL) {
         const struct key_origin p = psbt_path_read(f);
         if (work_is_ours(w, f))
             write_trouble(text, &known->ours, &p.path);

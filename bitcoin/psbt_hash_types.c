@@ -3,8 +3,11 @@
 // Source: psbt-signing.md 12.3.
 #include "bitcoin/psbt_work.h"
 
-static bool is_known(uint32_t type)
+// "00 is a known value for these inputs only": those of taproot that we sign.
+static bool is_known(const struct work *w, size_t i, uint32_t type)
 {
+    if (type == SIGHASH_DEFAULT)
+        return w->view->taproot && spend_is_taproot(w->facts->plans[i].spend.kind);
     const uint32_t base = type & ~(uint32_t)SIGHASH_ANYONECANPAY;
     return base >= SIGHASH_ALL && base <= SIGHASH_SINGLE;
 }
@@ -17,7 +20,7 @@ struct types {
 static void take_type(struct types *types, uint32_t type)
 {
     const uint32_t base = type & ~(uint32_t)SIGHASH_ANYONECANPAY;
-    if (type == SIGHASH_ALL)
+    if (type == SIGHASH_ALL || type == SIGHASH_DEFAULT)
         return;
     if (!types->unusual)
         types->first_unusual = type;
@@ -37,9 +40,9 @@ static bool collect_types(const struct work *w, struct types *types, struct err 
         const uint32_t type = w->facts->plans[i].sighash;
         if (!w->facts->tx.in[i].claims)
             continue;
-        if (!is_known(type))
+        if (!is_known(w, i, type))
             return unsupported(type, err);
-        if (w->facts->tx.is_message && type != SIGHASH_ALL)
+        if (w->facts->tx.is_message && type != SIGHASH_ALL && type != SIGHASH_DEFAULT)
             return err_set(err, ERR_INVALID, "POR not SIGHASH_ALL");
         take_type(types, type);
     }

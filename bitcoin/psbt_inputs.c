@@ -53,6 +53,22 @@ static void read_fields(struct input_work *in, uint32_t *sighash, const struct p
     }
 }
 
+static bool read_paths(struct work *w, size_t i, struct err *err)
+{
+    const struct psbt_field *f = NULL;
+    while ((f = psbt_next_in_path(&w->psbt->in[i], w->view->taproot, f)) != NULL) {
+        bool claims;
+        if (!work_take_path(w, f, &claims, err))
+            return false;
+        w->facts->tx.in[i].claims = w->facts->tx.in[i].claims || claims;
+        if (f->key.ptr[0] == PSBT_IN_KEY_PATH)
+            w->in[i].n_paths++;
+        else
+            w->in[i].has_tap_path = true;
+    }
+    return true;
+}
+
 static bool read_input(struct work *w, size_t i, struct err *err)
 {
     struct input_work *in = &w->in[i];
@@ -61,7 +77,7 @@ static bool read_input(struct work *w, size_t i, struct err *err)
     w->facts->plans[i].sighash = SIGHASH_ALL;
     facts->prevout = w->psbt->tx.in[i].prevout;
     read_fields(in, &w->facts->plans[i].sighash, &prev_tx, &w->psbt->in[i]);
-    if (!work_claims(w, &w->psbt->in[i], PSBT_IN_KEY_PATH, &in->n_paths, &facts->claims, err))
+    if (!read_paths(w, i, err))
         return false;
     // 10.2: "fully signed, first guess: there are partial signatures and they are at least as many
     // as key paths"
@@ -239,6 +255,11 @@ static bool check_memory(const struct work *w, size_t i, struct err *err)
                    unit_label(view->chain, view->unit));
 }
 
+static bool missing_utxo(struct err *err)
+{
+    return err_set(err, ERR_INVALID, "Missing own UTXO(s). Cannot determine value being signed");
+}
+
 static bool judge_input(struct work *w, size_t i, struct err *err)
 {
     struct input_facts *facts = &w->facts->tx.in[i];
@@ -248,8 +269,7 @@ static bool judge_input(struct work *w, size_t i, struct err *err)
         return err_set(err, ERR_INVALID, "Duplicate inputs");
     if (!in->has_prev_tx && in->utxo == NULL) {
         if (facts->claims && !facts->fully_signed)
-            return err_set(err, ERR_INVALID,
-                           "Missing own UTXO(s). Cannot determine value being signed");
+            return missing_utxo(err);
         return true; // foreign without amount
     }
     if (!spent_output(w, i, &spent, err) || !take_amount(w, i, spent.value, err))
@@ -264,14 +284,20 @@ static bool judge_input(struct work *w, size_t i, struct err *err)
 bool step_judge_inputs(struct work *w, struct err *err)
 {
     struct tx_facts *tx = &w->facts->tx;
+    bool signs_taproot = false, lacks_utxo = false;
     for (size_t i = 0; i < tx->n_in; i++) {
         if (!judge_input(w, i, err))
             return false;
-        tx->n_signatures += tx->in[i].will_sign;
-        tx->signs_single_key = tx->signs_single_key || (tx->in[i].will_sign && !tx->in[i].multisig);
-        tx->signs_multisig = tx->signs_multisig || (tx->in[i].will_sign && tx->in[i].multisig);
+        const struct input_facts *in = &tx->in[i];
+        tx->n_signatures += in->will_sign;
+        tx->signs_single_key = tx->signs_single_key || (in->will_sign && !in->multisig);
+        tx->signs_multisig = tx->signs_multisig || (in->will_sign && in->multisig);
+        lacks_utxo = lacks_utxo || !in->has_amount;
+        signs_taproot =
+            signs_taproot || (in->will_sign && spend_is_taproot(w->facts->plans[i].spend.kind));
     }
-    return true;
+    // 22: "every input of the PSBT needs a UTXO"
+    return !signs_taproot || !lacks_utxo || missing_utxo(err);
 }
 
 // --- I2: all inputs together ---

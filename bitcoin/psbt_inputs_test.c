@@ -363,7 +363,8 @@ TEST(psbt_signing_27_60_kinds_that_are_not_signed)
                 "Install EDGE firmware to spend taproot.", "");
     rig->view.taproot = true; // nothing to sign it with
     rig_refuses(rig, claim_script(rig, taproot, DRAFT_UTXO_WITNESS),
-                "Install EDGE firmware to spend taproot.", "");
+                "Input #1: pubkey vs. address wrong", "");
+    rig->view.taproot = false;
     rig_refuses(rig, claim_script(rig, test_hex("51024e73"), DRAFT_UTXO_PREV),
                 "Unhandled scriptPubKey: 51024e73", "");
     rig_refuses(rig, claim_script(rig, BYTES(""), DRAFT_UTXO_PREV), "Unhandled scriptPubKey: ", "");

@@ -11,7 +11,7 @@ enum {
 
 static bool (*const judges[])(struct work *w, size_t i, size_t n_paths, struct err *err) = {
     [SCRIPT_UNKNOWN] = NULL,
-    [SCRIPT_P2TR] = NULL,
+    [SCRIPT_P2TR] = judge_taproot_output,
     [SCRIPT_P2WPKH] = judge_key_output,
     [SCRIPT_P2WSH] = judge_script_output,
     [SCRIPT_P2PKH] = judge_key_output,
@@ -20,12 +20,30 @@ static bool (*const judges[])(struct work *w, size_t i, size_t n_paths, struct e
     [SCRIPT_OP_RETURN] = NULL,
 };
 
+// A taproot output claims by its taproot key paths, others by theirs.
+static bool read_paths(struct work *w, size_t i, size_t *n_paths, bool *claims, struct err *err)
+{
+    const bool is_taproot = script_classify(w->facts->tx.out[i].script) == SCRIPT_P2TR;
+    const struct psbt_field *f = NULL;
+    *n_paths = 0;
+    *claims = false;
+    while ((f = psbt_next_out_path(&w->psbt->out[i], w->view->taproot, f)) != NULL) {
+        bool ours;
+        if (!work_take_path(w, f, &ours, err))
+            return false;
+        const bool counts = is_taproot == (f->key.ptr[0] == PSBT_OUT_TAP_KEY_PATH);
+        *n_paths += counts;
+        *claims = *claims || (counts && ours);
+    }
+    return true;
+}
+
 static bool judge_output(struct work *w, size_t i, struct err *err)
 {
     struct output_facts *out = &w->facts->tx.out[i];
     const struct psbt_field *attestation =
         psbt_find(&w->psbt->out[i], BYTES(PSBT_OUT_ATTESTATION_KEY));
-    uint32_t n_paths;
+    size_t n_paths;
     bool claims;
     out->script = w->psbt->tx.out[i].script;
     out->has_attestation = attestation != NULL;
@@ -33,7 +51,7 @@ static bool judge_output(struct work *w, size_t i, struct err *err)
         out->attestation = attestation->value;
     if (out->script.len > SCRIPT_MAX)
         return psbt_invalid(err, "output %zu: script of %zu bytes", i, out->script.len);
-    if (!work_claims(w, &w->psbt->out[i], PSBT_OUT_KEY_PATH, &n_paths, &claims, err))
+    if (!read_paths(w, i, &n_paths, &claims, err))
         return false;
     const enum script_kind kind = script_classify(out->script);
     if (!claims || judges[kind] == NULL)

@@ -2,6 +2,7 @@
 #include "bitcoin/psbt_err.h"
 #include "bitcoin/psbt_path.h"
 #include "bitcoin/psbt_sign.h"
+#include "bitcoin/taproot.h"
 
 // Whether the key in a key path field, for an output with that script, is ours at the path that it
 // states. The comparison is of public keys, so memcmp will do.
@@ -13,6 +14,8 @@ static bool is_derived(const struct psbt_field *f, struct bytes script, struct k
     AUTO(hdkey_wipe) struct hdkey node;
     if (!keycache_derive(&node, cache, &claim.path, &impossible_child))
         return false;
+    if (key.len == XONLY_LEN)
+        return bytes_equal(key, bytes_of(node.pub.key.b + 1, XONLY_LEN));
     if (key.len == sizeof node.pub.key.b)
         return bytes_equal(key, BYTES_OF(node.pub.key.b));
     // 14.1: "65-byte P2PK keys: compare uncompressed forms"; elsewhere our keys are compressed.
@@ -48,7 +51,7 @@ static bool prove_output(struct psbt_facts *facts, size_t i, struct keycache *ca
     size_t n_claims = 0, n_proved = 0;
     if (!out->change && !out->multisig)
         return true;
-    while ((f = psbt_next(&facts->psbt->out[i], PSBT_OUT_KEY_PATH, f)) != NULL)
+    while ((f = psbt_next_out_path(&facts->psbt->out[i], facts->taproot, f)) != NULL)
         if (is_ours(facts, f)) {
             n_claims++;
             n_proved += is_derived(f, out->script, cache);
@@ -73,7 +76,7 @@ static bool some_claim_is_ours(const struct psbt_facts *facts, size_t i, struct 
 {
     const struct spend *spend = &facts->plans[i].spend;
     const struct psbt_field *f = NULL;
-    while ((f = psbt_next(&facts->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL)
+    while ((f = psbt_next_in_path(&facts->psbt->in[i], facts->taproot, f)) != NULL)
         if (is_ours(facts, f) && spend_has_key(spend, psbt_key_data(f)) &&
             is_derived(f, spend->script, cache))
             return true;

@@ -47,19 +47,33 @@ static void put_field(struct writer *w, struct bytes key, struct bytes value)
 static void put_key_path(const struct result *r, const struct psbt_field *f)
 {
     const struct xfp xfp = psbt_path_xfp(f, r->facts->xfp);
+    const struct bytes leaves = psbt_path_leaves(f);
     writer_counted(r->w, f->key);
     writer_compact_size(r->w, f->value.len);
+    writer_put(r->w, leaves);
     writer_put(r->w, BYTES_OF(xfp.b));
-    writer_put(r->w, bytes_slice(f->value, sizeof xfp.b, f->value.len));
+    writer_put(r->w, bytes_slice(f->value, leaves.len + sizeof xfp.b, f->value.len));
 }
 
-// What has no place of its own, in file order; `but` (may be NULL) was put before or is dropped.
-static void put_rest(const struct result *r, const struct psbt_map *map, struct bytes order,
-                     const struct psbt_field *but)
+// What is not copied in file order behind the rest.
+struct apart {
+    struct bytes order;           // types that have a place of their own
+    const struct psbt_field *but; // was put before, or is dropped; may be NULL
+    int tap_path;                 // type of taproot key paths; NO_TYPE: they are copied
+};
+#define NO_TYPE (-1)
+
+static void put_rest(const struct result *r, const struct psbt_map *map, const struct apart *apart)
 {
-    for (size_t i = 0; i < map->n_fields; i++)
-        if (!is_named(map->fields[i].key.ptr[0], order) && &map->fields[i] != but)
-            put_field(r->w, map->fields[i].key, map->fields[i].value);
+    for (size_t i = 0; i < map->n_fields; i++) {
+        const struct psbt_field *f = &map->fields[i];
+        if (is_named(f->key.ptr[0], apart->order) || f == apart->but)
+            continue;
+        if (f->key.ptr[0] == apart->tap_path)
+            put_key_path(r, f);
+        else
+            put_field(r->w, f->key, f->value);
+    }
     writer_u8(r->w, 0);
 }
 
@@ -114,10 +128,16 @@ static void put_global(const struct result *r)
             put_type(r, &p->global, order.ptr[i]);
     }
     // Version 0: "the global version field, if it was there, is dropped"
-    put_rest(r, &p->global, order, psbt_get(&p->global, PSBT_GLOBAL_VERSION));
+    const struct apart apart = { order, psbt_get(&p->global, PSBT_GLOBAL_VERSION), NO_TYPE };
+    put_rest(r, &p->global, &apart);
 }
 
 // --- Inputs and outputs ---
+
+static bool is_taproot(const struct result *r, const struct psbt_new_sig *sig)
+{
+    return spend_is_taproot(r->facts->plans[sig->input].spend.kind);
+}
 
 static void put_signature(const struct result *r, const struct psbt_new_sig *sig)
 {
@@ -129,6 +149,7 @@ static void put_signature(const struct result *r, const struct psbt_new_sig *sig
 
 static void put_input(const struct result *r, size_t i, const struct psbt_new_sig *sig)
 {
+    static const uint8_t tap_key_sig[] = { PSBT_IN_TAP_KEY_SIG };
     const struct psbt_map *map = &r->facts->psbt->in[i];
     for (size_t k = 0; k < COUNT(input_order); k++) {
         const uint8_t type = input_order[k];
@@ -140,10 +161,14 @@ static void put_input(const struct result *r, size_t i, const struct psbt_new_si
             put_key_paths(r, map, type);
         else
             put_type(r, map, type);
-        if (type == PSBT_IN_PARTIAL_SIG && sig != NULL)
+        if (type == PSBT_IN_PARTIAL_SIG && sig != NULL && !is_taproot(r, sig))
             put_signature(r, sig);
     }
-    put_rest(r, map, BYTES_OF(input_order), NULL);
+    if (sig != NULL && is_taproot(r, sig))
+        put_field(r->w, BYTES_OF(tap_key_sig), sig->value);
+    const struct apart apart = { BYTES_OF(input_order), NULL,
+                                 r->facts->taproot ? PSBT_IN_TAP_KEY_PATH : NO_TYPE };
+    put_rest(r, map, &apart);
 }
 
 static void put_output(const struct result *r, const struct psbt_map *map)
@@ -154,7 +179,9 @@ static void put_output(const struct result *r, const struct psbt_map *map)
         put_type(r, map, output_order[k]);
     if (attestation != NULL)
         put_field(r->w, attestation->key, attestation->value);
-    put_rest(r, map, BYTES_OF(output_order), attestation);
+    const struct apart apart = { BYTES_OF(output_order), attestation,
+                                 r->facts->taproot ? PSBT_OUT_TAP_KEY_PATH : NO_TYPE };
+    put_rest(r, map, &apart);
 }
 
 bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,

@@ -3,11 +3,14 @@
 #include "base/require.h"
 #include "bitcoin/psbt_err.h"
 #include "bitcoin/psbt_path.h"
+#include "bitcoin/taproot.h"
 
 struct signing {
     const struct psbt_facts *facts;
     struct keycache *keys;
     struct sighash_cache *digests;
+    const struct tx_out *spent; // of all inputs, for taproot
+    const struct entropy *aux_random;
     struct arena *arena;
 };
 
@@ -27,26 +30,54 @@ static bool signature_value(struct bytes *out, const struct signature *sig, uint
     return arena_copy(arena, bytes_of(mem, len + 1), out);
 }
 
-static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t i, struct err *err)
+static bool sign_ecdsa(struct psbt_new_sig *out, const struct signing *s, size_t i,
+                       const struct hash256 *digest, struct err *err)
 {
     const struct input_plan *plan = &s->facts->plans[i];
-    const struct input_facts *in = &s->facts->tx.in[i];
     const struct key_origin path = psbt_path_read(plan->key);
     AUTO(seckey_wipe) struct seckey key = { { 0 } };
-    struct hash256 digest;
     struct pubkey pubkey;
     struct signature sig;
-    const struct spend_at at = { s->digests, i, in->amount, NULL };
-    if (!spend_digest(&digest, &plan->spend, &at, plan->sighash, err))
-        return err->code == ERR_NO_MEMORY ? psbt_too_complex(err) : fault(i, err);
     // D-SIG: verified with the key in the script, whatever was derived now.
     if (!pubkey_parse(&pubkey, psbt_key_data(plan->key), err) ||
         !keycache_seckey(&key, s->keys, &path.path, err) ||
-        !ecdsa_sign(&sig, &key, &pubkey, &digest, true, err))
+        !ecdsa_sign(&sig, &key, &pubkey, digest, true, err))
         return fault(i, err);
-    out->input = i;
-    out->key = psbt_key_data(plan->key);
+    *out = (struct psbt_new_sig){ .input = i, .key = psbt_key_data(plan->key) };
     return signature_value(&out->value, &sig, plan->sighash, s->arena) || psbt_too_complex(err);
+}
+
+// BIP-341: 64 bytes for DEFAULT, else with the hash type behind them.
+static bool sign_taproot(struct psbt_new_sig *out, const struct signing *s, size_t i,
+                         const struct hash256 *digest, struct err *err)
+{
+    const struct input_plan *plan = &s->facts->plans[i];
+    const struct key_origin path = psbt_path_read(plan->key);
+    const struct hash256 tweak = taproot_tweak(psbt_key_data(plan->key).ptr);
+    AUTO(hdkey_wipe) struct hdkey node = { 0 };
+    uint8_t aux[32], value[SCHNORR_LEN + 1];
+    REQUIRE(s->aux_random != NULL);
+    s->aux_random->bytes(s->aux_random->context, aux);
+    if (!keycache_derive(&node, s->keys, &path.path, err) ||
+        !seckey_taproot_tweak(&node.key, &node.pub.key, tweak.b) ||
+        !schnorr_sign_as(value, &node.key, script_payload(plan->spend.script, SCRIPT_P2TR).ptr,
+                         digest, aux, err))
+        return fault(i, err);
+    value[SCHNORR_LEN] = (uint8_t)plan->sighash;
+    *out = (struct psbt_new_sig){ .input = i };
+    const size_t len = plan->sighash == SIGHASH_DEFAULT ? SCHNORR_LEN : sizeof value;
+    return arena_copy(s->arena, bytes_of(value, len), &out->value) || psbt_too_complex(err);
+}
+
+static bool sign_input(struct psbt_new_sig *out, const struct signing *s, size_t i, struct err *err)
+{
+    const struct input_plan *plan = &s->facts->plans[i];
+    const struct spend_at at = { s->digests, i, s->facts->tx.in[i].amount, s->spent };
+    struct hash256 digest;
+    if (!spend_digest(&digest, &plan->spend, &at, plan->sighash, err))
+        return err->code == ERR_NO_MEMORY ? psbt_too_complex(err) : fault(i, err);
+    return spend_is_taproot(plan->spend.kind) ? sign_taproot(out, s, i, &digest, err)
+                                              : sign_ecdsa(out, s, i, &digest, err);
 }
 
 static bool is_needed(const struct psbt_facts *facts)
@@ -97,9 +128,12 @@ bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts, struct k
                const struct entropy *aux_random, struct arena *arena, struct err *err)
 {
     struct sighash_cache digests;
-    const struct signing s = { facts, keys, &digests, arena };
-    (void)aux_random; // no kind that we sign uses any
+    struct signing s = {
+        .facts = facts, .keys = keys, .digests = &digests, .aux_random = aux_random, .arena = arena
+    };
     REQUIRE(facts->proved);
+    if (!psbt_spent_outputs(&s.spent, facts, arena, err))
+        return false;
     sighash_cache_init(&digests, &facts->psbt->tx, arena);
     keycache_open(keys);
     const bool good = sign_all(out, &s, err);

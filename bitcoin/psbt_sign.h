@@ -21,8 +21,8 @@ MUST_CHECK bool psbt_prove(struct psbt_facts *facts, struct keycache *keys, stru
 // One new signature.
 struct psbt_new_sig {
     size_t input;
-    struct bytes key;   // as in the script
-    struct bytes value; // DER and hash type
+    struct bytes key;   // as in the script; no bytes for taproot, where the output is the key
+    struct bytes value; // DER and hash type; for taproot 64 bytes, 65 with a hash type
 };
 struct psbt_signed {
     struct psbt_new_sig *sigs; // by input

@@ -16,7 +16,8 @@ struct texts {
 
 // What one pass over an input's fields found (V4), before it is judged.
 struct input_work {
-    uint32_t n_paths, n_sigs;
+    uint32_t n_paths, n_sigs;            // of ECDSA keys
+    bool has_tap_path;                   // and the option is on
     struct bytes redeem, witness_script; // no bytes: none
     const struct psbt_field *utxo;       // the witness UTXO, or NULL
     struct tx_out prev_out;              // of the previous transaction, if has_prev_out
@@ -66,11 +67,12 @@ MUST_CHECK bool judge_taproot_input(struct work *w, size_t i, struct err *err);
 MUST_CHECK bool judge_unknown_input(struct work *w, size_t i, struct err *err);
 
 // --- Judges of outputs: 11.2, 11.3 ---
-// An output that claims to be ours. Sets facts->tx.out[i].change if it is re-made from its key
+// An output that claims to be ours. Set facts->tx.out[i].change if it is re-made from its key
 // paths; leaves it a plain output if it is none of ours by the rules; fails if it lies.
 MUST_CHECK bool judge_key_output(struct work *w, size_t i, size_t n_paths, struct err *err);
 MUST_CHECK bool judge_script_output(struct work *w, size_t i, size_t n_paths, struct err *err);
 MUST_CHECK bool judge_multisig_output(struct work *w, size_t i, struct err *err);
+MUST_CHECK bool judge_taproot_output(struct work *w, size_t i, size_t n_paths, struct err *err);
 
 // --- Multisig scripts ---
 // What the key paths of a map say of a script's keys, for ms_script_check.
@@ -95,10 +97,9 @@ MUST_CHECK bool work_add(struct work *w, struct texts *texts, const char *label,
                          const struct writer *text, struct err *err);
 MUST_CHECK bool work_warn(struct work *w, const char *label, const char *text, struct err *err);
 
-// Counts the key paths (of the field type given) and notes a fingerprint of zero with its warning.
-// *claims: one of them has our fingerprint.
-MUST_CHECK bool work_claims(struct work *w, const struct psbt_map *map, uint8_t type,
-                            uint32_t *n_paths, bool *claims, struct err *err);
+// Looks at a key path: whether it claims to be ours; a fingerprint of zero gives its warning.
+MUST_CHECK bool work_take_path(struct work *w, const struct psbt_field *path, bool *claims,
+                               struct err *err);
 bool work_is_ours(const struct work *w, const struct psbt_field *path);
 
 // The output that an input spends, as its UTXO tells; false if it has none. Only after V4.

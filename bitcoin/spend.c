@@ -2,8 +2,9 @@
 #include "bitcoin/spend.h"
 #include "base/require.h"
 #include "bitcoin/multisig.h"
+#include "bitcoin/taproot.h"
 
-enum { P2PKH_LEN = 25, SCRIPT_HASH_PROGRAM_LEN = 34, XONLY_LEN = 32, OP_1 = 0x51 };
+enum { P2PKH_LEN = 25, SCRIPT_HASH_PROGRAM_LEN = 34, OP_1 = 0x51 };
 
 // The script that a digest carries: the output's own, the inner one, or the P2PKH script of the key
 // hash in one of the two (BIP-143: "the scriptCode is 0x1976a914{20-byte-pubkey-hash}88ac").
@@ -139,12 +140,19 @@ static struct bytes key_hash_of(const struct spend *s)
     return script_payload(s->script, s->kind == SPEND_P2PKH ? SCRIPT_P2PKH : SCRIPT_P2WPKH);
 }
 
+static bool is_output_key_of(struct bytes script, struct bytes internal)
+{
+    uint8_t output_key[XONLY_LEN];
+    return internal.len == XONLY_LEN && taproot_output_key(output_key, internal.ptr) &&
+           bytes_equal(script_payload(script, SCRIPT_P2TR), BYTES_OF(output_key));
+}
+
 bool spend_is_of_key(const struct spend *s, struct bytes key)
 {
     if (s->kind == SPEND_UNKNOWN || kinds[s->kind].multisig)
         return false;
     if (kinds[s->kind].taproot)
-        return key.len == XONLY_LEN && bytes_equal(key, script_payload(s->script, SCRIPT_P2TR));
+        return is_output_key_of(s->script, key);
     if (s->kind == SPEND_P2PK)
         return bytes_equal(key, script_payload(s->script, SCRIPT_P2PK));
     // BIP-143: "Only compressed public keys are accepted in P2WPKH and P2WSH"

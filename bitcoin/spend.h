@@ -37,8 +37,8 @@ bool spend_is_segwit(enum spend_kind kind); // version 0 or 1
 bool spend_is_multisig(enum spend_kind kind);
 bool spend_is_taproot(enum spend_kind kind); // its signatures commit to the amounts of all inputs
 
-// Whether this key alone can spend it: of 33 or 65 bytes, or of 32 for the output key of taproot
-// kinds. Never a 65-byte key in segwit kinds.
+// Whether this key alone can spend it: of 33 or 65 bytes; of taproot kinds an internal key of 32,
+// whose output has no script tree. Never a 65-byte key in segwit kinds.
 bool spend_is_of_key(const struct spend *spend, struct bytes key);
 // Whether a signature by this key belongs into the final scripts: spend_is_of_key, or one of the
 // keys of a multisig script.

@@ -117,11 +117,24 @@ static bool run_schnorr(void)
     return schnorr_sign(a, &key, &digest, aux.b, &err) && same(a, b, sizeof a);
 }
 
+static bool run_schnorr_as(void)
+{
+    const struct seckey key = secret_key();
+    const struct pubkey pubkey = seckey_pubkey(&plain_key);
+    struct hash256 aux = digest;
+    uint8_t a[64], b[64];
+    struct err err;
+    REQUIRE(schnorr_sign(b, &plain_key, &digest, aux.b, &err));
+    make_secret(&aux, sizeof aux);
+    return schnorr_sign_as(a, &key, pubkey.b + 1, &digest, aux.b, &err) && same(a, b, sizeof a);
+}
+
 static bool run_taproot(void)
 {
     struct seckey key = secret_key(), plain = plain_key;
-    REQUIRE(seckey_taproot_tweak(&plain, digest.b));
-    return seckey_taproot_tweak(&key, digest.b) && same(&key, &plain, sizeof key);
+    const struct pubkey pubkey = seckey_pubkey(&plain_key);
+    REQUIRE(seckey_taproot_tweak(&plain, &pubkey, digest.b));
+    return seckey_taproot_tweak(&key, &pubkey, digest.b) && same(&key, &plain, sizeof key);
 }
 
 static bool run_ecdh(void)
@@ -216,8 +229,8 @@ static const struct {
     // Whether the key of the pair is valid, then three about the nonce's point, whose x is published
     // and whose y is known from it: how to reduce y, whether it is odd, how to reduce x.
     { "schnorr_sign", run_schnorr, 4 },
-    // Whether the key of the pair is valid, and whether the tweaked one is.
-    { "seckey_taproot_tweak", run_taproot, 2 },
+    { "schnorr_sign_as", run_schnorr_as, 4 }, // the same
+    { "seckey_taproot_tweak", run_taproot, 0 },
     { "ecdh_xy", run_ecdh, 0 },
     { "hmac", run_hmac, 0 },
     { "local_code", run_local_code, 0 },

@@ -85,10 +85,16 @@ MUST_CHECK bool ecdsa_from_der(struct signature *out, struct bytes der);
 MUST_CHECK bool schnorr_sign(uint8_t out[static 64], const struct seckey *key,
                              const struct hash256 *digest, const uint8_t aux[static 32],
                              struct err *err);
+// The same as the owner of that x-only key, against which it is verified. Fails: ERR_INTERNAL also if
+// `key` is not its private key.
+MUST_CHECK bool schnorr_sign_as(uint8_t out[static 64], const struct seckey *key,
+                                const uint8_t xonly[static 32], const struct hash256 *digest,
+                                const uint8_t aux[static 32], struct err *err);
 bool schnorr_verify(const uint8_t sig[static 64], const uint8_t xonly[static 32],
                     struct bytes message);
-// BIP-341: the key negated if its public key is odd, then tweaked; the x-only key tweaked.
-MUST_CHECK bool seckey_taproot_tweak(struct seckey *key, const uint8_t tweak[static 32]);
+// BIP-341: the key negated if its public key `pubkey` is odd, then tweaked; the x-only key tweaked.
+MUST_CHECK bool seckey_taproot_tweak(struct seckey *key, const struct pubkey *pubkey,
+                                     const uint8_t tweak[static 32]);
 MUST_CHECK bool xonly_tweak_add(uint8_t out[static 32], const uint8_t xonly[static 32],
                                 const uint8_t tweak[static 32]);
 

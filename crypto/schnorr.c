@@ -25,6 +25,18 @@ static void public_half(uint8_t out[static 32], const secp256k1_keypair *pair)
     REQUIRE(secp256k1_xonly_pubkey_serialize(ec_context(), out, &point) == 1);
 }
 
+static bool sign_and_verify(uint8_t out[static 64], const secp256k1_keypair *pair,
+                            const uint8_t xonly[static 32], const struct hash256 *digest,
+                            const uint8_t aux[static 32], struct err *err)
+{
+    REQUIRE(ec_accepted(secp256k1_schnorrsig_sign32(ec_context(), out, digest->b, pair, aux)));
+    declassify(out, 64);
+    if (schnorr_verify(out, xonly, BYTES_OF(digest->b)))
+        return true;
+    wipe(out, 64);
+    return err_set(err, ERR_INTERNAL, "fresh signature does not verify");
+}
+
 bool schnorr_sign(uint8_t out[static 64], const struct seckey *key, const struct hash256 *digest,
                   const uint8_t aux[static 32], struct err *err)
 {
@@ -32,12 +44,21 @@ bool schnorr_sign(uint8_t out[static 64], const struct seckey *key, const struct
     uint8_t xonly[32];
     keypair_of(&pair, key);
     public_half(xonly, &pair);
-    REQUIRE(ec_accepted(secp256k1_schnorrsig_sign32(ec_context(), out, digest->b, &pair, aux)));
-    declassify(out, 64);
-    if (schnorr_verify(out, xonly, BYTES_OF(digest->b)))
-        return true;
-    wipe(out, 64);
-    return err_set(err, ERR_INTERNAL, "fresh signature does not verify");
+    return sign_and_verify(out, &pair, xonly, digest, aux, err);
+}
+
+bool schnorr_sign_as(uint8_t out[static 64], const struct seckey *key,
+                     const uint8_t xonly[static 32], const struct hash256 *digest,
+                     const uint8_t aux[static 32], struct err *err)
+{
+    AUTO(keypair_wipe) secp256k1_keypair pair;
+    uint8_t half[32];
+    keypair_of(&pair, key);
+    public_half(half, &pair);
+    // The signature commits to the key's own public side: of another key it would not verify.
+    if (memcmp(half, xonly, sizeof half) != 0)
+        return err_set(err, ERR_INTERNAL, "the private key is another one's");
+    return sign_and_verify(out, &pair, xonly, digest, aux, err);
 }
 
 bool schnorr_verify(const uint8_t sig[static 64], const uint8_t xonly[static 32],
@@ -48,14 +69,17 @@ bool schnorr_verify(const uint8_t sig[static 64], const uint8_t xonly[static 32]
            secp256k1_schnorrsig_verify(ec_context(), sig, message.ptr, message.len, &point) == 1;
 }
 
-// BIP-341, "taproot_tweak_seckey": the library negates the key itself where its point is odd.
-bool seckey_taproot_tweak(struct seckey *key, const uint8_t tweak[static 32])
+// BIP-341, "taproot_tweak_seckey". Which of the two is signed for is public.
+bool seckey_taproot_tweak(struct seckey *key, const struct pubkey *pubkey,
+                          const uint8_t tweak[static 32])
 {
-    AUTO(keypair_wipe) secp256k1_keypair pair;
-    keypair_of(&pair, key);
-    if (!ec_accepted(secp256k1_keypair_xonly_tweak_add(ec_context(), &pair, tweak)))
+    AUTO(seckey_wipe) struct seckey even = *key;
+    const bool is_odd = pubkey->b[0] == 0x03;
+    if (is_odd)
+        REQUIRE(ec_accepted(secp256k1_ec_seckey_negate(ec_context(), even.b)));
+    if (!seckey_tweak_add(&even, tweak))
         return false;
-    REQUIRE(secp256k1_keypair_sec(ec_context(), key->b, &pair) == 1);
+    *key = even;
     return true;
 }
 

@@ -71,11 +71,17 @@ TEST(psbt_signing_22_bip341_key_path_spends)
         struct hash256 digest;
         uint8_t sig[64];
         struct err err;
-        assert_true(seckey_taproot_tweak(&key, json_need_hex(inside, "tweak").ptr));
+        const struct pubkey pubkey = seckey_pubkey(&key);
+        assert_true(seckey_taproot_tweak(&key, &pubkey, json_need_hex(inside, "tweak").ptr));
         assert_bytes_equal(BYTES_OF(key.b), json_need_hex(inside, "tweakedPrivkey"));
         memcpy(digest.b, json_need_hex(inside, "sigHash").ptr, sizeof digest.b);
         assert_true(schnorr_sign(sig, &key, &digest, aux, &err));
         assert_bytes_equal(BYTES_OF(sig), bytes_slice(witness, 0, 64));
+        const struct pubkey output = seckey_pubkey(&key);
+        assert_true(schnorr_sign_as(sig, &key, output.b + 1, &digest, aux, &err));
+        assert_bytes_equal(BYTES_OF(sig), bytes_slice(witness, 0, 64));
+        assert_false(schnorr_sign_as(sig, &key, pubkey.b + 1, &digest, aux, &err));
+        assert_int_equal(err.code, ERR_INTERNAL);
     }
 }
 
@@ -89,7 +95,7 @@ TEST(tweaks_of_both_halves_agree)
         random_bytes(tweak, sizeof tweak);
         const struct pubkey before = seckey_pubkey(&key);
         assert_true(xonly_tweak_add(xonly, before.b + 1, tweak));
-        assert_true(seckey_taproot_tweak(&key, tweak));
+        assert_true(seckey_taproot_tweak(&key, &before, tweak));
         const struct pubkey after = seckey_pubkey(&key);
         assert_bytes_equal(bytes_of(after.b + 1, 32), BYTES_OF(xonly));
     }
@@ -106,8 +112,8 @@ TEST(impossible_tweaks_change_nothing)
     struct seckey key = seckey_of(one); // the generator, whose y is even
     const struct pubkey pubkey = seckey_pubkey(&key);
     uint8_t out[32] = { 0x55 };
-    assert_false(seckey_taproot_tweak(&key, test_hex(ORDER).ptr));
-    assert_false(seckey_taproot_tweak(&key, minus_one.ptr)); // the sum is zero
+    assert_false(seckey_taproot_tweak(&key, &pubkey, test_hex(ORDER).ptr));
+    assert_false(seckey_taproot_tweak(&key, &pubkey, minus_one.ptr)); // the sum is zero
     assert_bytes_equal(BYTES_OF(key.b), one);
     assert_false(xonly_tweak_add(out, pubkey.b + 1, test_hex(ORDER).ptr));
     assert_false(xonly_tweak_add(out, pubkey.b + 1, minus_one.ptr));

@@ -132,12 +132,19 @@ bool rig_prove(struct rig *rig)
     return psbt_prove(&rig->facts, keys, &rig->err);
 }
 
+static void aux_bytes(void *context, uint8_t out[32])
+{
+    const struct rig *rig = context;
+    memcpy(out, rig->aux, sizeof rig->aux);
+}
+
 bool rig_sign(struct rig *rig)
 {
+    const struct entropy aux = { aux_bytes, rig };
     struct writer w = text_writer();
     AUTO(keycache_freep) struct keycache *keys = keycache_new(&rig->master);
     if (!psbt_prove(&rig->facts, keys, &rig->err) ||
-        !psbt_sign(&rig->sigs, &rig->facts, keys, NULL, test_arena(), &rig->err) ||
+        !psbt_sign(&rig->sigs, &rig->facts, keys, &aux, test_arena(), &rig->err) ||
         !psbt_write_signed(&w, &rig->facts, &rig->sigs, &rig->err))
         return false;
     rig->result = writer_bytes(&w);
@@ -244,6 +251,8 @@ static struct bytes key_bytes(const struct pubkey *key, enum draft_kind kind)
         const struct pubkey64 xy = pubkey_to64(key);
         writer_u8(&w, 0x04);
         writer_put(&w, BYTES_OF(xy.b));
+    } else if (kind == DRAFT_P2TR) {
+        writer_put(&w, bytes_of(key->b + 1, 32));
     } else {
         writer_put(&w, BYTES_OF(key->b));
     }
@@ -273,6 +282,9 @@ static struct bytes script_of(const struct pubkey *key, enum draft_kind kind)
         return redeem_of(key);
     case DRAFT_P2SH_P2WPKH:
         script_write_p2sh(&w, hash160(redeem_of(key)));
+        break;
+    case DRAFT_P2TR:
+        assert_true(address_script_of_key(&w, key, ADDR_P2TR, &(struct err){ 0 }));
         break;
     }
     return writer_bytes(&w);
@@ -329,6 +341,8 @@ static void put_path(struct psbt_map *map, uint8_t type, struct bytes key, struc
 {
     const struct keypath p = test_path(path);
     struct writer value = text_writer();
+    if (key.len == 32)
+        writer_compact_size(&value, 0); // leaf hashes
     writer_put(&value, BYTES_OF(xfp.b));
     for (size_t i = 0; i < p.depth; i++)
         writer_u32le(&value, p.step[i]);
@@ -396,14 +410,18 @@ struct psbt_map *draft_in_utxo(struct draft *d, const struct rig *owner, enum dr
     struct psbt_map *map = draft_in_script(d, script_of(&key.pub.key, kind), sats, utxo);
     if (kind == DRAFT_P2SH_P2WPKH)
         draft_put(map, PSBT_IN_REDEEM_SCRIPT, (struct bytes){ 0 }, redeem_of(&key.pub.key));
-    put_path(map, PSBT_IN_KEY_PATH, key_bytes(&key.pub.key, kind), owner->view.xfp, path);
+    if (kind == DRAFT_P2TR)
+        draft_put(map, PSBT_IN_TAP_INTERNAL_KEY, (struct bytes){ 0 },
+                  key_bytes(&key.pub.key, kind));
+    put_path(map, kind == DRAFT_P2TR ? PSBT_IN_TAP_KEY_PATH : PSBT_IN_KEY_PATH,
+             key_bytes(&key.pub.key, kind), owner->view.xfp, path);
     return map;
 }
 
 struct psbt_map *draft_in(struct draft *d, const struct rig *owner, enum draft_kind kind,
                           const char *path, uint64_t sats)
 {
-    const bool segwit = kind == DRAFT_P2WPKH || kind == DRAFT_P2SH_P2WPKH;
+    const bool segwit = kind == DRAFT_P2WPKH || kind == DRAFT_P2SH_P2WPKH || kind == DRAFT_P2TR;
     return draft_in_utxo(d, owner, kind, path, sats, segwit ? DRAFT_UTXO_WITNESS : DRAFT_UTXO_PREV);
 }
 
@@ -422,7 +440,11 @@ struct psbt_map *draft_change(struct draft *d, const struct rig *owner, enum dra
     struct psbt_map *map = draft_pay(d, script_of(&key.pub.key, kind), sats);
     if (kind == DRAFT_P2SH_P2WPKH)
         draft_put(map, PSBT_OUT_REDEEM_SCRIPT, (struct bytes){ 0 }, redeem_of(&key.pub.key));
-    put_path(map, PSBT_OUT_KEY_PATH, key_bytes(&key.pub.key, kind), owner->view.xfp, path);
+    if (kind == DRAFT_P2TR)
+        draft_put(map, PSBT_OUT_TAP_INTERNAL_KEY, (struct bytes){ 0 },
+                  key_bytes(&key.pub.key, kind));
+    put_path(map, kind == DRAFT_P2TR ? PSBT_OUT_TAP_KEY_PATH : PSBT_OUT_KEY_PATH,
+             key_bytes(&key.pub.key, kind), owner->view.xfp, path);
     return map;
 }
 

@@ -18,6 +18,7 @@ struct rig {
     // The amount memory: what rig_remember has stored.
     struct outpoint seen[RIG_SEEN_MAX];
     struct sats seen_amount[RIG_SEEN_MAX];
+    uint8_t aux[32]; // in place of random bytes
     size_t n_seen;
     // The last answer. `err` is of what failed.
     struct err err;
@@ -58,7 +59,14 @@ struct bytes rig_note(const struct rig *rig, const char *label);
 
 // --- Drafts ---
 
-enum draft_kind { DRAFT_P2PK, DRAFT_P2PK65, DRAFT_P2PKH, DRAFT_P2WPKH, DRAFT_P2SH_P2WPKH };
+enum draft_kind {
+    DRAFT_P2PK,
+    DRAFT_P2PK65,
+    DRAFT_P2PKH,
+    DRAFT_P2WPKH,
+    DRAFT_P2SH_P2WPKH,
+    DRAFT_P2TR // with taproot fields; its signer needs the option
+};
 
 // How the spent output is told.
 enum draft_utxo {
