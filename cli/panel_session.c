@@ -93,16 +93,22 @@ void panel_session_tick(struct panel_session *session)
     }
 }
 
+// What a person does is for the question that he sees, not for one that a host puts up meanwhile.
+static void send_answer(struct panel_session *session, struct panel_request request)
+{
+    request.has_question = session->view.has_screen && !session->is_script;
+    request.question = session->view.screen.question;
+    send_request(session, &request);
+}
+
 void panel_session_keys(struct panel_session *session, struct bytes keys)
 {
-    const struct panel_request request = { .verb = PANEL_KEYS, .keys = keys };
-    send_request(session, &request);
+    send_answer(session, (struct panel_request){ .verb = PANEL_KEYS, .keys = keys });
 }
 
 void panel_session_text(struct panel_session *session, struct bytes text)
 {
-    const struct panel_request request = { .verb = PANEL_TEXT, .text = text };
-    send_request(session, &request);
+    send_answer(session, (struct panel_request){ .verb = PANEL_TEXT, .text = text });
 }
 
 void panel_session_item(struct panel_session *session, enum panel_item item, struct bytes name)

@@ -9,6 +9,7 @@ struct panel_session {
     int cancel_fd;               // see client/wait.h
     struct panel_client *client; // NULL: not connected
     struct panel_view view;
+    bool is_script;   // its lines may be sent before the screens that they answer have come
     int64_t due_ms;   // of panel_session_tick
     bool interrupted; // through cancel_fd
 };

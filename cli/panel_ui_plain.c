@@ -251,7 +251,9 @@ bool panel_ui_run_plain(const char *path, int cancel_fd, struct err *err)
     prctl(PR_SET_DUMPABLE, 0); // no core file and no tracer: a PIN is typed here
     plain.line = secret_new_zeroed(LINE_BYTES_MAX);
     terminal_begin(&plain);
-    const bool ok = panel_session_begin(&plain.session, path, cancel_fd, err) && run(&plain, err);
+    bool ok = panel_session_begin(&plain.session, path, cancel_fd, err);
+    plain.session.is_script = !plain.is_terminal;
+    ok = ok && run(&plain, err);
     terminal_end(&plain);
     panel_session_end(&plain.session);
     secret_free(plain.line);

@@ -118,7 +118,8 @@ static bool is_same_question(const struct panel_view *view, const struct panel_s
 {
     const struct panel_screen *old = &view->screen;
     return view->has_screen && old->ask == screen->ask && old->state == screen->state &&
-           bytes_equal(old->title, screen->title) && bytes_equal(old->text, screen->text);
+           old->question == screen->question && bytes_equal(old->title, screen->title) &&
+           bytes_equal(old->text, screen->text);
 }
 
 static bool keep(struct panel_view *view, const struct panel_screen *screen, struct err *err)

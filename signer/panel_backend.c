@@ -77,6 +77,7 @@ static void backend_screen(void *context, struct panel_screen *out)
     if (screen_has_dialog(screen)) {
         out->title = bytes_of_text(screen->title);
         out->ask = ask_of[screen->ask];
+        out->question = screen->question;
         show(device, bytes_of(screen->text, screen->text_len));
     } else {
         char mem[512];

@@ -132,9 +132,23 @@ static bool simulator_only(struct err *err)
     return err_set(err, ERR_STATE, "only a simulator does that");
 }
 
+// A host may have put another question up since the panel was sent this one.
+static bool is_for_what_is_asked(const struct panel_backend *b, const struct panel_request *request,
+                                 struct err *err)
+{
+    struct panel_screen now;
+    if (!request->has_question)
+        return true;
+    b->screen(b->device, &now);
+    return now.question == request->question ||
+           err_set(err, ERR_STATE, "The question has changed. Read it, then press again.");
+}
+
 static bool carry_out(const struct panel_backend *b, const struct panel_request *request,
                       struct err *err)
 {
+    if (!is_for_what_is_asked(b, request, err))
+        return false;
     switch (request->verb) {
     case PANEL_KEYS:
         return b->keys(b->device, request->keys, err);

@@ -255,6 +255,36 @@ TEST(each_request_reaches_the_device)
     }
 }
 
+// A host can replace the question at any moment; what was pressed for the old one answers nothing.
+TEST(a_key_answers_the_question_that_it_was_pressed_for)
+{
+    static const struct {
+        const char *line, *done;
+    } cases[] = {
+        { "{\"do\": \"keys\", \"keys\": \"y\", \"question\": 7}", "keys(y,)" },
+        { "{\"do\": \"text\", \"text\": \"1\", \"question\": 7}", "text(1,)" },
+        { "{\"do\": \"keys\", \"keys\": \"y\"}", "keys(y,)" },
+        { "{\"do\": \"keys\", \"keys\": \"y\", \"question\": 6}", NULL },
+        { "{\"do\": \"text\", \"text\": \"1\", \"question\": 8}", NULL },
+        { "{\"do\": \"keys\", \"keys\": \"y\", \"question\": 0}", NULL },
+    };
+    AUTO(remove_rig) struct rig *rig = new_rig(false, false, 0);
+    struct panel *panel = greeted(rig);
+    rig->screen.question = 7;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        rig->done[0] = '\0';
+        send_text(panel, cases[i].line);
+        send_text(panel, "\n");
+        expect_line(rig, panel,
+                    cases[i].done != NULL
+                        ? "{\"ok\": true}"
+                        : "{\"ok\": false, \"error\": "
+                          "\"The question has changed. Read it, then press again.\"}");
+        assert_string_equal(rig->done, cases[i].done != NULL ? cases[i].done : "");
+    }
+    assert_int_equal(close(panel->fd), 0);
+}
+
 TEST(what_is_no_request_is_answered)
 {
     static const char *const lines[] = { "",

@@ -69,6 +69,7 @@ void screen_ask(struct screen *screen, const char *title, struct bytes text, enu
     screen->ask = ask;
     screen->ops = ops;
     screen->context = context;
+    screen->question++;
     screen_touch(screen);
 }
 

@@ -26,6 +26,7 @@ struct screen {
     enum screen_ask ask;
     const struct dialog_ops *ops; // NULL: no dialog
     void *context;
+    uint64_t question;               // number of the dialog that was put up last
     uint64_t version;                // raised by every change
     void (*changed)(void *listener); // told after every change; NULL: nobody
     void *listener;

@@ -5,7 +5,9 @@
 //
 // (1) `text` of a request is a PIN, seed words or a passphrase. It lies in struct panel_lines or in
 //     the caller's arena, and nowhere else; both wipe.
-// (2) A line never exceeds PANEL_LINE_MAX, line feed included. A screen that does not fit is not
+// (2) A key or text names the question that it answers: hosts can put another in its place at any
+//     moment, and what was pressed for one must not answer the other.
+// (3) A line never exceeds PANEL_LINE_MAX, line feed included. A screen that does not fit is not
 //     sent cut: the writer fails, and the signer refuses what it cannot show whole.
 // Source: design.md "A signer on its host".
 #ifndef CASEMATE_WIRE_PANEL_H
@@ -61,6 +63,8 @@ struct panel_request {
     enum panel_do verb;
     struct bytes keys;    // keys: `y`, `x` and digits
     struct bytes text;    // text: secret; may be empty
+    bool has_question;    // keys, text: they are for that question only; else for any
+    uint64_t question;    // 0: for the screen without one
     enum panel_item item; // menu
     struct bytes name;    // menu: of the user or wallet to delete, empty for other items
     uint64_t seconds;     // advance
@@ -95,6 +99,7 @@ enum panel_state { PANEL_LOCKED, PANEL_NORMAL, PANEL_HSM };
 struct panel_screen {
     struct bytes title, text; // without the 0x02 bytes
     enum panel_ask ask;
+    uint64_t question; // its number, never used twice; 0: none is up
     enum panel_state state;
     uint64_t approved, refused; // PANEL_HSM, as the two below
     struct bytes period_left;   // as the device shows it: "n/a", "--", "12m 3s", "1h 2m"

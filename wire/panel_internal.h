@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "wire/panel.h"
 
+#define PANEL_NUMBER_MAX INT64_MAX // what a JSON number gives without loss
+
 // One line as an object. Fails: ERR_MALFORMED "JSON parse fail", "not an object"; ERR_NO_MEMORY.
 MUST_CHECK bool panel_object(const struct json **out, struct bytes line, struct arena *arena,
                              struct err *err);

@@ -10,8 +10,6 @@ static const char *const states[] = {
     [PANEL_LOCKED] = "locked", [PANEL_NORMAL] = "normal", [PANEL_HSM] = "hsm"
 };
 
-#define COUNTER_MAX INT64_MAX // what a JSON number gives without loss
-
 bool panel_hello_unpack(struct panel_hello *out, struct bytes line, struct arena *arena,
                         struct err *err)
 {
@@ -19,7 +17,7 @@ bool panel_hello_unpack(struct panel_hello *out, struct bytes line, struct arena
     struct panel_hello hello = { 0 };
     uint64_t version;
     if (!panel_object(&object, line, arena, err) ||
-        !panel_number(&version, COUNTER_MAX, object, "panel", err))
+        !panel_number(&version, PANEL_NUMBER_MAX, object, "panel", err))
         return false;
     if (version != PANEL_VERSION)
         return err_set(err, ERR_UNSUPPORTED, "panel protocol %llu", (unsigned long long)version);
@@ -46,8 +44,8 @@ void panel_hello_pack(struct writer *w, const struct panel_hello *hello)
 
 static bool read_hsm(struct panel_screen *out, const struct json *object, struct err *err)
 {
-    return panel_number(&out->approved, COUNTER_MAX, object, "approved", err) &&
-           panel_number(&out->refused, COUNTER_MAX, object, "refused", err) &&
+    return panel_number(&out->approved, PANEL_NUMBER_MAX, object, "approved", err) &&
+           panel_number(&out->refused, PANEL_NUMBER_MAX, object, "refused", err) &&
            panel_text(&out->period_left, object, "period_left", err) &&
            panel_text(&out->digits, object, "digits", err);
 }
@@ -59,6 +57,9 @@ static bool read_screen(struct panel_screen *out, const struct json *object, str
         !panel_text(&out->text, object, "text", err) ||
         !panel_name(&ask, asks, COUNT(asks), object, "ask", err) ||
         !panel_name(&state, states, COUNT(states), object, "state", err))
+        return false;
+    if (json_get(object, "question") != NULL &&
+        !panel_number(&out->question, PANEL_NUMBER_MAX, object, "question", err))
         return false;
     out->ask = (enum panel_ask)ask;
     out->state = (enum panel_state)state;
@@ -94,6 +95,8 @@ static void put_screen(struct json_writer *j, const struct panel_screen *screen)
     panel_put_text(j, "text", screen->text);
     json_key(j, "ask");
     json_text(j, asks[screen->ask]);
+    if (screen->question > 0)
+        put_number(j, "question", screen->question);
     json_key(j, "state");
     json_text(j, states[screen->state]);
     if (screen->state != PANEL_HSM)

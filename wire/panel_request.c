@@ -13,8 +13,8 @@ static const struct verb {
 } verbs[] = {
     { "screen", PANEL_SCREEN, { NULL } },
     { "watch", PANEL_WATCH, { NULL } },
-    { "keys", PANEL_KEYS, { "keys" } },
-    { "text", PANEL_TEXT, { "text" } },
+    { "keys", PANEL_KEYS, { "keys", "question" } },
+    { "text", PANEL_TEXT, { "text", "question" } },
     { "menu", PANEL_MENU, { "item", "name" } },
     { "advance", PANEL_ADVANCE, { "seconds" } },
     { "set", PANEL_SET, { "key", "value" } },
@@ -74,6 +74,13 @@ static bool read_keys(struct bytes *out, const struct json *object, struct err *
     return good || err_set(err, ERR_MALFORMED, "keys must be y, x and digits");
 }
 
+static bool read_question(struct panel_request *out, const struct json *object, struct err *err)
+{
+    out->has_question = json_get(object, "question") != NULL;
+    return !out->has_question ||
+           panel_number(&out->question, PANEL_NUMBER_MAX, object, "question", err);
+}
+
 static bool read_menu(struct panel_request *out, const struct json *object, struct err *err)
 {
     unsigned item;
@@ -109,9 +116,9 @@ static bool read_members(struct panel_request *out, const struct json *object, s
 {
     switch (out->verb) {
     case PANEL_KEYS:
-        return read_keys(&out->keys, object, err);
+        return read_keys(&out->keys, object, err) && read_question(out, object, err);
     case PANEL_TEXT:
-        return panel_text(&out->text, object, "text", err);
+        return panel_text(&out->text, object, "text", err) && read_question(out, object, err);
     case PANEL_MENU:
         return read_menu(out, object, err);
     case PANEL_ADVANCE:
@@ -155,14 +162,24 @@ static void put_if_any(struct json_writer *j, const char *key, struct bytes text
         panel_put_text(j, key, text);
 }
 
+static void put_question(struct json_writer *j, const struct panel_request *request)
+{
+    if (!request->has_question)
+        return;
+    json_key(j, "question");
+    json_u64(j, request->question);
+}
+
 static void put_members(struct json_writer *j, const struct panel_request *request)
 {
     switch (request->verb) {
     case PANEL_KEYS:
         panel_put_text(j, "keys", request->keys);
+        put_question(j, request);
         return;
     case PANEL_TEXT:
         panel_put_text(j, "text", request->text);
+        put_question(j, request);
         return;
     case PANEL_MENU:
         REQUIRE(request->item > PANEL_ITEM_NONE && request->item < COUNT(items));

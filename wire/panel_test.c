@@ -33,6 +33,9 @@ TEST(panel_requests_both_ways)
         "{\"do\": \"keys\", \"keys\": \"yx0123456789\"}\n",
         "{\"do\": \"text\", \"text\": \"correct horse \\\"battery\\\" \xc3\xa9\"}\n",
         "{\"do\": \"text\", \"text\": \"\"}\n",
+        "{\"do\": \"keys\", \"keys\": \"y\", \"question\": 7}\n",
+        "{\"do\": \"keys\", \"keys\": \"1\", \"question\": 0}\n",
+        "{\"do\": \"text\", \"text\": \"123456\", \"question\": 9223372036854775807}\n",
         "{\"do\": \"menu\", \"item\": \"start-hsm\"}\n",
         "{\"do\": \"menu\", \"item\": \"wipe-policy\"}\n",
         "{\"do\": \"menu\", \"item\": \"delete-user\", \"name\": \"alice\"}\n",
@@ -90,6 +93,9 @@ static const struct {
     { "{\"do\": \"screen\", \"do\": \"screen\"}", "duplicate item: do" },
     { "{\"do\": \"screen\", \"keys\": \"y\"}", "unknown item: keys" },
     { "{\"do\": \"keys\"}", "keys is missing" },
+    { "{\"do\": \"keys\", \"keys\": \"y\", \"question\": -1}",
+      "question must be a whole number up to 9223372036854775807" },
+    { "{\"do\": \"menu\", \"item\": \"lock\", \"question\": 1}", "unknown item: question" },
     { "{\"do\": \"keys\", \"keys\": 1}", "keys must be text" },
     { "{\"do\": \"keys\", \"keys\": \"\"}", "keys must be y, x and digits" },
     { "{\"do\": \"keys\", \"keys\": \"yz\"}", "keys must be y, x and digits" },
@@ -172,6 +178,8 @@ TEST(panel_replies_both_ways)
         "{\"ok\": false, \"error\": \"locked\"}\n",
         "{\"ok\": true, \"title\": \"Start HSM?\", \"text\": \"line 1\\nline 2\", \"ask\": "
         "\"key\", "
+        "\"state\": \"normal\"}\n",
+        "{\"ok\": true, \"title\": \"\", \"text\": \"\", \"ask\": \"key\", \"question\": 3, "
         "\"state\": \"normal\"}\n",
         "{\"ok\": true, \"title\": \"\", \"text\": \"PIN\", \"ask\": \"text\", \"state\": "
         "\"locked\"}\n",
