@@ -260,6 +260,7 @@ void device_enter(struct device *device, enum device_state state)
     REQUIRE(state == DEVICE_NORMAL || state == DEVICE_HSM);
     const bool was_open = device->state == DEVICE_NORMAL || device->state == DEVICE_HSM;
     device->state = state;
+    screen_dismiss(&device->screen); // what the menu asked is not answered in another mode
     if (state == DEVICE_NORMAL) {
         hsm_free(device->hsm);
         device->hsm = NULL;
