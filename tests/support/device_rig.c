@@ -55,27 +55,32 @@ static void stopped(void *context)
 
 // --- Life ---
 
-static void make_signer(const char *dir)
+static void make_signer(const char *dir, bool of_xprv)
 {
-    struct secret *words = NULL;
+    struct secret *seed = NULL;
     struct store *store = NULL;
     struct err err;
-    REQUIRE(master_of_words(&words, BYTES(TEST_SEED_WORDS), BYTES(""), &err));
+    bool is_main;
+    if (of_xprv)
+        REQUIRE(master_of_xprv(&seed, &is_main, BYTES(TEST_SEED_XPRV), &err));
+    else
+        REQUIRE(master_of_words(&seed, BYTES(TEST_SEED_WORDS), BYTES(""), &err));
     REQUIRE(store_create(&store, dir, &err));
-    REQUIRE(vault_create(store, RIG_PIN, secret_open(words), vault_cost_weak(), &err));
+    REQUIRE(vault_create(store, RIG_PIN, secret_open(seed), vault_cost_weak(), &err));
     REQUIRE(mkdirat(store_dir_fd(store), AUDIT_CARD_DIR, 0700) == 0 || errno == EEXIST);
-    secret_close(words);
-    secret_free(words);
+    secret_close(seed);
+    secret_free(seed);
     store_close(store);
 }
 
 static void load_master(struct hdkey *out)
 {
-    struct secret *words = NULL;
+    struct secret *seed = NULL;
     struct err err;
-    REQUIRE(master_of_words(&words, BYTES(TEST_SEED_WORDS), BYTES(""), &err));
-    REQUIRE(master_node(out, words, &err));
-    secret_free(words);
+    bool is_main;
+    REQUIRE(master_of_xprv(&seed, &is_main, BYTES(TEST_SEED_XPRV), &err));
+    REQUIRE(master_node(out, seed, &err));
+    secret_free(seed);
 }
 
 struct device_rig *device_rig_prepare(const char *dir)
@@ -99,7 +104,7 @@ void device_rig_start(struct device_rig *rig)
     rig->loop = loop_new(&rig->clock.clock);
     if (!store_open(&rig->store, rig->dir, &err)) {
         REQUIRE(err.code == ERR_NOT_FOUND);
-        make_signer(rig->dir);
+        make_signer(rig->dir, rig->of_xprv);
         REQUIRE(store_open(&rig->store, rig->dir, &err));
     }
     const struct device_options options = {

@@ -40,6 +40,8 @@ struct device_rig {
     struct config config; // chain XTN, hsm_commands on
     bool asks_pin;        // rather than unlocking by itself
     bool not_simulator;
+    bool
+        of_xprv; // where a signer is made: of the extended key in place of the words, which is faster
     // What the device told its host.
     bool wire_is_open;
     bool has_stopped;

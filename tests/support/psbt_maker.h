@@ -11,6 +11,11 @@
 #define TEST_SEED_WORDS                                                                            \
     "wife shiver author away frog air rough vanish fantasy frozen noodle athlete pioneer citizen " \
     "symptom firm much faith extend rare axis garment kiwi clarify"
+// Its master key: no PBKDF2.
+#define TEST_SEED_XPRV                                                                             \
+    "tprv8ZgxMBicQKsPeXJHL3vPPgTAEqQ5P2FD9qDeCQT4Cp1EMY5QkwMPWFxHdxHrxZhhcVRJ2m7BNWTz9Xre68y7mX5v" \
+    "CdMJ5"                                                                                        \
+    "qXMUfnrZ2si2X4"
 
 #define PSBT_MAKER_MAX 1000 // inputs, and outputs
 
