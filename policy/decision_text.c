@@ -86,8 +86,13 @@ void rule_outcome_write(struct writer *w, const struct rule_outcome *outcome,
 static void write_tried(struct writer *w, const struct decision *d, const struct policy *policy,
                         const struct tx_facts *tx)
 {
+    const size_t start = w->len;
     writer_text(w, "Rejected: ");
     for (size_t i = 0; i < d->n_tried; i++) {
+        if (w->len - start > DECISION_TEXT_SHOWN) {
+            writer_text(w, ", ...");
+            return;
+        }
         writer_printf(w, "%srule #%zu: ", i == 0 ? "" : ", ", i + 1);
         rule_outcome_write(w, &d->tried[i], &policy->rules[i], tx);
     }

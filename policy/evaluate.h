@@ -126,9 +126,12 @@ struct decision policy_evaluate_message(const struct policy *policy, const struc
 // The exact text of policy.md 12: `last_refusal`, or what stands behind "APPROVED: " in the log.
 // The arguments are those of the evaluation; tx may be NULL for a text message.
 // A script that is named as hex is shown by its first DECISION_SCRIPT_SHOWN bytes, then "...": no
-// script that can be spent is as long, and the text must not grow with what the host sends.
+// script that can be spent is as long, and the text must not grow with what the host sends. For the
+// same reason the rules that come after DECISION_TEXT_SHOWN bytes are left out, which ", ..." says:
+// the text stands in every status report, of which clients take 1 MiB.
 #define DECISION_SCRIPT_SHOWN 10000
-#define DECISION_TEXT_MAX     (32u << 20) // bytes; usually below 1000
+#define DECISION_TEXT_SHOWN   (256u << 10)
+#define DECISION_TEXT_MAX     (512u << 10) // bytes; usually below 1000
 void decision_write(struct writer *w, const struct decision *decision, const struct policy *policy,
                     const struct tx_facts *tx);
 

@@ -490,6 +490,27 @@ TEST(policy_24_51_a_very_long_script_is_shown_in_part)
     assert_bytes_text(bytes_slice(text, text.len - 5, 5), "6a...");
 }
 
+// A thousand rules that each name such a script would make a status report that no client takes.
+TEST(policy_24_47_a_very_long_text_is_cut_between_rules)
+{
+    struct fixture f;
+    fixture_init(&f);
+    uint8_t *script = arena_alloc(test_arena(), DECISION_SCRIPT_SHOWN);
+    struct writer rules = writer_growing(test_arena(), 1u << 20);
+    memset(script, 0x6a, DECISION_SCRIPT_SHOWN);
+    f.out[0].script = bytes_of(script, DECISION_SCRIPT_SHOWN);
+    for (size_t i = 0; i < POLICY_RULES_MAX; i++)
+        writer_printf(&rules, "%s{" ANY_LIST "}", i == 0 ? "{\"rules\":[" : ",");
+    writer_text(&rules, "]}");
+    const struct policy p = parsed(arena_text(test_arena(), writer_bytes(&rules)));
+    const struct decision d = fixture_decide(&f, &p);
+    const struct bytes text = decision_text(&d, &p, &f);
+    const size_t each = strlen("rule #11: non-whitelisted address: ") + 2 * DECISION_SCRIPT_SHOWN;
+    assert_int_equal(d.verdict, VERDICT_REFUSE);
+    assert_in_range(text.len, DECISION_TEXT_SHOWN, DECISION_TEXT_SHOWN + each + 5);
+    assert_bytes_text(bytes_slice(text, text.len - 9, 9), "6a6a, ...");
+}
+
 // --- Wallets: item 54 ---
 
 static void make_multisig(struct fixture *f, size_t input)
