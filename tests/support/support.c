@@ -120,7 +120,6 @@ static bool join_streams(void)
     if (!lines || setvbuf(lines, NULL, _IOLBF, BUFSIZ) != 0)
         return false;
     stdout = lines;
-    stderr = lines;
     return dup2(STDOUT_FILENO, STDERR_FILENO) >= 0;
 }
 
