@@ -51,18 +51,29 @@ struct known {
     struct patterns *cosigners; // by their place in the wallet; ours unused; NULL: no wallet
 };
 
-static void learn_input(struct known *known, const struct work *w, size_t i)
+// Every key path is that of a key in the script, which 7.6 has re-made.
+static void learn_multisig(struct known *known, const struct work *w, size_t i)
 {
     const struct psbt_field *f = NULL;
-    while ((f = psbt_next_in_path(&w->psbt->in[i], w->view->taproot, f)) != NULL) {
+    while ((f = psbt_next(&w->psbt->in[i], PSBT_IN_KEY_PATH, f)) != NULL) {
         const struct key_origin p = psbt_path_read(f);
+        const size_t at = ms_wallet_position(w->wallet, p.xfp);
         if (work_is_ours(w, f))
             learn(&known->ours, &p.path);
-        else if (known->cosigners != NULL && w->facts->tx.in[i].multisig) {
-            const size_t at = ms_wallet_position(w->wallet, p.xfp);
-            if (at < w->wallet->n)
-                learn(&known->cosigners[at], &p.path);
-        }
+        else if (at < w->wallet->n)
+            learn(&known->cosigners[at], &p.path);
+    }
+}
+
+// Of a single key only the path that signs, which psbt_prove derives: the host can write any others
+// beside it, and give that one any fingerprint. So "every path that claims to be ours" is not enough.
+static void learn_input(struct known *known, const struct work *w, size_t i)
+{
+    if (w->facts->tx.in[i].multisig) {
+        learn_multisig(known, w, i);
+    } else {
+        const struct key_origin p = psbt_path_read(w->facts->plans[i].key);
+        learn(&known->ours, &p.path);
     }
 }
 

@@ -317,6 +317,53 @@ TEST(psbt_signing_27_75_paths_of_inputs_that_we_sign)
     rig_warnings_are(rig, "Partly Signed Already, Troublesome Change Outs");
 }
 
+// A claim that nobody proves teaches nothing: the host would write the path that it needs into an
+// input, before or behind the one of the key that signs, or give that one a stranger's fingerprint.
+TEST(psbt_signing_27_75_paths_that_are_only_claimed)
+{
+    static const struct {
+        const char *claimed, *change, *issue;
+        bool first, foreign_xfp;
+    } cases[] = {
+        { "m/84h/1h/0h/0/2000000000", "m/84h/1h/0h/1/2000000000",
+          "last component beyond reasonable gap: m/84h/1h/0h/1/2000000000 not "
+          "m/84h/1h/0h/{0~1}/{0~200} expected",
+          false, false },
+        { "m/84h/1h/7654321h/0/3", "m/84h/1h/7654321h/1/3",
+          "goes to diff path prefix: m/84h/1h/7654321h/1/3 not m/84h/1h/0h/{0~1}/{0~200} expected",
+          true, false },
+        { "m/1/2/3/4", "m/1/2/1/4",
+          "has wrong path length (4 not 5): m/1/2/1/4 not m/84h/1h/0h/{0~1}/{0~200} expected", true,
+          false },
+        { "m/1", "m/84h/1h/7654321h/1/3",
+          "goes to diff path prefix: m/84h/1h/7654321h/1/3 not m/84h/1h/0h/{0~1}/{0~200} expected",
+          true, true },
+    };
+    struct rig *other = rig_new();
+    rig_load_seed(other, BYTES("abandon abandon abandon abandon abandon abandon abandon abandon "
+                               "abandon abandon abandon about"));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rig *rig = rig_new();
+        struct draft *d = draft_new();
+        struct psbt_map *in = draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", COIN);
+        const struct xfp stranger = { { 1, 2, 3, 4 } };
+        if (cases[i].first) {
+            draft_drop(in, PSBT_IN_KEY_PATH);
+            draft_put_path(in, PSBT_IN_KEY_PATH, other, rig->view.xfp, cases[i].claimed);
+            draft_put_path(in, PSBT_IN_KEY_PATH, rig,
+                           cases[i].foreign_xfp ? stranger : rig->view.xfp, "m/84h/1h/0h/0/0");
+        } else {
+            draft_put_path(in, PSBT_IN_KEY_PATH, other, rig->view.xfp, cases[i].claimed);
+        }
+        (void)draft_pay(d, draft_foreign_script(0), COIN - CHANGE_SATS - 1000);
+        (void)draft_change(d, rig, DRAFT_P2WPKH, cases[i].change, CHANGE_SATS);
+        rig_accepts(rig, draft_v0(d));
+        rig_warnings_are(rig, "Troublesome Change Outs");
+        assert_bytes_equal(rig_warning(rig, "Troublesome Change Outs"),
+                           test_concat(BYTES("Output#1: "), bytes_of_text(cases[i].issue)));
+    }
+}
+
 // --- Properties 76 and 77 ---
 
 // What no list of key paths may do: make more change by leaving one out.
