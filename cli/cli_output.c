@@ -100,7 +100,12 @@ void cli_key(struct cli *cli, const char *key)
 void cli_text(struct cli *cli, const char *key, struct bytes value)
 {
     cli_key(cli, key);
-    write_json_text(&cli->result, cli->arena, value);
+    cli_item(cli, value);
+}
+
+void cli_item(struct cli *cli, struct bytes text)
+{
+    write_json_text(&cli->result, cli->arena, text);
 }
 
 void cli_hex(struct cli *cli, const char *key, struct bytes value)

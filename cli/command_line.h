@@ -16,15 +16,15 @@ struct cli;
 
 enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
 
-// One option. The letter is 0 and the name NULL where it has none.
+// One option.
 struct option {
-    char letter;
     const char *name;
     const char *argument; // NULL for a flag: "PATH"
     const char *help;     // begins in lower case, no full stop
+    size_t member;        // of struct options: bool, const char * or struct option_number
     enum option_kind kind;
-    size_t member; // of struct options: bool, const char * or struct option_number
-    uint32_t min, max;
+    uint32_t min, max; // of a number
+    char letter;       // 0: none
 };
 
 struct option_table {

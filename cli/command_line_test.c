@@ -138,7 +138,7 @@ TEST(cli_1_1_what_is_refused)
         { "casemate backup", "No such command 'backup'." },         // of an issue to come
         { "casemate policy", "Missing command after 'policy'." },
         { "casemate policy --json", "Missing command after 'policy'." },
-        { "casemate policy lint x", "No such command 'policy lint'." },
+        { "casemate policy fly x", "No such command 'policy fly'." },
         { "casemate panel frob", "No such command 'panel frob'." },
         { "casemate sign", "Missing argument 'PSBT_IN'." },
         { "casemate panel set x", "Missing argument 'VALUE'." },

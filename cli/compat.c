@@ -15,12 +15,11 @@ static const char *exception_of(const struct cli *cli, const struct err *err, ch
                                 size_t size)
 {
     const struct options *o = cli->o;
-    if (err->code == ERR_FRAMING && strncmp(err->text, "Checksum wrong during", 21) == 0)
+    const bool is_checksum = strncmp(err->text, "Checksum wrong during", 21) == 0;
+    if (is_checksum || (err->code == ERR_AUTH && cli->stage == STAGE_CONNECT))
         snprintf(mem, size, "RuntimeError: %s", err->text);
     else if (err->code == ERR_FRAMING)
         snprintf(mem, size, "ckcc.protocol.CCFramingError: %s", err->text);
-    else if (err->code == ERR_AUTH && cli->stage == STAGE_CONNECT)
-        snprintf(mem, size, "RuntimeError: %s", err->text);
     else if (err->code == ERR_STATE && cli->stage == STAGE_CONNECT)
         snprintf(mem, size, "AssertionError: device doesn't have any secrets yet");
     else if (cli->stage != STAGE_CONNECT)

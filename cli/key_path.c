@@ -54,7 +54,7 @@ bool key_path_or_default(struct cli *cli, const char **out, const char *text,
 bool key_path_origin(struct cli *cli, struct bytes *out, const struct keypath *path,
                      struct err *err)
 {
-    struct writer w = writer_growing(cli->arena, 2 * KEYPATH_TEXT_MAX);
+    struct writer w = writer_growing(cli->arena, (size_t)2 * KEYPATH_TEXT_MAX);
     char text[KEYPATH_TEXT_MAX];
     struct writer p = writer_of(text, sizeof text);
     const struct connection_identity *id = connection_identity(cli->connection);

@@ -40,6 +40,7 @@ struct options {
     bool keep, plain;
     const char *users, *wallets;
     const char *key, *head;
+    const char *made_for, *used_on;
 };
 
 #endif

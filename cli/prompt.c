@@ -88,7 +88,7 @@ static bool open_terminal(int *tty, struct err *err)
 static bool ask_twice(struct answer *out, struct cli *cli, int tty, const char *question,
                       struct err *err)
 {
-    AUTO(answer_wipe) struct answer again;
+    AUTO(answer_wipe) struct answer again = { .len = 0 };
     char text[128];
     snprintf(text, sizeof text, "Again, %s", question);
     if (!ask_terminal(out, cli, tty, question, false, err) ||
@@ -134,7 +134,7 @@ static bool read_secret(struct answer *out, struct cli *cli, const char *questio
 bool prompt_secret(struct secret **out, struct cli *cli, const char *question, unsigned flags,
                    struct err *err)
 {
-    AUTO(answer_wipe) struct answer answer;
+    AUTO(answer_wipe) struct answer answer = { .len = 0 };
     const enum stage stage = cli->stage;
     cli->stage = STAGE_INPUT;
     if (!cli_can_interrupt(cli, err) || !read_secret(&answer, cli, question, flags, err))
@@ -157,7 +157,7 @@ struct secret *prompt_argument(struct cli *cli, const char *what, const char *ar
 
 bool prompt_text(struct bytes *out, struct cli *cli, const char *question, struct err *err)
 {
-    AUTO(answer_wipe) struct answer answer;
+    AUTO(answer_wipe) struct answer answer = { .len = 0 };
     AUTO(close_fd) int tty = -1;
     cli->stage = STAGE_INPUT;
     if (!cli_can_interrupt(cli, err))

@@ -214,11 +214,9 @@ static void dump(struct dump *d, const struct json *value, size_t indent, size_t
     repr(d, &w, value);
     d->failed = d->failed || w.failed;
     const bool fits = utf8_length(writer_bytes(&w)) + indent + allowance <= WIDTH;
-    if (fits || value->n_items + value->text.len == 0)
-        writer_put(d->w, writer_bytes(&w));
-    else if (value->type == JSON_STRING)
+    if (!fits && value->type == JSON_STRING && value->text.len > 0)
         dump_text(d, value->text, indent, allowance);
-    else if (value->type == JSON_OBJECT || value->type == JSON_ARRAY)
+    else if (!fits && (value->type == JSON_OBJECT || value->type == JSON_ARRAY))
         dump_items(d, value, indent, allowance);
     else
         writer_put(d->w, writer_bytes(&w));

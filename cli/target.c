@@ -123,7 +123,9 @@ bool target_check(struct cli *cli, struct err *err)
     if (!id->has_seed && (pin.has_xpub || pin.has_xfp))
         return err_set(err, ERR_AUTH, "the device has no seed, and so not the pinned key");
     if (!id->has_seed)
-        return err_set(err, ERR_STATE, "the device has no seed yet");
+        return err_set(err, ERR_STATE,
+                       cli->o->plaintext ? "a link in the clear proves nothing; do not use -P"
+                                         : "the device has no seed yet");
     if (!hdpub_from_text(&device, &is_main, bytes_of_text(id->xpub), err))
         return err_set(err, ERR_FRAMING, "mypb: not an extended public key");
     // The fingerprint is said beside the key, and is what people read.

@@ -8,23 +8,27 @@ extern const struct verb verb_list, verb_version, verb_chain, verb_xfp, verb_xpu
     verb_local_conf, verb_get_locker, verb_upload, verb_bag, verb_test, verb_logout, verb_reboot,
     verb_panel, verb_panel_show, verb_panel_keys, verb_panel_text, verb_panel_menu,
     verb_panel_advance, verb_panel_set, verb_panel_reset, verb_policy_check, verb_policy_hash,
-    verb_audit_verify;
+    verb_audit_verify, verb_policy_lint;
 
 struct verb_table verbs_all(void);
 struct option_table verbs_globals(void);
 
-// One row of an option table.
-#define FLAG(letter, name, member, help)                                                           \
+// One row of an option table. The parameters are not named as the members are.
+#define FLAG(short_, long_, member_, help_)                                                        \
     {                                                                                              \
-        letter, name, NULL, help, OPTION_FLAG, offsetof(struct options, member), 0, 0              \
+        .letter = (short_), .name = (long_), .help = (help_), .kind = OPTION_FLAG,                 \
+        .member = offsetof(struct options, member_)                                                \
     }
-#define TEXT(letter, name, argument, member, help)                                                 \
+#define TEXT(short_, long_, argument_, member_, help_)                                             \
     {                                                                                              \
-        letter, name, argument, help, OPTION_TEXT, offsetof(struct options, member), 0, 0          \
+        .letter = (short_), .name = (long_), .argument = (argument_), .help = (help_),             \
+        .kind = OPTION_TEXT, .member = offsetof(struct options, member_)                           \
     }
-#define NUMBER(letter, name, argument, member, min, max, help)                                     \
+#define NUMBER(short_, long_, argument_, member_, min_, max_, help_)                               \
     {                                                                                              \
-        letter, name, argument, help, OPTION_NUMBER, offsetof(struct options, member), min, max    \
+        .letter = (short_), .name = (long_), .argument = (argument_), .help = (help_),             \
+        .kind = OPTION_NUMBER, .member = offsetof(struct options, member_), .min = (min_),         \
+        .max = (max_)                                                                              \
     }
 #define OPTIONS(rows)                                                                              \
     {                                                                                              \

@@ -91,7 +91,7 @@ static bool run_msg(struct cli *cli, struct err *err)
 {
     const enum addr_format format = key_path_format(cli);
     struct keypath path;
-    struct bytes message;
+    struct bytes message = { 0 };
     struct reply smrx = { .id = REPLY_NONE };
     const char *path_text;
     if (!read_message(cli, &message, err) ||

@@ -165,7 +165,7 @@ static void put_warnings(struct signing *s)
     json_begin_array(&s->cli->result);
     for (struct reader r = reader_of(block); reader_until(&r, '\n', &line);)
         if (bytes_starts_with(line, BYTES("- ")))
-            json_string(&s->cli->result, bytes_slice(line, 2, SIZE_MAX));
+            cli_item(s->cli, bytes_slice(line, 2, SIZE_MAX));
     json_end_array(&s->cli->result);
 }
 
@@ -218,7 +218,7 @@ static bool put_token(struct signing *s)
     char token[2 * sizeof sha.b + 1];
     hex_encode(token, BYTES_OF(sha.b));
     cli_print(s->cli, "sign:%s\n", token);
-    cli_text(s->cli, "token", writer_bytes(&s->cli->text));
+    cli_text(s->cli, "token", bytes_trim(writer_bytes(&s->cli->text)));
     return true;
 }
 

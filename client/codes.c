@@ -1,7 +1,7 @@
 #include "client/codes.h"
 #include "base/base64.h"
 
-#define LOCAL_KEY_LEN 15
+#define LOCAL_KEY_LEN ((size_t)15)
 
 struct hash256 codes_sha256(struct bytes content)
 {
@@ -15,7 +15,7 @@ bool codes_local(char out[static OTP_TEXT_SIZE], struct bytes next_local_code,
     struct writer w = writer_of(key, sizeof key);
     if (next_local_code.len != BASE64_LEN(LOCAL_KEY_LEN) || !base64_read(&w, next_local_code) ||
         w.len != sizeof key)
-        return err_set(err, ERR_MALFORMED, "local code: not %d base64 characters",
+        return err_set(err, ERR_MALFORMED, "local code: not %zu base64 characters",
                        BASE64_LEN(LOCAL_KEY_LEN));
     local_code(out, BYTES_OF(key), BYTES_OF(psbt_hash->b));
     return true;

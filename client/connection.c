@@ -107,7 +107,8 @@ static bool exchange(struct connection *c, struct reply *out, const struct reque
                      struct arena *arena, int reply_ms, struct err *err)
 {
     AUTO(outgoing_wipe) struct outgoing mem;
-    struct bytes packets, message;
+    struct bytes packets = { 0 }, message = { 0 };
+    *out = (struct reply){ .id = REPLY_NONE };
     if (c->lost)
         return err_set(err, ERR_FRAMING, "the session with the device is lost");
     arena_reset(c->scratch);

@@ -78,7 +78,7 @@ static void store(struct hsm_status *out, const struct member *m, const struct j
             memcpy(at, &n, sizeof n); // not negative, so the same bits
         return;
     case MEMBER_NAMES:
-        memcpy(at, &value, sizeof value);
+        *(const struct json **)(void *)at = value;
         return;
     }
 }
