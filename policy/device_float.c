@@ -12,10 +12,12 @@ _Static_assert(__FLT_MANT_DIG__ == 24, "float must be IEEE single precision");
 
 #define JSON_DIGITS  7
 #define HOURS_DIGITS 3
+#define SIM_DIGITS   16 // of the vendor's simulator
+#define DIGITS_MAX   20
 
 // 0.d0 d1 d2 ... * 10^point
 struct digits {
-    unsigned d[JSON_DIGITS + 1];
+    unsigned d[DIGITS_MAX];
     size_t n;
     int point;
 };
@@ -122,6 +124,64 @@ void device_float_percent(struct writer *w, struct percent pct)
     write_digits(w, &digits);
     if ((int)digits.n <= digits.point)
         writer_text(w, ".0");
+}
+
+// --- The same number elsewhere, for lint ---
+
+// The simulator's arithmetic is the same with doubles, which only percentages from 1 up need: below, it
+// scales as the device does.
+static struct digits generate_double(struct percent pct)
+{
+    char text[64];
+    struct digits out = { .n = SIM_DIGITS,
+                          .point = pct.whole >= 100  ? 3
+                                   : pct.whole >= 10 ? 2
+                                                     : 1 };
+    const int len = snprintf(text, sizeof text, "%u%0*" PRIu64 "e-%u", pct.whole, (int)pct.scale,
+                             pct.fraction, pct.scale);
+    REQUIRE(len > 0 && (size_t)len < sizeof text);
+    double f = pct.scale == 0 ? (double)pct.whole : strtod(text, NULL);
+    f = f >= 100.0 ? f * 0.01 : f >= 10.0 ? f * 0.1 : f;
+    for (size_t i = 0; i < out.n; i++) {
+        out.d[i] = (unsigned)f;
+        f = f - (double)out.d[i];
+        f = f * 10.0;
+    }
+    if (f >= 5.0)
+        round_up(&out);
+    while (out.n > 0 && out.d[out.n - 1] == 0)
+        out.n--;
+    return out;
+}
+
+// The digits as they are.
+static struct digits exact_digits(struct percent pct)
+{
+    char text[64];
+    struct digits out = { .point = pct.whole >= 100 ? 3 : pct.whole >= 10 ? 2 : 1 };
+    const int len = pct.scale == 0 ? snprintf(text, sizeof text, "%u", pct.whole)
+                                   : snprintf(text, sizeof text, "%u%0*" PRIu64, pct.whole,
+                                              (int)pct.scale, pct.fraction);
+    for (int i = 0; i < len && out.n < DIGITS_MAX; i++)
+        out.d[out.n++] = (unsigned)(text[i] - '0');
+    while (out.n > 0 && out.d[out.n - 1] == 0)
+        out.n--;
+    return out;
+}
+
+static bool same_digits(const struct digits *a, const struct digits *b)
+{
+    return a->n == b->n && a->point == b->point && memcmp(a->d, b->d, a->n * sizeof a->d[0]) == 0;
+}
+
+bool device_float_agrees(struct percent pct)
+{
+    if (pct.whole == 0)
+        return pct.fraction == 0; // below 1 they scale in steps, of which none is exact
+    const struct digits exact = exact_digits(pct);
+    const struct digits device = generate(nearest(pct), JSON_DIGITS);
+    const struct digits simulator = generate_double(pct);
+    return same_digits(&exact, &device) && same_digits(&exact, &simulator);
 }
 
 void device_float_hours(struct writer *w, unsigned minutes)

@@ -15,6 +15,9 @@ void device_float_percent(struct writer *w, struct percent pct);
 // Whether the device prints it without an exponent: 0, or from 0.0001 up, in its arithmetic.
 bool device_float_is_plain(struct percent pct);
 
+// The device, the vendor's simulator (double precision) and the shortest decimal print the same.
+bool device_float_agrees(struct percent pct);
+
 // Minutes as hours with 3 digits: "1", "1.02", "72". `minutes`: 60 to 4320.
 void device_float_hours(struct writer *w, unsigned minutes);
 

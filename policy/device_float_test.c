@@ -111,3 +111,21 @@ TEST(policy_5_small_percentages_would_have_an_exponent)
     assert_true(device_float_is_plain((struct percent){ true, 0, 1, 4 }));
     assert_false(device_float_is_plain((struct percent){ true, 0, 9, 5 }));
 }
+
+// Section 5: what the device, and what its simulator, print differently from the number itself.
+TEST(policy_5_which_percentages_print_alike_everywhere)
+{
+    static const unsigned odd[] = { 41, 46, 48, 51, 53, 56, 58, 61, 63, 66, 68, 71, 73, 76,
+                                    78, 82, 83, 84, 87, 88, 89, 92, 93, 94, 96, 97, 98, 99 };
+    size_t next = 0;
+    for (unsigned n = 1; n <= 100; n++) {
+        const bool is_odd = next < COUNT(odd) && odd[next] == n;
+        next += is_odd;
+        if (device_float_agrees((struct percent){ true, n, 0, 0 }) == is_odd)
+            fail_msg("%u", n);
+    }
+    assert_false(device_float_agrees((struct percent){ true, 99, 9, 1 })); // 99.90001
+    assert_false(device_float_agrees((struct percent){ true, 81, 5, 1 }));
+    assert_true(device_float_agrees((struct percent){ true, 12, 5, 1 }));
+    assert_true(device_float_agrees((struct percent){ true, 0, 0, 0 }));
+}
