@@ -164,7 +164,8 @@ static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, 
         return true;
     for (size_t i = 0; i < facts->tx.n_in; i++) {
         const struct input_facts *in = &facts->tx.in[i];
-        if (in->claims && in->has_amount && spend_is_segwit(facts->plans[i].spend.kind))
+        // Only what is signed for: of the others the host may say anything.
+        if (in->will_sign && spend_is_segwit(facts->plans[i].spend.kind))
             items[out->n++] = (struct store_amount){ in->prevout, in->amount };
     }
     if (!all_native_segwit(facts))

@@ -213,6 +213,49 @@ TEST(psbt_17_an_amount_lie_after_a_signature)
     assert_signs(host, first);
 }
 
+// Two coins of ours. `lied`: the second is told with a satoshi less, and as signed already.
+static struct bytes two_coins(struct device_rig *rig, bool lied)
+{
+    static const uint8_t amount[] = { 0x40, 0x4b, 0x4c, 0, 0, 0, 0, 0 }; // 5,000,000
+    struct psbt_maker *maker = rig_maker(rig, 1000);
+    struct psbt psbt;
+    struct err err;
+    maker->salt = 79;
+    maker->in[maker->n_in++] =
+        (struct maker_input){ rig_path("m/84h/1h/0h/0/1"), { 5000000 }, false };
+    maker->out[1].amount.n += 5000000;
+    const struct bytes honest = rig_make(rig, maker);
+    if (!lied)
+        return honest;
+    assert_true(psbt_parse(&psbt, honest, test_arena(), &err));
+    struct psbt_map *map = &psbt.in[1];
+    struct psbt_field *fields = arena_array(test_arena(), map->n_fields + 1, sizeof *fields);
+    memcpy(fields, map->fields, map->n_fields * sizeof *fields);
+    const struct psbt_field *path = psbt_next(map, PSBT_IN_KEY_PATH, NULL);
+    uint8_t *key = arena_alloc(test_arena(), path->key.len);
+    memcpy(key, path->key.ptr, path->key.len);
+    key[0] = PSBT_IN_PARTIAL_SIG;
+    fields[map->n_fields++] =
+        (struct psbt_field){ .key = bytes_of(key, path->key.len), .value = BYTES("123456789") };
+    map->fields = fields;
+    struct writer w = writer_growing(test_arena(), 100000);
+    psbt_write(&w, &psbt);
+    uint8_t *at = memmem(w.ptr, w.len, amount, sizeof amount);
+    assert_non_null(at);
+    at[0]--;
+    return writer_bytes(&w);
+}
+
+// What is not signed proves nothing: a host could make a coin of ours unspendable by a lie about it,
+// or push the truth about others out of the memory.
+TEST(psbt_17_amounts_of_inputs_that_are_not_signed)
+{
+    WITH_RIG(rig, host);
+    rig_activate(host, "{\"rules\":[{\"max_amount\":1000}],\"warnings_ok\":true}");
+    assert_signs(host, two_coins(rig, true));
+    assert_signs(host, two_coins(rig, false));
+}
+
 // The same where a person decides.
 TEST(psbt_17_an_amount_lie_after_a_signature_in_normal_mode)
 {
