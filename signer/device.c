@@ -342,7 +342,9 @@ void device_stop_in(struct device *device, int64_t ms, bool restart)
 
 void device_free(struct device *device)
 {
-    if (device->state != DEVICE_STOPPED)
+    const bool stopped = device->state == DEVICE_STOPPED;
+    device->state = DEVICE_STOPPED; // first: an offer that is dismissed must not open the wire
+    if (!stopped)
         shut(device);
     screen_free(&device->screen);
     blob_drop(&device->panel_text);

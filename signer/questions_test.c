@@ -74,3 +74,15 @@ TEST(policy_9_no_policy_is_wiped_by_an_older_question)
     assert_true(store_get_policy(rig->store, &stored, test_arena(), &err));
     assert_true(stored.form.len > 0);
 }
+
+// The offer goes with the process, which is no refusal: nothing is entered and no wire opened.
+TEST(policy_8_3_an_offer_that_ends_with_the_process)
+{
+    WITH_RIG(rig, host);
+    rig_activate(host, ANYTHING);
+    device_rig_restart(rig);
+    assert_int_equal(rig->device.state, DEVICE_OFFER);
+    device_free(&rig->device);
+    assert_false(rig->wire_is_open);
+    rig->has_stopped = true; // for the rig, which ends its device in another way
+}
