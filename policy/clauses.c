@@ -1,6 +1,7 @@
 // policy/clauses.c -- one function for each row of the table of policy.md 10.3.
 #include "policy/clauses.h"
 #include "policy/percent.h"
+#include "policy/simulate.h"
 
 struct trial {
     const struct rule *rule;
@@ -207,18 +208,97 @@ static bool out_amounts_hold(const struct trial *t)
            fails(t, REASON_OUT_AMOUNTS);
 }
 
+// The table of policy.md 10.3, row by row.
+static bool has_wallet(const struct rule *rule)
+{
+    return rule->wallet.len > 0;
+}
+
+static bool has_max_amount(const struct rule *rule)
+{
+    return rule->max_amount.is_set;
+}
+
+static bool has_whitelist(const struct rule *rule)
+{
+    return rule->n_whitelist > 0;
+}
+
+static bool has_local_conf(const struct rule *rule)
+{
+    return rule->local_conf;
+}
+
+static bool has_users(const struct rule *rule)
+{
+    return rule->n_users > 0;
+}
+
+static bool has_per_period(const struct rule *rule)
+{
+    return rule->per_period.is_set;
+}
+
+static bool has_min_pct(const struct rule *rule)
+{
+    return !percent_is_zero(rule->min_pct);
+}
+
+static bool has_num_ins_outs(const struct rule *rule)
+{
+    return has_shape(rule, SHAPE_EQ_NUM_INS_OUTS);
+}
+
+static bool has_num_own_ins_outs(const struct rule *rule)
+{
+    return has_shape(rule, SHAPE_EQ_NUM_OWN_INS_OUTS);
+}
+
+static bool has_out_amounts(const struct rule *rule)
+{
+    return has_shape(rule, SHAPE_EQ_OUT_AMOUNTS);
+}
+
+static const struct {
+    const char *name;
+    bool (*is_set)(const struct rule *);
+    bool (*holds)(const struct trial *);
+} clauses[RULE_CLAUSES] = {
+    { "wallet", has_wallet, wallet_holds },
+    { "max_amount", has_max_amount, max_amount_holds },
+    { "whitelist", has_whitelist, whitelist_holds },
+    { "local_conf", has_local_conf, local_conf_holds },
+    { "users", has_users, users_hold },
+    { "per_period", has_per_period, per_period_holds },
+    { "min_pct_self_transfer", has_min_pct, min_pct_holds },
+    { "EQ_NUM_INS_OUTS", has_num_ins_outs, num_ins_outs_holds },
+    { "EQ_NUM_OWN_INS_OUTS", has_num_own_ins_outs, num_own_ins_outs_holds },
+    { "EQ_OUT_AMOUNTS", has_out_amounts, out_amounts_hold },
+};
+
+const char *rule_clause_name(size_t clause)
+{
+    return clauses[clause].name;
+}
+
 struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evidence *evidence)
 {
-    static bool (*const clauses[])(const struct trial *) = {
-        wallet_holds,     max_amount_holds,   whitelist_holds,
-        local_conf_holds, users_hold,         per_period_holds,
-        min_pct_holds,    num_ins_outs_holds, num_own_ins_outs_holds,
-        out_amounts_hold,
-    };
     struct rule_outcome outcome = { .reason = REASON_NONE };
     const struct trial trial = { rule, index, evidence, &outcome };
     for (size_t i = 0; i < COUNT(clauses); i++)
-        if (!clauses[i](&trial))
+        if (!clauses[i].holds(&trial))
             return outcome;
     return (struct rule_outcome){ .reason = REASON_NONE };
+}
+
+void rule_try_clauses(struct rule_verdict *out, const struct rule *rule, size_t index,
+                      struct evidence *evidence)
+{
+    for (size_t i = 0; i < COUNT(clauses); i++) {
+        struct rule_outcome outcome = { .reason = REASON_NONE };
+        const struct trial trial = { rule, index, evidence, &outcome };
+        out->clauses[i].is_set = clauses[i].is_set(rule);
+        const bool holds = clauses[i].holds(&trial);
+        out->clauses[i].outcome = holds ? (struct rule_outcome){ .reason = REASON_NONE } : outcome;
+    }
 }

@@ -47,6 +47,11 @@ size_t evidence_scratch_size(const struct tx_facts *tx);
 // The first clause of the rule that does not hold, in the order of policy.md 10.3, or REASON_NONE.
 struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evidence *evidence);
 
+// Every clause by itself. Source: policy/simulate.h.
+struct rule_verdict;
+void rule_try_clauses(struct rule_verdict *out, const struct rule *rule, size_t index,
+                      struct evidence *evidence);
+
 // The signer of an output's attestation.
 const struct attestor *attestor_of(struct evidence *evidence, size_t output);
 

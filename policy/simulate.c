@@ -1,0 +1,79 @@
+#include "policy/simulate.h"
+#include "crypto/otp.h"
+#include "policy/clauses.h"
+
+#define SECRET_LEN 15 // of a local code
+
+// The people of a simulation: password users with a secret that stands for whatever they know, so that
+// their codes are checked as any others.
+struct people {
+    struct user users[USERS_MAX];
+    struct auth_queue queue;
+    uint8_t local_secret[SECRET_LEN];
+};
+
+static bool add_user(struct people *people, struct bytes name, const struct hash256 *psbt_hash,
+                     struct err *err)
+{
+    uint8_t token[32];
+    if (people->queue.n == USERS_MAX || name.len > USER_NAME_SIZE)
+        return err_set(err, ERR_LIMIT, "too many users, or too long a name");
+    struct user *user = &people->users[people->queue.n];
+    *user = (struct user){ .mode = USER_PASSWORD, .name_len = name.len, .secret_len = 32 };
+    memcpy(user->name, name.ptr, name.len);
+    user_password_token(token, user->secret, psbt_hash);
+    return auth_queue_put(&people->queue, name, BYTES_OF(token), 0, err);
+}
+
+static bool gather(struct auth_facts *out, struct people *people, const struct tx_facts *tx,
+                   const struct assumptions *assumed, struct err *err)
+{
+    char code[OTP_TEXT_SIZE];
+    for (size_t i = 0; i < assumed->n_users; i++)
+        if (user_find(people->users, people->queue.n, assumed->users[i]) == NULL &&
+            !add_user(people, assumed->users[i], &tx->psbt_hash, err))
+            return false;
+    local_code(code, BYTES_OF(people->local_secret), BYTES_OF(tx->psbt_hash.b));
+    *out = (struct auth_facts){ .users = people->users,
+                                .n_users = people->queue.n,
+                                .queue = &people->queue,
+                                .has_local_code = assumed->local_code,
+                                .local_secret = BYTES_OF(people->local_secret),
+                                .card_usable = assumed->has_card };
+    memcpy(out->local_code, code, LOCAL_CODE_DIGITS);
+    return true;
+}
+
+// Each clause of each rule on the same evidence, with the velocity as it was before the decision.
+static bool try_every_rule(struct simulation *out, const struct policy *policy,
+                           const struct tx_facts *tx, const struct auth_facts *auth,
+                           const struct assumptions *assumed, struct arena *arena, struct err *err)
+{
+    struct decision *before = arena_alloc(arena, sizeof *before);
+    out->rules = arena_array(arena, policy->n_rules, sizeof *out->rules);
+    if (before == NULL || out->rules == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the rules");
+    *before = out->decision;
+    before->velocity = assumed->velocity;
+    velocity_advance(&before->velocity, policy, assumed->now_s);
+    AUTO(arena_freep) struct arena *scratch = arena_new(evidence_scratch_size(tx));
+    struct evidence evidence = evidence_of(tx, auth, before, scratch);
+    for (size_t i = 0; i < policy->n_rules; i++)
+        rule_try_clauses(&out->rules[i], &policy->rules[i], i, &evidence);
+    out->n_rules = policy->n_rules;
+    return true;
+}
+
+bool policy_simulate(struct simulation *out, const struct policy *policy, const struct tx_facts *tx,
+                     const struct assumptions *assumed, struct arena *arena, struct err *err)
+{
+    struct people *people = arena_alloc(arena, sizeof *people);
+    struct auth_facts auth;
+    *out = (struct simulation){ .n_rules = 0 };
+    if (people == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the users");
+    if (!gather(&auth, people, tx, assumed, err))
+        return false;
+    out->decision = policy_evaluate(policy, tx, &auth, &assumed->velocity, assumed->now_s);
+    return tx->is_message || try_every_rule(out, policy, tx, &auth, assumed, arena, err);
+}
