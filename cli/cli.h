@@ -96,7 +96,7 @@ void cli_text(struct cli *cli, const char *key, struct bytes value);
 void cli_hex(struct cli *cli, const char *key, struct bytes value);
 void cli_number(struct cli *cli, const char *key, uint64_t value);
 void cli_flag(struct cli *cli, const char *key, bool value);
-void cli_key(struct cli *cli, const char *key); // the value is written to cli->result next
+void cli_key(struct cli *cli, const char *key);    // the value is written to cli->result next
 void cli_item(struct cli *cli, struct bytes text); // text as that value, or as an item of an array
 
 // A line on standard error for a person; not with --quiet. cli_warn: also then.
