@@ -138,7 +138,7 @@ static const struct {
     { { "vers", 1, FAKE_SILENT, { 0 } },
       REQUEST_VERS,
       ERR_TIMEOUT,
-      "no reply from the device within 0 s",
+      "no reply from the device within 2 s",
       false },
 };
 

@@ -5,7 +5,8 @@
 #include "client/fake_signer.h"
 #include "tests/support/test.h"
 
-#define SHORT_MS 300 // patience with a signer that will not answer
+// Patience with a signer that will not answer: more than one that does needs on a busy machine.
+#define SHORT_MS 2000
 
 // A fake that is stopped on every way out, and often not spoken of again.
 #define FAKE_SIGNER(name) __attribute__((unused)) AUTO(fake_signer_stopp) struct fake_signer *name
