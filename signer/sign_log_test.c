@@ -1,6 +1,7 @@
 // What the card gets of each request: policy.md 17, checklist items 42, 81, 82.
 #include "base/file.h"
 #include "base/hex.h"
+#include "base/reader.h"
 #include "signer/audit.h"
 #include "signer/sign_tx.h"
 #include "tests/support/device_checks.h"
@@ -211,6 +212,22 @@ static void fill_record(const char *path)
     close(fd);
 }
 
+// Whether the journal says of the last transaction that the card has it.
+static bool last_is_logged(struct device_rig *rig)
+{
+    char path[256];
+    struct bytes file, line, last = { 0 };
+    struct err err;
+    rig_run(rig);
+    (void)snprintf(path, sizeof path, "%s/journal.jsonl", rig->dir);
+    assert_true(file_read(&file, path, 1 << 20, test_arena(), &err));
+    for (struct reader r = reader_of(file); reader_until(&r, '\n', &line);)
+        if (memmem(line.ptr, line.len, "\"request\": \"transaction\"", 24) != NULL)
+            last = line;
+    assert_true(last.len > 0);
+    return memmem(last.ptr, last.len, "\"logged\": true", 14) != NULL;
+}
+
 TEST(policy_24_82_a_card_that_fails_in_mid_record)
 {
     static const char *const policies[] = {
@@ -225,6 +242,7 @@ TEST(policy_24_82_a_card_that_fails_in_mid_record)
         const struct bytes psbt = rig_payment(rig, 1000);
         rig_alice(host, 57000000 + 10 * (uint32_t)i);
         assert_signs(host, psbt); // makes the files
+        assert_true(last_is_logged(rig));
         assert_int_equal(rig_sign_text(host, "hello", "m").result, RIG_SIGNED);
         fill_record(path_of("psbt", psbt));
         fill_record(path_of("messages", BYTES("hello")));
@@ -239,6 +257,7 @@ TEST(policy_24_82_a_card_that_fails_in_mid_record)
             assert_int_equal(rig_sign_text(host, "hello", "m").result, RIG_SIGNED);
         }
         limit_files(RLIM_INFINITY);
+        assert_false(last_is_logged(rig));
         assert_int_equal(truncate(path_of("psbt", psbt), 0), 0);
         if (must_log)
             assert_signs(host, psbt); // alice's code was not used up

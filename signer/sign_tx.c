@@ -245,9 +245,10 @@ static bool rule(struct device *device, struct ruling *ruling, const struct job 
     bool ok = evaluate(device, ruling, job, users, err);
     if (!ok)
         audit_cancel(&ruling->record);
-    if (ok && !save_record(device, ruling, job) && device->hsm->policy.must_log) {
+    if (ok && !save_record(device, ruling, job)) {
+        ruling->decision.log = false; // the journal says so
         ruling->auth.card_usable = false;
-        ok = evaluate(device, ruling, job, users, err);
+        ok = !device->hsm->policy.must_log || evaluate(device, ruling, job, users, err);
     }
     device_close_users(device);
     return ok;
