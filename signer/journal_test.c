@@ -76,7 +76,7 @@ TEST(policy_17_5_what_happens_is_in_the_journal)
     assert_signs(host, rig_payment(rig, 1000));
     assert_refuses(host, rig_payment(rig, 9000), "Rejected: rule #1: would exceed period spending");
     uint8_t garbage[100] = "psbt\xff garbage";
-    assert_fails(host, BYTES_OF(garbage), "Invalid PSBT");
+    assert_fails(host, BYTES_OF(garbage), "PSBT parse failed");
     ask_xpub(host, "m/84h");
     const struct rig_outcome message = rig_sign_text(host, "a text", "m");
     assert_int_equal(message.result, RIG_REFUSED);
@@ -91,7 +91,7 @@ TEST(policy_17_5_what_happens_is_in_the_journal)
     assert_bytes_text(json_get(approved, "total_out")->text, "1000");
     assert_bytes_text(json_get(approved, "fee")->text, "1000");
     assert_bytes_text(json_get(json_get(approved, "velocity"), "spent")->text, "[1000]");
-    assert_bytes_text(json_get(line_number(file, 8), "error")->text, "Invalid PSBT");
+    assert_bytes_text(json_get(line_number(file, 8), "error")->text, "PSBT parse failed");
     assert_bytes_text(json_get(line_number(file, 9), "path")->text, "m/84h");
     rig_keys(rig, "123456");
     assert_int_equal(rig->device.state, DEVICE_NORMAL);
