@@ -64,6 +64,18 @@ static bool store_number(struct option_number *out, const struct option *row, co
     return true;
 }
 
+static bool store_repeated(uint8_t *at, const char *shown, const char *value, struct err *err)
+{
+    struct option_list list;
+    memcpy(&list, at, sizeof list);
+    if (list.n == COUNT(list.items))
+        return err_set(err, ERR_USAGE, "Option '%s' stands there more than %d times.", shown,
+                       OPTION_LIST_MAX);
+    list.items[list.n++] = value;
+    memcpy(at, &list, sizeof list);
+    return true;
+}
+
 static bool store(struct parser *p, const struct option *row, const char *shown, const char *value,
                   struct err *err)
 {
@@ -77,6 +89,8 @@ static bool store(struct parser *p, const struct option *row, const char *shown,
     case OPTION_TEXT:
         memcpy(at, &value, sizeof value);
         return true;
+    case OPTION_REPEATED:
+        return store_repeated(at, shown, value, err);
     case OPTION_NUMBER:
         if (!store_number(&number, row, shown, value, err))
             return false;

@@ -14,7 +14,7 @@
 
 struct cli;
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_REPEATED };
 
 // One option.
 struct option {

@@ -8,6 +8,13 @@ struct option_number {
     uint32_t value;
 };
 
+// An option that may be repeated.
+#define OPTION_LIST_MAX 32
+struct option_list {
+    size_t n;
+    const char *items[OPTION_LIST_MAX];
+};
+
 struct options {
     // Global: cli.md 1.1 and 7.1.
     const char *socket, *serial;
@@ -41,6 +48,9 @@ struct options {
     const char *users, *wallets;
     const char *key, *head;
     const char *made_for, *used_on;
+    struct option_list user, spent;
+    bool local, no_card;
+    const char *at, *since, *xfp, *xpub;
 };
 
 #endif

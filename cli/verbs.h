@@ -8,7 +8,7 @@ extern const struct verb verb_list, verb_version, verb_chain, verb_xfp, verb_xpu
     verb_local_conf, verb_get_locker, verb_upload, verb_bag, verb_test, verb_logout, verb_reboot,
     verb_panel, verb_panel_show, verb_panel_keys, verb_panel_text, verb_panel_menu,
     verb_panel_advance, verb_panel_set, verb_panel_reset, verb_policy_check, verb_policy_hash,
-    verb_audit_verify, verb_policy_lint;
+    verb_audit_verify, verb_policy_lint, verb_policy_try;
 
 struct verb_table verbs_all(void);
 struct option_table verbs_globals(void);
@@ -23,6 +23,11 @@ struct option_table verbs_globals(void);
     {                                                                                              \
         .letter = (short_), .name = (long_), .argument = (argument_), .help = (help_),             \
         .kind = OPTION_TEXT, .member = offsetof(struct options, member_)                           \
+    }
+#define LIST(short_, long_, argument_, member_, help_)                                             \
+    {                                                                                              \
+        .letter = (short_), .name = (long_), .argument = (argument_), .help = (help_),             \
+        .kind = OPTION_REPEATED, .member = offsetof(struct options, member_)                       \
     }
 #define NUMBER(short_, long_, argument_, member_, min_, max_, help_)                               \
     {                                                                                              \
