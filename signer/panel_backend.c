@@ -1,15 +1,14 @@
 #include "signer/panel_backend.h"
 #include "base/require.h"
 #include "base/secret.h"
-#include "base/utf8.h"
 #include "policy/summary.h"
 #include "signer/device_users.h"
 #include "signer/device_wallets.h"
 #include "signer/hsm_start.h"
 #include <inttypes.h>
 
-// A line of the panel protocol holds 64 KiB with all that JSON escapes in it.
-#define SHOWN_MAX 60000
+// One page and the note below it.
+#define SHOWN_MAX (SCREEN_PAGE_MAX + 256)
 
 // --- What it shows ---
 
@@ -28,30 +27,17 @@ static void write_home(struct writer *w, const struct device *device)
     writer_printf(w, "HSM commands %s\n", device->hsm_commands ? "enabled" : "disabled");
 }
 
-static size_t escaped_size(uint8_t c)
-{
-    if (c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t')
-        return 2;
-    return c < 0x20 ? 6 : 1;
-}
-
-// The text without its 0x02 bytes, whole if it fits, else as much as fits and a note that says so.
-static void show(struct device *device, struct bytes text)
+// The text without its 0x02 bytes, and what OK does when it is not all.
+static void show(struct device *device, struct bytes text, bool has_more)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(4 * SHOWN_MAX);
-    struct writer w = writer_growing(arena, SHOWN_MAX + 256);
-    size_t size = 0, i = 0;
-    for (; i < text.len && size < SHOWN_MAX; i++) {
-        if (text.ptr[i] == 0x02)
-            continue;
-        size += escaped_size(text.ptr[i]);
-        writer_u8(&w, text.ptr[i]);
+    struct writer w = writer_growing(arena, SHOWN_MAX);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != 0x02)
+            writer_u8(&w, text.ptr[i]);
     }
-    struct bytes shown = writer_bytes(&w);
-    if (i < text.len) {
-        w.len = utf8_cut(shown, shown.len - 3).len;
-        writer_printf(&w, "\n\n(Only the first %zu of %zu bytes are shown.)\n", w.len, text.len);
-    }
+    if (has_more)
+        writer_text(&w, "\n(There is more. Press OK for the next page, X to cancel.)\n");
     blob_set(&device->panel_text, writer_bytes(&w));
 }
 
@@ -78,14 +64,14 @@ static void backend_screen(void *context, struct panel_screen *out)
         out->title = bytes_of_text(screen->title);
         out->ask = ask_of[screen->ask];
         out->question = screen->question;
-        show(device, bytes_of(screen->text, screen->text_len));
+        show(device, screen_page(screen), screen_has_more(screen));
     } else {
         char mem[512];
         struct writer w = writer_of(mem, sizeof mem);
         write_home(&w, device);
         out->title = device->state == DEVICE_HSM ? BYTES("HSM MODE") : BYTES("Ready To Sign");
         out->ask = device->state == DEVICE_HSM ? PANEL_ASK_DIGITS : PANEL_ASK_NONE;
-        show(device, writer_bytes(&w));
+        show(device, writer_bytes(&w), false);
     }
     out->text = blob_bytes(&device->panel_text);
     switch (device->state) {

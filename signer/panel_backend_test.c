@@ -63,8 +63,9 @@ TEST(a_question_about_a_transaction)
     assert_int_equal(rig_screen(rig).ask, PANEL_ASK_KEY);
 }
 
-// A line of the panel protocol holds 64 KiB: what is longer says so.
-TEST(a_text_that_is_too_long_is_cut_and_says_so)
+// A line of the panel protocol holds 64 KiB: what is longer comes in pages, and nothing is approved
+// before the last one is up.
+TEST(a_policy_that_is_too_long_for_one_screen_is_shown_whole)
 {
     enum { RULES = 1000 };
     struct writer policy = writer_growing(test_arena(), 1u << 20);
@@ -75,10 +76,11 @@ TEST(a_text_that_is_too_long_is_cut_and_says_so)
     writer_text(&policy, "]}");
     WITH_RIG(rig, host);
     assert_okay(rig_offer(host, arena_text(test_arena(), writer_bytes(&policy))));
-    const struct panel_screen screen = rig_screen(rig);
-    assert_in_range(screen.text.len, 50000, 64000);
+    struct err err;
+    struct panel_screen screen = rig_screen(rig);
+    assert_in_range(screen.text.len, 40000, 50000);
     const char *text = arena_text(test_arena(), screen.text);
-    assert_non_null(strstr(text, " bytes are shown.)\n"));
+    assert_non_null(strstr(text, "\n(There is more. Press OK for the next page, X to cancel.)\n"));
     // It fits in a line with all that JSON adds.
     const struct panel_reply reply = { .ok = true, .has_screen = true, .screen = screen };
     struct writer line = writer_growing(test_arena(), 1u << 20);
@@ -86,6 +88,17 @@ TEST(a_text_that_is_too_long_is_cut_and_says_so)
     panel_reply_pack(&line, &reply);
     assert_true(writer_finish(&line, &packed));
     assert_in_range(packed.len, 1, PANEL_LINE_MAX);
+
+    int pages = 1;
+    for (; strstr(text, "Press OK to enable HSM mode.") == NULL; pages++) {
+        assert_in_range(pages, 1, 10);
+        assert_true(panel_press(&rig->device, BYTES("y"), &err));
+        screen = rig_screen(rig);
+        text = arena_text(test_arena(), screen.text);
+        assert_null(strstr(text, "Last chance"));
+    }
+    assert_in_range(pages, 2, 10);
+    assert_non_null(strstr(text, "- Rule #1000: "));
 }
 
 // --- Keys ---

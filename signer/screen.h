@@ -8,6 +8,7 @@
 
 #define SCREEN_TITLE_MAX 32
 #define SCREEN_TEXT_MAX  1048576 // bytes; a longer text is cut, which its last line says
+#define SCREEN_PAGE_MAX  48000   // bytes of a panel's line that one page may take
 
 enum screen_ask { ASK_NONE, ASK_KEY, ASK_DIGITS, ASK_TEXT };
 
@@ -23,6 +24,7 @@ struct screen {
     char title[SCREEN_TITLE_MAX];
     char *text; // owned, zero-terminated
     size_t text_len;
+    size_t page_start, page_len; // the part that is shown now
     enum screen_ask ask;
     const struct dialog_ops *ops; // NULL: no dialog
     void *context;
@@ -46,6 +48,11 @@ void screen_done(struct screen *screen);
 void screen_dismiss(struct screen *screen);
 
 bool screen_has_dialog(const struct screen *screen);
+
+// What is shown of a long text: it comes in pages, and OK shows the next one before it can mean
+// anything else. So nothing is approved unseen.
+struct bytes screen_page(const struct screen *screen);
+bool screen_has_more(const struct screen *screen);
 
 // Something else that panels show has changed.
 void screen_touch(struct screen *screen);

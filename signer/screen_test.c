@@ -1,4 +1,5 @@
 #include "signer/screen.h"
+#include "base/writer.h"
 #include "tests/support/test.h"
 
 // A dialog that writes down what happens to it.
@@ -101,5 +102,50 @@ TEST(a_text_without_end_is_cut)
     screen_done(&screen);
     screen_ask(&screen, "1", bytes_of(mem, SCREEN_TEXT_MAX + 1), ASK_KEY, &deaf, NULL);
     assert_non_null(strstr(screen.text, "\n(this text is too long to be shown whole)"));
+    screen_free(&screen);
+}
+
+// Nothing is approved unseen: OK turns pages until the last one is up.
+TEST(a_long_text_comes_in_pages_and_ok_means_ok_on_the_last)
+{
+    struct screen screen;
+    struct note note = { 0 };
+    struct writer w = writer_growing(test_arena(), 1u << 20);
+    for (int i = 0; w.len < 3 * SCREEN_PAGE_MAX; i++)
+        writer_printf(&w, "line %d of a policy \xe2\x82\xbf\n", i);
+    screen_init(&screen);
+    screen_ask(&screen, "Start HSM?", writer_bytes(&w), ASK_KEY, &ops, &note);
+    struct writer seen = writer_growing(test_arena(), 1u << 20);
+    size_t pages = 1;
+    for (; screen_has_more(&screen); pages++) {
+        const uint64_t question = screen.question;
+        const struct bytes page = screen_page(&screen);
+        assert_true(page.len > 0 && page.len <= SCREEN_PAGE_MAX);
+        assert_int_equal(page.ptr[page.len - 1], '\n');
+        writer_put(&seen, page);
+        assert_true(screen_key(&screen, '3')); // the digit that accepts, guessed too early
+        assert_true(screen_key(&screen, 'y'));
+        assert_int_equal(note.len, 0);
+        assert_true(screen.question > question);
+    }
+    writer_put(&seen, screen_page(&screen));
+    assert_bytes_equal(writer_bytes(&seen), writer_bytes(&w));
+    assert_true(pages >= 3);
+    assert_true(screen_key(&screen, 'y'));
+    assert_string_equal(note.text, "y");
+    screen_free(&screen);
+}
+
+TEST(a_long_text_can_be_cancelled_on_its_first_page)
+{
+    struct screen screen;
+    struct note note = { 0 };
+    char *text = arena_alloc(test_arena(), 2 * SCREEN_PAGE_MAX);
+    memset(text, 'x', 2 * SCREEN_PAGE_MAX); // no line to end a page at
+    screen_init(&screen);
+    screen_ask(&screen, "Title", bytes_of(text, 2 * SCREEN_PAGE_MAX), ASK_KEY, &ops, &note);
+    assert_true(screen_has_more(&screen));
+    assert_true(screen_key(&screen, 'x'));
+    assert_string_equal(note.text, "x");
     screen_free(&screen);
 }
