@@ -162,8 +162,11 @@ static void answer(struct device *device, struct peer *peer, const struct device
     } else {
         reply_bad_framing(peer, framing, &reply);
     }
-    if (!device_reply(&peer->end, packets, writer_bytes(&reply), encrypted))
-        LOG(device->log, LOG_WARNING, "reply_too_long", LOG_U64("peer", peer->id));
+    if (device_reply(&peer->end, packets, writer_bytes(&reply), encrypted))
+        return;
+    // What was cut so far may be in the clear: none of it is sent.
+    packets->len = 0;
+    LOG(device->log, LOG_WARNING, "reply_too_long", LOG_U64("peer", peer->id));
 }
 
 void requests_feed(struct device *device, struct peer *peer, struct bytes packet,

@@ -385,6 +385,20 @@ static bool ask(struct device *device, struct job *job, struct err *err)
     return true;
 }
 
+// A partial signature in the result: lengths, a key of 65 bytes at most, DER and the hash type.
+#define SIGNATURE_FIELD_MAX 144
+
+// "dwld" reads no further than 2 MiB: what could not be fetched is not charged either.
+static bool result_can_be_fetched(const struct job *job, struct err *err)
+{
+    const size_t added = job->facts->tx.n_signatures * SIGNATURE_FIELD_MAX;
+    const bool is_psbt = (job->flags & STXN_FINALIZE) == 0 || job->facts->tx.is_message;
+    if (is_psbt && job->psbt.len + added > PSBT_MAX)
+        return err_set(err, ERR_LIMIT, TOO_COMPLEX) ||
+               err_detail(err, "the signed PSBT would be longer than %d bytes", PSBT_MAX);
+    return true;
+}
+
 static bool run(struct device *device, struct job *job, struct err *err)
 {
     if (!understand(device, job, err))
@@ -395,7 +409,7 @@ static bool run(struct device *device, struct job *job, struct err *err)
         finish(device, job);
         return true;
     }
-    if (!prove(device, job, err))
+    if (!prove(device, job, err) || !result_can_be_fetched(job, err))
         return false;
     return device->state == DEVICE_HSM ? run_hsm(device, job, err) : ask(device, job, err);
 }

@@ -1,5 +1,6 @@
 // Transactions from accepted bytes to result, as one device does it: policy.md 10, 14.
 #include "signer/sign_tx.h"
+#include "base/reader.h"
 #include "bitcoin/message.h"
 #include "tests/support/device_checks.h"
 #include <sys/stat.h>
@@ -52,6 +53,36 @@ TEST(policy_24_55_a_forged_change_is_never_approved)
                  "address.");
     assert_status(host, "has_spent", "absent");
     assert_status(host, "approvals", "0");
+}
+
+// The PSBT with a field that nobody knows, so that it is exactly `len` bytes long.
+static struct bytes padded(struct bytes psbt, size_t len)
+{
+    struct reader r = reader_of(psbt);
+    struct bytes magic, key, tx;
+    assert_true(reader_take(&r, 5, &magic) && reader_counted(&r, &key) && reader_counted(&r, &tx));
+    const size_t value_len = len - psbt.len - 2 - 5; // key length, key, value length
+    struct writer w = writer_growing(test_arena(), len);
+    writer_put(&w, bytes_slice(psbt, 0, r.offset));
+    writer_counted(&w, BYTES("\xf0"));
+    writer_compact_size(&w, value_len);
+    for (size_t i = 0; i < value_len; i++)
+        writer_u8(&w, 0);
+    writer_put(&w, r.rest);
+    assert_int_equal(w.len, len);
+    return writer_bytes(&w);
+}
+
+// "dwld" reads no further than 2 MiB, so a longer result could be charged and never be fetched.
+TEST(wire_6_2_a_result_that_could_not_be_fetched_is_not_charged)
+{
+    WITH_RIG(rig, host);
+    rig_activate(host, "{\"period\":10,\"rules\":[{\"per_period\":100000000}]}");
+    assert_fails(host, padded(rig_payment(rig, 1000), PSBT_MAX), "Transaction is too complex");
+    assert_status(host, "has_spent", "absent");
+    assert_status(host, "approvals", "0");
+    assert_signs(host, padded(rig_payment(rig, 1000), PSBT_MAX - 144));
+    assert_status(host, "has_spent", "[1000]");
 }
 
 // --- Visualisation ---
