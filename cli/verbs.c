@@ -1,15 +1,15 @@
 #include "cli/verbs.h"
 
 static const struct verb *const verbs[] = {
-    &verb_list,          &verb_version,      &verb_chain,       &verb_bag,
-    &verb_xfp,           &verb_xpub,         &verb_pubkey,      &verb_addr,
-    &verb_sign,          &verb_msg,          &verb_upload,      &verb_hsm,
-    &verb_hsm_start,     &verb_user,         &verb_users,       &verb_auth,
-    &verb_local_conf,    &verb_get_locker,   &verb_logout,      &verb_reboot,
-    &verb_test,          &verb_policy_check, &verb_policy_hash, &verb_policy_lint,
-    &verb_policy_try,    &verb_audit_verify, &verb_panel,       &verb_panel_show,
-    &verb_panel_keys,    &verb_panel_text,   &verb_panel_menu,  &verb_panel_reset,
-    &verb_panel_advance, &verb_panel_set,
+    &verb_list,        &verb_version,       &verb_chain,        &verb_bag,
+    &verb_xfp,         &verb_xpub,          &verb_pubkey,       &verb_addr,
+    &verb_sign,        &verb_msg,           &verb_upload,       &verb_hsm,
+    &verb_hsm_start,   &verb_user,          &verb_users,        &verb_auth,
+    &verb_local_conf,  &verb_get_locker,    &verb_logout,       &verb_reboot,
+    &verb_test,        &verb_policy_check,  &verb_policy_hash,  &verb_policy_lint,
+    &verb_policy_try,  &verb_policy_replay, &verb_audit_verify, &verb_panel,
+    &verb_panel_show,  &verb_panel_keys,    &verb_panel_text,   &verb_panel_menu,
+    &verb_panel_reset, &verb_panel_advance, &verb_panel_set,
 };
 
 static const struct option globals[] = {

@@ -8,7 +8,7 @@ extern const struct verb verb_list, verb_version, verb_chain, verb_xfp, verb_xpu
     verb_local_conf, verb_get_locker, verb_upload, verb_bag, verb_test, verb_logout, verb_reboot,
     verb_panel, verb_panel_show, verb_panel_keys, verb_panel_text, verb_panel_menu,
     verb_panel_advance, verb_panel_set, verb_panel_reset, verb_policy_check, verb_policy_hash,
-    verb_audit_verify, verb_policy_lint, verb_policy_try;
+    verb_audit_verify, verb_policy_lint, verb_policy_try, verb_policy_replay;
 
 struct verb_table verbs_all(void);
 struct option_table verbs_globals(void);

@@ -1,77 +1,18 @@
 // The journal of a signer, verified offline: policy.md D11, item 83; cli.md 7.1.
 #include "base/hex.h"
+#include "cli/line_file.h"
 #include "cli/verbs.h"
 #include "policy/journal_verify.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <unistd.h>
-
-// --- Lines of a file that may be of any length ---
-
-#define LINE_ROOM (JOURNAL_LINE_MAX + 1) // and one byte that no record has
-
-struct line_file {
-    const char *path;
-    int fd;
-    uint8_t mem[2 * LINE_ROOM];
-    size_t start, end; // what is read and not yet taken
-    bool at_eof;
-};
-
-static void close_file(struct line_file *f)
-{
-    if (f->fd > STDIN_FILENO)
-        (void)close(f->fd);
-}
-
-static bool open_file(struct line_file *f, const char *path, struct err *err)
-{
-    const bool is_stdin = strcmp(path, "-") == 0;
-    f->path = is_stdin ? "standard input" : path;
-    f->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    return f->fd >= 0 || err_set_errno(err, errno, "%s", path);
-}
-
-static bool fill(struct line_file *f, struct err *err)
-{
-    memmove(f->mem, f->mem + f->start, f->end - f->start);
-    f->end -= f->start;
-    f->start = 0;
-    while (!f->at_eof && f->end < sizeof f->mem) {
-        const ssize_t n = read(f->fd, f->mem + f->end, sizeof f->mem - f->end);
-        if (n < 0 && errno != EINTR)
-            return err_set_errno(err, errno, "%s", f->path);
-        f->at_eof = n == 0;
-        f->end += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
-// The next line. *more: there is one. A line longer than any record comes in pieces of LINE_ROOM.
-static bool next_line(struct line_file *f, struct bytes *line, bool *is_whole, bool *more,
-                      struct err *err)
-{
-    if (f->end - f->start < LINE_ROOM && !f->at_eof && !fill(f, err))
-        return false;
-    const size_t have = f->end - f->start;
-    const uint8_t *at = f->mem + f->start;
-    const uint8_t *lf = have > 0 ? memchr(at, '\n', have) : NULL;
-    *more = have > 0;
-    *is_whole = lf != NULL;
-    *line = bytes_of(at, lf != NULL ? (size_t)(lf - at) : have < LINE_ROOM ? have : LINE_ROOM);
-    f->start += line->len + (lf != NULL ? 1 : 0);
-    return true;
-}
 
 static bool verify_file(struct journal_verifier *v, struct line_file *f, struct err *err)
 {
     struct bytes line;
     bool is_whole, more, inside_long = false;
     do {
-        if (!next_line(f, &line, &is_whole, &more, err))
+        if (!line_file_next(f, &line, &is_whole, &more, err))
             return false;
-        const bool is_long = line.len == LINE_ROOM && !is_whole;
+        const bool is_long = line.len == LINE_FILE_MAX && !is_whole;
         if (more && !inside_long)
             journal_verifier_line(v, line, is_whole || is_long);
         inside_long = (inside_long || is_long) && !is_whole;
@@ -123,8 +64,8 @@ static bool run_audit_verify(struct cli *cli, struct err *err)
         (o->head != NULL && !read_key(head.b, "--head", o->head, err)))
         return false;
     journal_verifier_init(v, key, o->head != NULL ? &head : NULL);
-    const bool ok = open_file(file, cli->line.words[0], err) && verify_file(v, file, err);
-    close_file(file);
+    const bool ok = line_file_open(file, cli->line.words[0], err) && verify_file(v, file, err);
+    line_file_close(file);
     if (!ok)
         return false;
     if (!journal_verifier_end(v))
