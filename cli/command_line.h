@@ -21,7 +21,7 @@ struct option {
     const char *name;
     const char *argument; // NULL for a flag: "PATH"
     const char *help;     // begins in lower case, no full stop
-    size_t member;        // of struct options: bool, const char *, struct option_number, option_list
+    size_t member; // of struct options: bool, const char *, struct option_number, option_list
     enum option_kind kind;
     uint32_t min, max; // of a number
     char letter;       // 0: none
