@@ -116,7 +116,7 @@ static bool store_the_activation(struct device *device, const struct hsm *hsm,
     AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
     const bool is_new = how == HSM_NEW_FILE || how == HSM_PINNED_FILE;
     struct store_activation activation = {
-        .policy = is_new ? form : NULL,
+        .policy = how == HSM_UNATTENDED ? NULL : form, // what was approved, as of now
         .has_locker = is_new && file->set_sl.len > 0,
         .locker = file->set_sl,
         .policy_hash = hsm->policy_hash,
@@ -146,7 +146,8 @@ static bool activate(struct hsm *hsm, struct device *device, const struct policy
     AUTO(arena_freep) struct arena *scratch = arena_new(3 * POLICY_ARENA);
     struct store_policy form;
     if (!write_form(&form, file, scratch, err) ||
-        !read_form(device, &hsm->policy, &hsm->arena, form.form, scratch, err))
+        !read_form(device, &hsm->policy, &hsm->arena, form.form, scratch, err) ||
+        !pinned_hash(device, &hsm->policy, &form.full_hash, err))
         return false;
     keep_summary(hsm, device, file);
     hsm->policy_hash = policy_hash(&hsm->policy);
@@ -155,6 +156,17 @@ static bool activate(struct hsm *hsm, struct device *device, const struct policy
     draw_local_secret(hsm);
     return initial_velocity(&hsm->velocity, device, &hsm->policy, &hsm->policy_hash, how, err) &&
            store_the_activation(device, hsm, file, &form, how, err);
+}
+
+bool hsm_is_as_approved(struct device *device, const struct policy *policy)
+{
+    AUTO(arena_freep) struct arena *scratch = arena_new(STORE_POLICY_MAX + (1u << 20));
+    struct store_policy stored;
+    struct hash256 now;
+    struct err err;
+    return store_get_policy(device->store, &stored, scratch, &err) &&
+           pinned_hash(device, policy, &now, &err) &&
+           bytes_equal(BYTES_OF(now.b), BYTES_OF(stored.full_hash.b));
 }
 
 bool hsm_activate(struct device *device, const struct policy *policy, struct arena *arena,

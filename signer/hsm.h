@@ -55,6 +55,10 @@ void hsm_free(struct hsm *hsm);
 MUST_CHECK bool hsm_load_policy(struct device *device, struct policy *out, struct arena **arena,
                                 struct err *err);
 
+// Whether the users and wallets that the stored policy names, and the chain, are still those of its
+// last approval with keys: another user may stand under the same name (policy.md D7).
+bool hsm_is_as_approved(struct device *device, const struct policy *policy);
+
 // --- Decisions ---
 
 // What to store with a decision beside what it says itself.

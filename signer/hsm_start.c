@@ -163,6 +163,9 @@ static void ask_first(struct device *device, const struct policy *policy, struct
                             .is_offer = is_offer };
     AUTO(arena_freep) struct arena *scratch = arena_new(4 * SCREEN_TEXT_MAX);
     struct writer w = writer_growing(scratch, 4 * SCREEN_TEXT_MAX);
+    if (!is_new_file && !hsm_is_as_approved(device, &q->policy))
+        writer_text(&w, "WARNING: users, wallets or the chain are not those with which this policy "
+                        "was approved.\n\n");
     approval_first_write(&w, &q->policy, device_chain(device), device->config.unit);
     device_discard_job(device);
     device->job.kind = JOB_START_HSM;

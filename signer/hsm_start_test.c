@@ -274,6 +274,30 @@ TEST(policy_24_76_a_missing_user_is_named_at_the_start)
     assert_true(rig->wire_is_open);
 }
 
+// D7: policy_hash stays the same when a user is made anew with another secret, so the question says it.
+TEST(policy_21_d7_a_user_of_the_same_name_with_another_secret_is_noticed)
+{
+    static const char warning[] = "WARNING: users, wallets or the chain are not those with which "
+                                  "this policy was approved.\n\n";
+    WITH_RIG(rig, host);
+    rig_add_users(host);
+    rig_activate(host, "{\"rules\":[{\"users\":[\"alice\"]}]}");
+    device_rig_restart(rig);
+    assert_false(bytes_starts_with(rig_screen(rig).text, bytes_of_text(warning)));
+    rig_keys(rig, "x");
+    host = rig_host_linked(rig);
+    assert_okay(
+        rig_call(host, &(struct request){ .id = REQUEST_RMUR, .rmur = { BYTES("alice") } }));
+    assert_asci(rig_nwur(host, 1, BYTES("alice"), BYTES("0123456789")), "");
+    device_rig_restart(rig);
+    assert_true(bytes_starts_with(rig_screen(rig).text, bytes_of_text(warning)));
+    // Approved with keys, it is what was approved.
+    rig_keys(rig, "y");
+    assert_int_equal(state(rig), DEVICE_HSM);
+    device_rig_restart(rig);
+    assert_false(bytes_starts_with(rig_screen(rig).text, bytes_of_text(warning)));
+}
+
 // --- Questions that end otherwise ---
 
 TEST(wire_7_3_a_new_start_replaces_the_question)

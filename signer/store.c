@@ -98,9 +98,10 @@ static bool put_policy(struct store_tx *tx, const struct store_policy *policy, s
     struct bytes content;
     if (policy->form.len == 0 || policy->form.len > STORE_POLICY_MAX)
         return err_set(err, ERR_LIMIT, "a policy must be of 1 to %u bytes", STORE_POLICY_MAX);
-    struct writer w = writer_growing(tx->arena, STORE_POLICY_MAX + 64);
+    struct writer w = writer_growing(tx->arena, STORE_POLICY_MAX + 128);
     writer_u8(&w, policy->has_sl_hash);
     writer_put(&w, BYTES_OF(policy->sl_hash.b));
+    writer_put(&w, BYTES_OF(policy->full_hash.b));
     writer_put(&w, policy->form);
     return writer_finish(&w, &content) ? store_put_row(tx, ROW_POLICY, content, err)
                                        : err_set(err, ERR_NO_MEMORY, "no memory for the policy");
@@ -119,7 +120,8 @@ bool store_get_policy(struct store *store, struct store_policy *out, struct aren
         return true;
     struct reader r = reader_of(content);
     if (!reader_u8(&r, &has_sl_hash) || has_sl_hash > 1 ||
-        !reader_copy(&r, out->sl_hash.b, sizeof out->sl_hash.b) || reader_done(&r))
+        !reader_copy(&r, out->sl_hash.b, sizeof out->sl_hash.b) ||
+        !reader_copy(&r, out->full_hash.b, sizeof out->full_hash.b) || reader_done(&r))
         return db_damaged(store->db, "its policy cannot be read", err);
     out->has_sl_hash = has_sl_hash == 1;
     out->form = reader_rest(&r);

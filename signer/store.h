@@ -63,6 +63,7 @@ struct store_policy {
     struct bytes form; // policy/'s own complete stored form; empty: none is stored
     bool has_sl_hash;  // the file had set_sl
     struct hash256 sl_hash;
+    struct hash256 full_hash; // policy_hash_full as it was approved: binds users and wallets
 };
 
 // *out lives in the arena. Without a stored policy: true, and an empty form.

@@ -17,7 +17,8 @@ static struct hash256 hash_of(const char *text)
 static bool activate(struct store *store, unsigned version, struct err *err)
 {
     const struct store_policy policy = { version == 1 ? BYTES("form 1") : BYTES("form 2"), true,
-                                         hash_of(version == 1 ? "1" : "2") };
+                                         hash_of(version == 1 ? "1" : "2"),
+                                         hash_of(version == 1 ? "full 1" : "full 2") };
     const struct velocity v = { .running = true, .start_s = version, .spent = { { version } } };
     const struct store_activation a = { .policy = &policy,
                                         .has_locker = true,

@@ -44,7 +44,7 @@ static struct store *full_store(void)
         .name = "alice", .name_len = 5, .mode = USER_TOTP, .secret_len = 10
     };
     const struct store_wallet wallet = { BYTES("w"), BYTES("a wallet") };
-    const struct store_policy policy = { BYTES("a policy"), false, { { 0 } } };
+    const struct store_policy policy = { .form = BYTES("a policy") };
     const struct velocity none = { 0 };
     const struct store_activation a = { .policy = &policy,
                                         .has_locker = true,

@@ -229,7 +229,8 @@ TEST(an_empty_store_is_empty)
 static bool activate(struct store *store, const char *form, const char *locker,
                      const struct velocity *velocity, struct err *err)
 {
-    const struct store_policy policy = { bytes_of_text(form), locker != NULL, hash_of("sl") };
+    const struct store_policy policy = { bytes_of_text(form), locker != NULL, hash_of("sl"),
+                                         hash_of("full") };
     const struct store_activation a = { .policy = form ? &policy : NULL,
                                         .has_locker = locker != NULL,
                                         .locker = bytes_of_text(locker),
@@ -284,7 +285,7 @@ TEST(an_activation_is_stored_whole)
 {
     struct store *store = fresh();
     const struct velocity v = spent(10, 20, 30);
-    const struct store_policy policy = { BYTES("form"), true, hash_of("sl") };
+    const struct store_policy policy = { BYTES("form"), true, hash_of("sl"), hash_of("full") };
     const struct store_activation a = { .policy = &policy,
                                         .has_locker = true,
                                         .locker = BYTES("0123456789abcdef"),
@@ -301,6 +302,7 @@ TEST(an_activation_is_stored_whole)
     assert_bytes_text(got.form, "form");
     assert_true(got.has_sl_hash);
     assert_bytes_equal(BYTES_OF(got.sl_hash.b), BYTES_OF(policy.sl_hash.b));
+    assert_bytes_equal(BYTES_OF(got.full_hash.b), BYTES_OF(policy.full_hash.b));
     assert_velocity(store, "p", &v);
     const struct store_counters counters = store_get_counters(store);
     assert_int_equal(counters.approvals, 1);
@@ -340,7 +342,7 @@ TEST(what_is_too_large_is_refused)
     struct store *store = fresh();
     const struct velocity v = { 0 };
     uint8_t *large = arena_alloc(test_arena(), STORE_POLICY_MAX + 1);
-    struct store_policy policy = { bytes_of(large, STORE_POLICY_MAX + 1), false, { { 0 } } };
+    struct store_policy policy = { .form = bytes_of(large, STORE_POLICY_MAX + 1) };
     struct store_activation a = { .policy = &policy, .velocity = &v };
     struct err err;
     assert_false(store_activate(store, &a, &err));
@@ -607,7 +609,7 @@ TEST(a_full_disk_changes_nothing_and_is_told)
     struct store *store = fresh();
     const struct velocity before = spent(1, 2, 3), after = spent(4, 5, 6);
     uint8_t *large = arena_alloc(test_arena(), 1 << 20);
-    const struct store_policy policy = { bytes_of(large, 1 << 20), false, { { 0 } } };
+    const struct store_policy policy = { .form = bytes_of(large, 1 << 20) };
     const struct store_activation a = { .policy = &policy,
                                         .policy_hash = hash_of("p"),
                                         .velocity = &after,
