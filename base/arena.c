@@ -4,7 +4,7 @@
 #include <stdalign.h>
 
 // Invariants:
-// (1) Bytes of a block past `pos` are zero, so that handing out needs no clearing.
+// (1) Bytes of a `clean` block past `pos` are zero, so that handing out needs no clearing.
 // (2) `used` counts what was asked for and the padding between; it never passes `limit`.
 
 #define BLOCK_MIN ((size_t)64 * 1024)
@@ -32,6 +32,7 @@
 struct block {
     struct block *next; // older
     size_t cap, pos;    // of `mem`
+    bool clean;
     alignas(max_align_t) uint8_t mem[];
 };
 
@@ -100,9 +101,15 @@ static void add_block(struct arena *arena, size_t need)
         cap = BLOCK_MAX;
     if (cap < need)
         cap = need;
-    struct block *b = calloc(1, sizeof *b + cap);
+    // Large ones come from the system, which has cleared them, and their pages only when they are
+    // used. The first one is from the heap and mostly little used: clearing all of it would cost a
+    // small request more than anything else here.
+    const bool clean = cap > BLOCK_MIN;
+    struct block *b = clean ? calloc(1, sizeof *b + cap) : malloc(sizeof *b + cap);
     REQUIRE(b != NULL);
+    b->clean = clean;
     b->cap = cap;
+    b->pos = 0;
     b->next = arena->newest;
     arena->newest = b;
     ASAN_POISON_MEMORY_REGION(b->mem, b->cap);
@@ -124,6 +131,8 @@ void *arena_alloc(struct arena *arena, size_t size)
     uint8_t *piece = b->mem + b->pos;
     b->pos += room;
     ASAN_UNPOISON_MEMORY_REGION(piece, size);
+    if (!b->clean)
+        memset(piece, 0, size);
     return piece;
 }
 

@@ -16,6 +16,17 @@ struct writer writer_growing(struct arena *arena, size_t limit)
 }
 
 // What the writer leaves behind as it grows is wiped with its arena, not before.
+static bool move_to(struct writer *w, uint8_t *larger, size_t cap)
+{
+    if (larger == NULL)
+        return false;
+    if (w->len > 0)
+        memcpy(larger, w->ptr, w->len);
+    w->ptr = larger;
+    w->cap = cap;
+    return true;
+}
+
 static bool grow(struct writer *w, size_t need)
 {
     size_t cap = w->cap <= w->limit / 2 ? 2 * w->cap : w->limit;
@@ -28,13 +39,14 @@ static bool grow(struct writer *w, size_t need)
         cap = need;
         larger = arena_alloc(w->arena, cap);
     }
-    if (larger == NULL)
-        return false;
-    if (w->len > 0)
-        memcpy(larger, w->ptr, w->len);
-    w->ptr = larger;
-    w->cap = cap;
-    return true;
+    return move_to(w, larger, cap);
+}
+
+void writer_reserve(struct writer *w, size_t len)
+{
+    if (w->arena == NULL || w->failed || len > w->limit - w->len || len <= w->cap - w->len)
+        return;
+    (void)move_to(w, arena_alloc(w->arena, w->len + len), w->len + len);
 }
 
 // Room for `len` more bytes, counted as written; NULL if they do not fit. One miss fails the writer

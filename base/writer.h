@@ -21,6 +21,10 @@ struct writer writer_of(void *mem, size_t cap);
 // In the arena, growing up to `limit` bytes.
 struct writer writer_growing(struct arena *arena, size_t limit);
 
+// For a growing writer whose length is known: takes room for `len` more bytes at once, where it would
+// otherwise leave smaller pieces behind. Nothing else changes; too much is found out when written.
+void writer_reserve(struct writer *w, size_t len);
+
 void writer_u8(struct writer *w, uint8_t value);
 void writer_u16le(struct writer *w, uint16_t value);
 void writer_u32le(struct writer *w, uint32_t value);

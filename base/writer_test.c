@@ -281,3 +281,41 @@ TEST(random_pieces_are_read_as_they_were_written)
         free(mem);
     }
 }
+
+TEST(reserved_room_is_taken_once)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(4096);
+    struct writer w = writer_growing(arena, 2000);
+    writer_text(&w, "before ");
+    const size_t used = arena_used(arena);
+    writer_reserve(&w, 1000);
+    const size_t reserved = arena_used(arena);
+    assert_true(reserved >= used + 1007);
+    for (size_t i = 0; i < 1000; i++)
+        writer_u8(&w, (uint8_t)('a' + i % 26));
+    assert_int_equal(arena_used(arena), reserved);
+    assert_bytes_equal(bytes_slice(writer_bytes(&w), 0, 12), BYTES("before abcde"));
+    writer_reserve(&w, 0); // what is there
+    writer_u8(&w, 'x');    // more than was foretold
+    assert_int_equal(writer_bytes(&w).len, 1008);
+    assert_false(w.failed);
+}
+
+// Asking for too much is no error: writing it is.
+TEST(reserving_too_much_changes_nothing)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(1024);
+    uint8_t mem[4];
+    struct writer growing = writer_growing(arena, 100), fixed = writer_of(mem, sizeof mem);
+    writer_reserve(&growing, 101); // above its limit
+    writer_reserve(&growing, SIZE_MAX);
+    writer_reserve(&fixed, 5);
+    assert_int_equal(arena_used(arena), 0);
+    struct writer poor = writer_growing(arena, 1 << 20);
+    writer_reserve(&poor, 5000); // above what the arena has
+    assert_false(growing.failed || fixed.failed || poor.failed);
+    writer_text(&poor, "still");
+    writer_text(&fixed, "four");
+    assert_bytes_equal(writer_bytes(&poor), BYTES("still"));
+    assert_bytes_equal(writer_bytes(&fixed), BYTES("four"));
+}
