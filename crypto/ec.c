@@ -117,6 +117,41 @@ struct pubkey64 pubkey_to64(const struct pubkey *key)
     return out;
 }
 
+// --- Points ---
+
+_Static_assert(sizeof(secp256k1_pubkey) == sizeof(struct point), "a point is the library's key");
+
+void ec_point_load(secp256k1_pubkey *out, const struct point *point)
+{
+    memcpy(out->data, point->b, sizeof point->b);
+}
+
+bool point_of(struct point *out, const struct pubkey *key)
+{
+    secp256k1_pubkey parsed;
+    if (!ec_pubkey_load(&parsed, key))
+        return false;
+    memcpy(out->b, parsed.data, sizeof out->b);
+    return true;
+}
+
+struct pubkey point_pubkey(const struct point *point)
+{
+    secp256k1_pubkey key;
+    ec_point_load(&key, point);
+    return ec_pubkey_store(&key);
+}
+
+bool point_tweak_add(struct point *out, const struct point *point, const uint8_t tweak[static 32])
+{
+    secp256k1_pubkey sum;
+    ec_point_load(&sum, point);
+    if (secp256k1_ec_pubkey_tweak_add(ec_context(), &sum, tweak) != 1)
+        return false;
+    memcpy(out->b, sum.data, sizeof out->b);
+    return true;
+}
+
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b)
 {
     return memcmp(a->b, b->b, sizeof a->b) == 0;

@@ -59,6 +59,17 @@ MUST_CHECK bool pubkey_from64(struct pubkey *out, const struct pubkey64 *key, st
 struct pubkey64 pubkey_to64(const struct pubkey *key);
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
 
+// A public key as the library computes with it, for keys that are used again: reading the bytes of a
+// struct pubkey costs a square root. Opaque, and made by these functions only.
+struct point {
+    uint8_t b[64];
+};
+MUST_CHECK bool point_of(struct point *out, const struct pubkey *key); // false: not on the curve
+struct pubkey point_pubkey(const struct point *point);
+// As pubkey_tweak_add.
+MUST_CHECK bool point_tweak_add(struct point *out, const struct point *point,
+                                const uint8_t tweak[static 32]);
+
 // RFC 6979 as libsecp256k1 does it, low s. `grind`: repeat with extra data 1, 2, 3, ... until the
 // first byte of r is below 0x80 (transactions); not for messages. Verified before return.
 // Fails: ERR_INTERNAL if the fresh signature does not verify; nothing is handed out then.
@@ -66,6 +77,10 @@ bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
 MUST_CHECK bool ecdsa_sign(struct signature *out, const struct seckey *key,
                            const struct pubkey *pubkey, const struct hash256 *digest, bool grind,
                            struct err *err);
+// The same, verified against a key that was read before.
+MUST_CHECK bool ecdsa_sign_as(struct signature *out, const struct seckey *key,
+                              const struct point *owner, const struct hash256 *digest, bool grind,
+                              struct err *err);
 MUST_CHECK bool ecdsa_sign_recoverable(struct recoverable *out, const struct seckey *key,
                                        const struct hash256 *digest, struct err *err);
 bool ecdsa_verify(const struct signature *sig, const struct pubkey *key,

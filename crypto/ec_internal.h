@@ -10,6 +10,7 @@ const secp256k1_context *ec_context(void);
 // False if `key` is no point of the curve: possible only where it was marked "unchecked".
 MUST_CHECK bool ec_pubkey_load(secp256k1_pubkey *out, const struct pubkey *key);
 struct pubkey ec_pubkey_store(const secp256k1_pubkey *key);
+void ec_point_load(secp256k1_pubkey *out, const struct point *point);
 
 // The library's return value, which tells nothing of a secret but that the inputs were acceptable:
 // what does not happen by chance (once in 2^127) may be branched on.

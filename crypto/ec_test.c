@@ -117,7 +117,35 @@ TEST(tweaked_keys)
         assert_bytes_equal(BYTES_OF(key.b), test_hex(ok ? tweaks[i].sum : tweaks[i].key));
         const struct pubkey after = seckey_pubkey(&key);
         assert_true(pubkey_equal(&point, &after));
+        struct point parsed, sum;
+        assert_true(point_of(&parsed, &before));
+        sum = parsed;
+        assert_int_equal(point_tweak_add(&sum, &parsed, tweak), ok);
+        const struct pubkey from_point = point_pubkey(&sum);
+        assert_true(pubkey_equal(&from_point, &after));
     }
+}
+
+TEST(points_are_keys_read_once)
+{
+    struct seckey key, other;
+    struct signature a, b;
+    struct point point;
+    struct err err;
+    const struct hash256 digest = sha256(BYTES("digest"));
+    seckey_generate(&key);
+    seckey_generate(&other);
+    const struct pubkey pubkey = seckey_pubkey(&key);
+    assert_true(point_of(&point, &pubkey));
+    assert_true(ecdsa_sign(&a, &key, &pubkey, &digest, true, &err));
+    assert_true(ecdsa_sign_as(&b, &key, &point, &digest, true, &err));
+    assert_memory_equal(&a, &b, sizeof a);
+    // Another one's key: nothing is handed out.
+    const struct signature nothing = { { 0 } };
+    assert_false(ecdsa_sign_as(&b, &other, &point, &digest, true, &err));
+    assert_int_equal(err.code, ERR_INTERNAL);
+    assert_memory_equal(&b, &nothing, sizeof b);
+    assert_false(point_of(&point, &(struct pubkey){ { 0 } }));
 }
 
 // What public derivation rests on: tweaking and then making public is the same as the reverse.

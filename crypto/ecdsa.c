@@ -26,20 +26,48 @@ static void sign_once(struct signature *out, const struct seckey *key, const str
     serialize(out, &sig);
 }
 
+static bool verify(const struct signature *sig, const secp256k1_pubkey *key,
+                   const struct hash256 *digest)
+{
+    secp256k1_ecdsa_signature parsed;
+    if (secp256k1_ecdsa_signature_parse_compact(ec_context(), &parsed, sig->b) != 1)
+        return false;
+    // The library verifies low s only; consensus does not care.
+    (void)secp256k1_ecdsa_signature_normalize(ec_context(), &parsed, &parsed);
+    return secp256k1_ecdsa_verify(ec_context(), &parsed, digest->b, key) == 1;
+}
+
 // psbt-signing.md 14.3: "while the first byte of R is 0x80 or more, sign again with 32 bytes of
 // extra data = the counter 1, 2, 3, ... as u32 little-endian followed by 28 zero bytes"
-bool ecdsa_sign(struct signature *out, const struct seckey *key, const struct pubkey *pubkey,
-                const struct hash256 *digest, bool grind, struct err *err)
+static bool sign(struct signature *out, const struct seckey *key, const secp256k1_pubkey *owner,
+                 const struct hash256 *digest, bool grind, struct err *err)
 {
     uint32_t extra = 0;
     sign_once(out, key, digest, extra);
     while (grind && out->b[0] >= 0x80)
         sign_once(out, key, digest, ++extra);
     // A fault in the computation of a deterministic signature reveals the key to who sees it.
-    if (ecdsa_verify(out, pubkey, digest))
+    if (verify(out, owner, digest))
         return true;
     wipe(out, sizeof *out);
     return err_set(err, ERR_INTERNAL, "%s", MISCOMPUTED);
+}
+
+bool ecdsa_sign(struct signature *out, const struct seckey *key, const struct pubkey *pubkey,
+                const struct hash256 *digest, bool grind, struct err *err)
+{
+    secp256k1_pubkey owner;
+    if (!ec_pubkey_load(&owner, pubkey))
+        return err_set(err, ERR_INTERNAL, "%s", MISCOMPUTED);
+    return sign(out, key, &owner, digest, grind, err);
+}
+
+bool ecdsa_sign_as(struct signature *out, const struct seckey *key, const struct point *owner,
+                   const struct hash256 *digest, bool grind, struct err *err)
+{
+    secp256k1_pubkey parsed;
+    ec_point_load(&parsed, owner);
+    return sign(out, key, &parsed, digest, grind, err);
 }
 
 bool ecdsa_sign_recoverable(struct recoverable *out, const struct seckey *key,
@@ -63,14 +91,8 @@ bool ecdsa_sign_recoverable(struct recoverable *out, const struct seckey *key,
 bool ecdsa_verify(const struct signature *sig, const struct pubkey *key,
                   const struct hash256 *digest)
 {
-    secp256k1_ecdsa_signature parsed;
     secp256k1_pubkey point;
-    if (!ec_pubkey_load(&point, key) ||
-        secp256k1_ecdsa_signature_parse_compact(ec_context(), &parsed, sig->b) != 1)
-        return false;
-    // The library verifies low s only; consensus does not care.
-    (void)secp256k1_ecdsa_signature_normalize(ec_context(), &parsed, &parsed);
-    return secp256k1_ecdsa_verify(ec_context(), &parsed, digest->b, &point) == 1;
+    return ec_pubkey_load(&point, key) && verify(sig, &point, digest);
 }
 
 bool ecdsa_recover(struct pubkey *out, const struct recoverable *sig, const struct hash256 *digest)

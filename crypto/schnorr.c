@@ -17,21 +17,19 @@ static void keypair_of(secp256k1_keypair *out, const struct seckey *key)
     declassify(out->data + 32, 64); // the public key lies behind the private one
 }
 
-static void public_half(uint8_t out[static 32], const secp256k1_keypair *pair)
+static void public_half(secp256k1_xonly_pubkey *out, const secp256k1_keypair *pair)
 {
-    secp256k1_xonly_pubkey point;
-    REQUIRE(ec_accepted(secp256k1_keypair_xonly_pub(ec_context(), &point, NULL, pair)));
-    declassify(&point, sizeof point);
-    REQUIRE(secp256k1_xonly_pubkey_serialize(ec_context(), out, &point) == 1);
+    REQUIRE(ec_accepted(secp256k1_keypair_xonly_pub(ec_context(), out, NULL, pair)));
+    declassify(out, sizeof *out);
 }
 
 static bool sign_and_verify(uint8_t out[static 64], const secp256k1_keypair *pair,
-                            const uint8_t xonly[static 32], const struct hash256 *digest,
+                            const secp256k1_xonly_pubkey *half, const struct hash256 *digest,
                             const uint8_t aux[static 32], struct err *err)
 {
     REQUIRE(ec_accepted(secp256k1_schnorrsig_sign32(ec_context(), out, digest->b, pair, aux)));
     declassify(out, 64);
-    if (schnorr_verify(out, xonly, BYTES_OF(digest->b)))
+    if (secp256k1_schnorrsig_verify(ec_context(), out, digest->b, sizeof digest->b, half) == 1)
         return true;
     wipe(out, 64);
     return err_set(err, ERR_INTERNAL, "fresh signature does not verify");
@@ -41,10 +39,10 @@ bool schnorr_sign(uint8_t out[static 64], const struct seckey *key, const struct
                   const uint8_t aux[static 32], struct err *err)
 {
     AUTO(keypair_wipe) secp256k1_keypair pair;
-    uint8_t xonly[32];
+    secp256k1_xonly_pubkey half;
     keypair_of(&pair, key);
-    public_half(xonly, &pair);
-    return sign_and_verify(out, &pair, xonly, digest, aux, err);
+    public_half(&half, &pair);
+    return sign_and_verify(out, &pair, &half, digest, aux, err);
 }
 
 bool schnorr_sign_as(uint8_t out[static 64], const struct seckey *key,
@@ -52,13 +50,14 @@ bool schnorr_sign_as(uint8_t out[static 64], const struct seckey *key,
                      const uint8_t aux[static 32], struct err *err)
 {
     AUTO(keypair_wipe) secp256k1_keypair pair;
-    uint8_t half[32];
+    secp256k1_xonly_pubkey half;
+    uint8_t same[32];
     keypair_of(&pair, key);
-    public_half(half, &pair);
-    // The signature commits to the key's own public side: of another key it would not verify.
-    if (memcmp(half, xonly, sizeof half) != 0)
+    public_half(&half, &pair);
+    REQUIRE(secp256k1_xonly_pubkey_serialize(ec_context(), same, &half) == 1);
+    if (memcmp(same, xonly, sizeof same) != 0)
         return err_set(err, ERR_INTERNAL, "the private key is another one's");
-    return sign_and_verify(out, &pair, xonly, digest, aux, err);
+    return sign_and_verify(out, &pair, &half, digest, aux, err);
 }
 
 bool schnorr_verify(const uint8_t sig[static 64], const uint8_t xonly[static 32],
