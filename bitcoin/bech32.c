@@ -8,17 +8,19 @@
 
 static const char charset[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
-// BIP-173: the checksum is a remainder in GF(32); one step takes in one 5-bit value.
+// BIP-173: the checksum is a remainder in GF(32); one step takes in one 5-bit value. What falls out
+// at the top comes back as the sum of BIP-173's generators of its bits: 3b6a57b2 for bit 0, 26508e6d,
+// 1ea119fa, 3d4233dd, 2a1462b3 for bit 4.
 static uint32_t polymod_step(uint32_t checksum, unsigned value)
 {
-    static const uint32_t generator[5] = { 0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd,
-                                           0x2a1462b3 };
-    const uint32_t top = checksum >> 25;
-    checksum = (checksum & 0x1ffffff) << 5 ^ value;
-    for (unsigned i = 0; i < COUNT(generator); i++)
-        if ((top >> i & 1) != 0)
-            checksum ^= generator[i];
-    return checksum;
+    static const uint32_t of_top[32] = {
+        0x00000000, 0x3b6a57b2, 0x26508e6d, 0x1d3ad9df, 0x1ea119fa, 0x25cb4e48, 0x38f19797,
+        0x039bc025, 0x3d4233dd, 0x0628646f, 0x1b12bdb0, 0x2078ea02, 0x23e32a27, 0x18897d95,
+        0x05b3a44a, 0x3ed9f3f8, 0x2a1462b3, 0x117e3501, 0x0c44ecde, 0x372ebb6c, 0x34b57b49,
+        0x0fdf2cfb, 0x12e5f524, 0x298fa296, 0x1756516e, 0x2c3c06dc, 0x3106df03, 0x0a6c88b1,
+        0x09f74894, 0x329d1f26, 0x2fa7c6f9, 0x14cd914b,
+    };
+    return ((checksum & 0x1ffffff) << 5 ^ value) ^ of_top[checksum >> 25];
 }
 
 static uint8_t lower(uint8_t c)

@@ -192,6 +192,20 @@ bool hdpub_child(struct hdpub *out, const struct hdpub *parent, uint32_t child, 
     return true;
 }
 
+bool hdpub_child_point(struct point *out, const struct hdpub *parent,
+                       const struct point *parent_point, uint32_t child, struct err *err)
+{
+    AUTO(halves_wipe) struct halves h;
+    struct hdpub position;
+    if ((child & KEYPATH_HARD) != 0)
+        return err_set(err, ERR_INVALID, "hardened step of a public key");
+    if (!child_position(&position, parent, child, err))
+        return false;
+    derive_halves(&h, parent->chain_code, parent->key.b, child);
+    return point_tweak_add(out, parent_point, h.left) ||
+           err_set(err, ERR_INVALID, "impossible child");
+}
+
 struct xfp hdpub_xfp(const struct hdpub *node)
 {
     const struct hash160 id = hash160(BYTES_OF(node->key.b));
@@ -207,18 +221,23 @@ bool hdpub_equal(const struct hdpub *a, const struct hdpub *b)
            a->depth == b->depth && xfp_equal(a->parent, b->parent) && a->child == b->child;
 }
 
+static void write_node(struct writer *w, uint32_t version, const struct hdpub *node,
+                       const uint8_t key33[static 33])
+{
+    writer_u32be(w, version);
+    writer_u8(w, node->depth);
+    writer_put(w, BYTES_OF(node->parent.b));
+    writer_u32be(w, node->child);
+    writer_put(w, BYTES_OF(node->chain_code));
+    writer_put(w, bytes_of(key33, 33));
+}
+
 static void write_text(char out[static XPUB_TEXT_SIZE], uint32_t version, const struct hdpub *node,
                        const uint8_t key33[static 33])
 {
     uint8_t mem[SERIALIZED_LEN];
     struct writer w = writer_of(mem, sizeof mem);
-    writer_u32be(&w, version);
-    writer_u8(&w, node->depth);
-    writer_put(&w, BYTES_OF(node->parent.b));
-    writer_u32be(&w, node->child);
-    writer_put(&w, BYTES_OF(node->chain_code));
-    writer_put(&w, bytes_of(key33, 33));
-
+    write_node(&w, version, node, key33);
     struct writer text = writer_of(out, XPUB_TEXT_SIZE);
     base58check_write(&text, writer_bytes(&w));
     writer_u8(&text, 0);
@@ -254,6 +273,19 @@ static bool find_version(bool *is_main, bool is_private, uint32_t version)
             }
     }
     return false;
+}
+
+bool hdpub_equals_bytes(const struct hdpub *node, struct bytes serialized)
+{
+    uint8_t mem[SERIALIZED_LEN];
+    struct writer w = writer_of(mem, sizeof mem);
+    struct reader r = reader_of(serialized);
+    uint32_t version;
+    bool is_main;
+    if (!reader_u32be(&r, &version) || !find_version(&is_main, false, version))
+        return false;
+    write_node(&w, version, node, node->key.b);
+    return bytes_equal(writer_bytes(&w), serialized);
 }
 
 // All but the key, which is left as its 33 bytes.

@@ -53,9 +53,15 @@ MUST_CHECK bool hdkey_child_seckey(struct seckey *out, const struct hdkey *paren
                                    struct err *err);
 MUST_CHECK bool hdpub_child(struct hdpub *out, const struct hdpub *parent, uint32_t child,
                             struct err *err);
+// The key of a child alone, of a parent whose key was read before: the cheapest way to a leaf.
+MUST_CHECK bool hdpub_child_point(struct point *out, const struct hdpub *parent,
+                                  const struct point *parent_point, uint32_t child,
+                                  struct err *err);
 
 struct xfp hdpub_xfp(const struct hdpub *node);
 bool hdpub_equal(const struct hdpub *a, const struct hdpub *b); // in all that an xpub shows
+// The same with the 78 bytes of an xpub of any public version, which need not be read for it.
+bool hdpub_equals_bytes(const struct hdpub *node, struct bytes serialized);
 
 // Base58Check text, plain xpub/tpub version of the chain. XPUB_TEXT_SIZE includes the final zero.
 #define XPUB_TEXT_SIZE 113

@@ -1,4 +1,5 @@
 #include "bitcoin/hdkey.h"
+#include "bitcoin/base58.h"
 #include "bitcoin/mnemonic.h"
 #include "tests/support/test.h"
 #include <string.h>
@@ -335,4 +336,36 @@ TEST(wiping_leaves_nothing)
     hdkey_wipe(&key);
     assert_memory_equal(key.key.b, zero.key.b, sizeof zero.key.b);
     assert_memory_equal(key.pub.chain_code, zero.pub.chain_code, sizeof zero.pub.chain_code);
+}
+
+// A PSBT has the 78 bytes without Base58Check.
+TEST(psbt_signing_7_9_serialized_extended_keys)
+{
+    const struct json *rows = json_need(test_vectors("derivation.json"), "slip132");
+    for (size_t i = 0; i < rows->n_items; i++) {
+        const struct bytes text = json_item_text(json_item(rows, i), 2);
+        uint8_t mem[128];
+        struct writer w = writer_of(mem, sizeof mem);
+        struct hdpub node, again;
+        struct err err;
+        bool is_main, same_net;
+        assert_true(hdpub_from_text(&node, &is_main, text, &err));
+        assert_true(base58check_read(&w, text));
+        const struct bytes serialized = writer_bytes(&w);
+        assert_int_equal(serialized.len, 78);
+        assert_true(hdpub_from_bytes(&again, &same_net, serialized, &err));
+        assert_true(hdpub_equal(&node, &again) && is_main == same_net);
+        assert_true(hdpub_equals_bytes(&node, serialized));
+        for (size_t bit = 8 * 4; bit < 8 * serialized.len; bit++) {
+            mem[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            assert_false(hdpub_equals_bytes(&node, serialized));
+            mem[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        assert_false(hdpub_equals_bytes(&node, bytes_slice(serialized, 0, 77)));
+        assert_false(hdpub_equals_bytes(&node, (struct bytes){ 0 }));
+        assert_false(hdpub_from_bytes(&again, &same_net, bytes_slice(serialized, 0, 77), &err));
+        mem[0] ^= 0x80; // no version
+        assert_false(hdpub_equals_bytes(&node, serialized));
+        assert_false(hdpub_from_bytes(&again, &same_net, serialized, &err));
+    }
 }

@@ -1,11 +1,11 @@
 // bitcoin/keycache.h -- derives many keys of one master, each shared part of their paths once.
 //
-// (1) Master and nodes lie in guarded memory, readable only while the cache is open, and are gone
-//     when it is freed.
+// (1) Private keys lie in guarded memory, readable only while the cache is open, and are gone when it
+//     is freed. Their public sides lie outside, so that a proof of known keys opens nothing.
 // Kept from request to request, until the signer is locked. Source: psbt-signing.md 24 (1).
 #ifndef CASEMATE_BITCOIN_KEYCACHE_H
 #define CASEMATE_BITCOIN_KEYCACHE_H
-#include "bitcoin/hdkey.h"
+#include "bitcoin/keytable.h"
 
 // Not for two threads at once; two caches are.
 struct keycache;
@@ -15,12 +15,19 @@ struct keycache *keycache_new(const struct hdkey *master);
 void keycache_free(struct keycache *cache);   // wipes; NULL is fine
 void keycache_freep(struct keycache **cache); // for AUTO
 
-// Between these two its keys can be had; psbt_prove and psbt_sign open the cache themselves. Calls
-// nest.
+// Between these two its private keys can be had; psbt_sign opens the cache itself. Calls nest.
 void keycache_open(struct keycache *cache);
 void keycache_close(struct keycache *cache);
 
-// The key at a path from the master. Fails: as hdkey_derive.
+// Public keys that were derived for it, and for others who ask. Freed with the cache.
+struct keytable *keycache_table(struct keycache *cache);
+
+// The public key at a path; *out is the cache's until the next call. It opens the cache if it must.
+// Fails: as hdkey_derive.
+MUST_CHECK bool keycache_public(const struct known_key **out, struct keycache *cache,
+                                const struct keypath *path, struct err *err);
+
+// While open: the key at a path from the master. Fails: as hdkey_derive.
 MUST_CHECK bool keycache_derive(struct hdkey *out, struct keycache *cache,
                                 const struct keypath *path, struct err *err);
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "bitcoin/address.h"
 #include "bitcoin/hdkey.h"
+#include "bitcoin/keytable.h"
 
 #define MS_KEYS_MAX   15
 #define MS_NAME_MAX   20                     // characters
@@ -91,6 +92,7 @@ struct ms_claims {
     // Of the key that stands at that place of the script, from 0. False if nothing is said of it.
     bool (*origin)(const void *context, size_t place, struct bytes key, struct key_origin *out);
     const void *context;
+    struct keytable *table; // of keys that were derived before; NULL: none
 };
 
 // All 16 rows: the script is this wallet's, each key derived from a cosigner along its claim.

@@ -106,7 +106,7 @@ static void check_script(const struct ms_wallet *wallet)
     uint8_t mem[MS_SCRIPT_MAX];
     struct writer w = writer_of(mem, sizeof mem);
     const struct stated stated = { wallet, 3 };
-    const struct ms_claims claims = { origin_of, &stated };
+    const struct ms_claims claims = { .origin = origin_of, .context = &stated };
     struct err err;
     for (size_t i = 0; i < wallet->n; i++)
         if (wallet->cosigner[i].origin.path.depth + 2 > KEYPATH_DEPTH_MAX)

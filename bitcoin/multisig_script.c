@@ -55,26 +55,44 @@ static bool wrong_key(size_t place, const struct key_origin *origin, size_t cove
                    BYTES_ARG(writer_bytes(&w)));
 }
 
-// Row 14's derivation. The first step mostly is one of the two kept branches.
+// The last step of row 14's derivation.
+static bool derive_last(struct pubkey *out, const struct hdpub *parent, uint32_t step,
+                        struct keytable *table, struct err *err)
+{
+    const struct known_key *known;
+    struct hdpub child;
+    if (table != NULL ? !keytable_child(&known, table, parent, step, err)
+                      : !hdpub_child(&child, parent, step, err))
+        return false;
+    *out = table != NULL ? known->key : child.key;
+    return true;
+}
+
+// Row 14's derivation. The first step mostly is one of the two kept branches, the second the last.
 static bool derive(struct pubkey *out, const struct ms_cosigner *cosigner,
-                   const struct keypath *path, struct err *err)
+                   const struct keypath *path, struct keytable *table, struct err *err)
 {
     size_t i = cosigner->node.depth;
-    struct hdpub node = cosigner->node;
-    if (i < path->depth && path->step[i] < MS_BRANCHES)
-        node = cosigner->branch[path->step[i++]];
-    for (; i < path->depth; i++) {
-        const struct hdpub parent = node;
+    const struct hdpub *from = &cosigner->node;
+    struct hdpub node, parent;
+    if (i + 1 < path->depth && path->step[i] < MS_BRANCHES)
+        from = &cosigner->branch[path->step[i++]];
+    for (; i + 1 < path->depth; i++) {
+        parent = *from;
         if (!hdpub_child(&node, &parent, path->step[i], err))
             return false;
+        from = &node;
     }
-    *out = node.key;
+    if (i < path->depth)
+        return derive_last(out, from, path->step[i], table, err);
+    *out = from->key;
     return true;
 }
 
 // Rows 12 to 14.
 static bool check_derivation(const struct ms_cosigner *cosigner, size_t place, struct bytes key,
-                             const struct key_origin *origin, struct err *err)
+                             const struct key_origin *origin, struct keytable *table,
+                             struct err *err)
 {
     const size_t covered = cosigner->node.depth;
     struct pubkey derived;
@@ -83,7 +101,8 @@ static bool check_derivation(const struct ms_cosigner *cosigner, size_t place, s
     for (size_t i = covered; i < origin->path.depth; i++)
         if ((origin->path.step[i] & KEYPATH_HARD) != 0)
             return invalid(err, "hard deriv");
-    if (!derive(&derived, cosigner, &origin->path, err) || !bytes_equal(BYTES_OF(derived.b), key))
+    if (!derive(&derived, cosigner, &origin->path, table, err) ||
+        !bytes_equal(BYTES_OF(derived.b), key))
         return wrong_key(place, origin, covered, err);
     return true;
 }
@@ -102,7 +121,7 @@ static bool check_key(const struct ms_wallet *wallet, size_t place, struct bytes
     if (!wallet->sorted && at != place)
         return invalid(err, "script key order");
     used[at] = true;
-    return check_derivation(&wallet->cosigner[at], place, key, &origin, err);
+    return check_derivation(&wallet->cosigner[at], place, key, &origin, claims->table, err);
 }
 
 // Row 16 ("not all keys used") cannot fail: row 8 makes the keys as many as the cosigners, and row 10

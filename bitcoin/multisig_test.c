@@ -74,7 +74,7 @@ static struct shown shown_at(const struct ms_wallet *wallet, uint32_t a, uint32_
 static bool check(const struct ms_wallet *wallet, const struct shown *shown, bool form_only,
                   struct err *err)
 {
-    const struct ms_claims claims = { origin_of, &shown->stated };
+    const struct ms_claims claims = { .origin = origin_of, .context = &shown->stated };
     return ms_script_check(wallet, shown->script, &claims, form_only, err);
 }
 

@@ -5,7 +5,8 @@
 enum {
     TX_LEN_MIN = 61, // of an unsigned transaction: one input, one output and some of its script
     TEXT_MAX = 16 << 20,
-    FOUND_MAX = 128, // fingerprints listed: more do not fit an error text
+    SCRATCH_REST = 32 << 10, // bytes: patterns of change paths (psbt_change.c), and padding
+    FOUND_MAX = 128,         // fingerprints listed: more do not fit an error text
 };
 
 // --- Tools of all steps ---
@@ -175,7 +176,7 @@ static bool start(struct work *w, struct psbt_facts *out, struct err *err)
     tx->in = arena_array(w->arena, p->n_in, sizeof *tx->in);
     tx->out = arena_array(w->arena, p->n_out, sizeof *tx->out);
     out->plans = arena_array(w->arena, p->n_in, sizeof *out->plans);
-    w->in = arena_array(w->arena, p->n_in, sizeof *w->in);
+    w->in = arena_array(w->scratch, p->n_in, sizeof *w->in);
     if (tx->in == NULL || tx->out == NULL || out->plans == NULL || w->in == NULL)
         return psbt_too_complex(err);
     w->facts = out;
@@ -185,7 +186,10 @@ static bool start(struct work *w, struct psbt_facts *out, struct err *err)
 bool psbt_analyse(struct psbt_facts *out, const struct psbt *psbt, const struct signer_view *view,
                   struct arena *arena, struct err *err)
 {
-    struct work w = { .psbt = psbt, .view = view, .arena = arena };
+    // Per input its work and a pointer to sort it by.
+    const size_t per_input = sizeof(struct input_work) + sizeof(void *);
+    AUTO(arena_freep) struct arena *scratch = arena_new(SCRATCH_REST + psbt->n_in * per_input);
+    struct work w = { .psbt = psbt, .view = view, .arena = arena, .scratch = scratch };
     if (!start(&w, out, err))
         return false;
     for (size_t i = 0; i < COUNT(steps); i++)

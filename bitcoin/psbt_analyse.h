@@ -26,6 +26,8 @@ struct signer_view {
     bool skip_multisig_checks;
     bool require_prev_tx, sighash_all_only, taproot; // signer options
     struct ms_wallets wallets;                       // registered; must outlive the facts
+    struct keytable
+        *table; // of the signer's key cache: what it knows is not derived again; or NULL
     // Amount memory (17): true and *out if an amount was seen for the outpoint. NULL: none.
     bool (*known_amount)(const void *memory, const struct outpoint *outpoint, struct sats *out);
     const void *memory;

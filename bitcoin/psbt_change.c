@@ -80,7 +80,7 @@ static void learn_input(struct known *known, const struct work *w, size_t i)
 static bool learn_inputs(struct known *known, const struct work *w, struct err *err)
 {
     if (w->wallet != NULL) {
-        known->cosigners = arena_array(w->arena, w->wallet->n, sizeof *known->cosigners);
+        known->cosigners = arena_array(w->scratch, w->wallet->n, sizeof *known->cosigners);
         if (known->cosigners == NULL)
             return psbt_too_complex(err);
     }
@@ -202,7 +202,7 @@ static bool check_output(struct work *w, const struct known *known, size_t i, st
 
 bool step_change_paths(struct work *w, struct err *err)
 {
-    struct known *known = arena_alloc(w->arena, sizeof *known);
+    struct known *known = arena_alloc(w->scratch, sizeof *known);
     if (known == NULL)
         return psbt_too_complex(err);
     if (!learn_inputs(known, w, err))

@@ -105,7 +105,7 @@ static bool same_outpoint(const struct outpoint *a, const struct outpoint *b)
 static bool mark_duplicates(struct work *w, struct err *err)
 {
     const struct tx *tx = &w->psbt->tx;
-    const struct tx_in **sorted = arena_array(w->arena, tx->n_in, sizeof *sorted);
+    const struct tx_in **sorted = arena_array(w->scratch, tx->n_in, sizeof *sorted);
     if (sorted == NULL)
         return psbt_too_complex(err);
     for (size_t i = 0; i < tx->n_in; i++)

@@ -30,7 +30,7 @@ static bool origin_in_map(const void *context, size_t place, struct bytes key,
 
 struct ms_claims ms_paths_claims(const struct ms_paths *paths)
 {
-    return (struct ms_claims){ origin_in_map, paths };
+    return (struct ms_claims){ origin_in_map, paths, paths->work->view->table };
 }
 
 bool ms_paths_read(const struct ms_paths *paths, struct key_origin out[static MS_KEYS_MAX],

@@ -11,17 +11,17 @@ static bool is_derived(const struct psbt_field *f, struct bytes script, struct k
     const struct key_origin claim = psbt_path_read(f);
     const struct bytes key = psbt_key_data(f);
     struct err impossible_child;
-    AUTO(hdkey_wipe) struct hdkey node;
-    if (!keycache_derive(&node, cache, &claim.path, &impossible_child))
+    const struct known_key *ours;
+    if (!keycache_public(&ours, cache, &claim.path, &impossible_child))
         return false;
     if (key.len == XONLY_LEN)
-        return bytes_equal(key, bytes_of(node.pub.key.b + 1, XONLY_LEN));
-    if (key.len == sizeof node.pub.key.b)
-        return bytes_equal(key, BYTES_OF(node.pub.key.b));
+        return bytes_equal(key, bytes_of(ours->key.b + 1, XONLY_LEN));
+    if (key.len == sizeof ours->key.b)
+        return bytes_equal(key, BYTES_OF(ours->key.b));
     // 14.1: "65-byte P2PK keys: compare uncompressed forms"; elsewhere our keys are compressed.
     if (script_classify(script) != SCRIPT_P2PK)
         return false;
-    const struct pubkey64 xy = pubkey_to64(&node.pub.key);
+    const struct pubkey64 xy = pubkey_to64(&ours->key);
     return bytes_equal(bytes_slice(key, 1, key.len), BYTES_OF(xy.b));
 }
 
@@ -141,9 +141,7 @@ static bool prove(struct psbt_facts *facts, struct keycache *cache, struct err *
 
 bool psbt_prove(struct psbt_facts *facts, struct keycache *keys, struct err *err)
 {
-    keycache_open(keys);
     facts->proved = prove(facts, keys, err);
-    keycache_close(keys);
     wipe_stack();
     return facts->proved;
 }

@@ -184,12 +184,23 @@ static void put_output(const struct result *r, const struct psbt_map *map)
     put_rest(r, map, &apart);
 }
 
+// What comes in comes out, but for what we add: signatures, each with the lengths and the type of its
+// field, and the field of 4 bytes that tells what may be modified.
+static size_t size_at_most(const struct psbt_facts *facts, const struct psbt_signed *sigs)
+{
+    size_t size = facts->psbt->raw.len + 4;
+    for (size_t i = 0; i < sigs->n_sigs; i++)
+        size += 3 + sigs->sigs[i].key.len + sigs->sigs[i].value.len;
+    return size;
+}
+
 bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,
                        const struct psbt_signed *sigs, struct err *err)
 {
     const struct result r = { w, facts, sigs };
     const struct psbt *p = facts->psbt;
     size_t next = 0;
+    writer_reserve(w, size_at_most(facts, sigs));
     writer_put(w, BYTES(PSBT_MAGIC));
     put_global(&r);
     for (size_t i = 0; i < p->n_in; i++) {

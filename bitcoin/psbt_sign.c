@@ -30,18 +30,33 @@ static bool signature_value(struct bytes *out, const struct signature *sig, uint
     return arena_copy(arena, bytes_of(mem, len + 1), out);
 }
 
+// D-SIG: the signature is verified with the key in the script, whatever was derived now.
+static bool owner_of(struct point *out, const struct signing *s, const struct psbt_field *f,
+                     const struct keypath *path, struct err *err)
+{
+    const struct bytes in_script = psbt_key_data(f);
+    const struct known_key *known;
+    struct pubkey key;
+    if (keycache_public(&known, s->keys, path, err) &&
+        bytes_equal(in_script, BYTES_OF(known->key.b))) {
+        *out = known->point; // of the same bytes, and spares reading them
+        return true;
+    }
+    return pubkey_parse(&key, in_script, err) &&
+           (point_of(out, &key) || err_set(err, ERR_INVALID, "public key is not on the curve"));
+}
+
 static bool sign_ecdsa(struct psbt_new_sig *out, const struct signing *s, size_t i,
                        const struct hash256 *digest, struct err *err)
 {
     const struct input_plan *plan = &s->facts->plans[i];
     const struct key_origin path = psbt_path_read(plan->key);
     AUTO(seckey_wipe) struct seckey key = { { 0 } };
-    struct pubkey pubkey;
+    struct point owner;
     struct signature sig;
-    // D-SIG: verified with the key in the script, whatever was derived now.
-    if (!pubkey_parse(&pubkey, psbt_key_data(plan->key), err) ||
+    if (!owner_of(&owner, s, plan->key, &path.path, err) ||
         !keycache_seckey(&key, s->keys, &path.path, err) ||
-        !ecdsa_sign(&sig, &key, &pubkey, digest, true, err))
+        !ecdsa_sign_as(&sig, &key, &owner, digest, true, err))
         return fault(i, err);
     *out = (struct psbt_new_sig){ .input = i, .key = psbt_key_data(plan->key) };
     return signature_value(&out->value, &sig, plan->sighash, s->arena) || psbt_too_complex(err);
@@ -54,14 +69,16 @@ static bool sign_taproot(struct psbt_new_sig *out, const struct signing *s, size
     const struct input_plan *plan = &s->facts->plans[i];
     const struct key_origin path = psbt_path_read(plan->key);
     const struct hash256 tweak = taproot_tweak(psbt_key_data(plan->key).ptr);
-    AUTO(hdkey_wipe) struct hdkey node = { 0 };
+    AUTO(seckey_wipe) struct seckey key = { { 0 } };
+    const struct known_key *known;
     uint8_t aux[32], value[SCHNORR_LEN + 1];
     REQUIRE(s->aux_random != NULL);
     s->aux_random->bytes(s->aux_random->context, aux);
-    if (!keycache_derive(&node, s->keys, &path.path, err) ||
-        !seckey_taproot_tweak(&node.key, &node.pub.key, tweak.b) ||
-        !schnorr_sign_as(value, &node.key, script_payload(plan->spend.script, SCRIPT_P2TR).ptr,
-                         digest, aux, err))
+    const uint8_t *output_key = script_payload(plan->spend.script, SCRIPT_P2TR).ptr;
+    if (!keycache_public(&known, s->keys, &path.path, err) ||
+        !keycache_seckey(&key, s->keys, &path.path, err) ||
+        !seckey_taproot_tweak(&key, &known->key, tweak.b) ||
+        !schnorr_sign_as(value, &key, output_key, digest, aux, err))
         return fault(i, err);
     value[SCHNORR_LEN] = (uint8_t)plan->sighash;
     *out = (struct psbt_new_sig){ .input = i };

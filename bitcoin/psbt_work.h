@@ -29,7 +29,8 @@ struct input_work {
 struct work {
     const struct psbt *psbt;
     const struct signer_view *view;
-    struct arena *arena;
+    struct arena *arena;   // of the facts
+    struct arena *scratch; // of what is needed until they are there; never used up
     struct psbt_facts *facts;
     struct input_work *in;               // one per input
     const struct ms_wallet *xpub_wallet; // told by the PSBT's xpubs; NULL: none

@@ -87,12 +87,8 @@ static bool is_cosigner(const struct ms_wallet *wallet, const struct xpubs *xpub
 {
     const size_t at = ms_wallet_position(wallet, xpubs->origins[i].xfp);
     const struct ms_cosigner *cosigner = &wallet->cosigner[at]; // step 2 has found it
-    struct hdpub node;
-    struct err no;
-    bool is_main;
     *same_path = keypath_equal(&cosigner->origin.path, &xpubs->origins[i].path);
-    return hdpub_from_bytes(&node, &is_main, psbt_key_data(xpubs->fields[i]), &no) &&
-           hdpub_equal(&node, &cosigner->node);
+    return hdpub_equals_bytes(&cosigner->node, psbt_key_data(xpubs->fields[i]));
 }
 
 // Step 4: "same path, same xpub after normalisation"

@@ -182,9 +182,21 @@ static void write_witnesses(struct writer *w, const struct tx *tx)
     }
 }
 
+// Lengths and counts take at most 9 bytes.
+static size_t size_at_most(const struct tx *tx)
+{
+    size_t size = 4 + 2 + 9 + 9 + 4;
+    for (size_t i = 0; i < tx->n_in; i++)
+        size += 41 + 8 + tx->in[i].script_sig.len + 1 + tx->in[i].witness.len;
+    for (size_t i = 0; i < tx->n_out; i++)
+        size += 8 + 9 + tx->out[i].script.len;
+    return size;
+}
+
 void tx_write(struct writer *w, const struct tx *tx)
 {
     const bool with_witness = any_witness(tx);
+    writer_reserve(w, size_at_most(tx));
     writer_u32le(w, (uint32_t)tx->version);
     if (with_witness)
         writer_put(w, BYTES("\x00\x01"));

@@ -112,7 +112,7 @@ bool serve_p2sh(struct exchange *ex, struct err *err)
     const struct ms_wallet *wallet;
     struct stated stated;
     struct bytes address;
-    const struct ms_claims claims = { origin_of, &stated };
+    const struct ms_claims claims = { .origin = origin_of, .context = &stated };
     if (!read_keys(&stated, &ex->request.p2sh, err) || !find_wallet(&wallet, ex, &stated, err))
         return false;
     if (is_busy(ex))

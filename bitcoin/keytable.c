@@ -1,0 +1,156 @@
+// bitcoin/keytable.c
+#include "bitcoin/keytable.h"
+#include "base/require.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PARENTS_MAX = 256, // branches 0 and 1 of 128 accounts and cosigners
+    CHILDREN = 1 << 13,
+    OUTPUTS = 1 << 12,
+    ROW = 64, // children or outputs that are wiped together
+    SPREAD = 2909 // odd: where a branch's indices begin
+};
+
+struct parent {
+    struct hdpub node;
+    struct point point;
+};
+struct child {
+    uint32_t parent; // number in `parents`, plus 1; 0: nothing is here
+    uint32_t number;
+    struct known_key known;
+};
+// No output key is all zero bytes: then nothing is here.
+struct output {
+    uint8_t internal[XONLY_LEN], key[XONLY_LEN];
+};
+
+// Memory that was never touched takes none. A child has one place, shared with those of other
+// branches; neighbours of one branch have neighbouring places.
+struct keytable {
+    struct parent parents[PARENTS_MAX];
+    size_t n_parents, last; // `last`: asked for before, and mostly again
+    bool used_children[CHILDREN / ROW], used_outputs[OUTPUTS / ROW];
+    struct child children[CHILDREN];
+    struct output outputs[OUTPUTS];
+};
+
+struct keytable *keytable_new(void)
+{
+    struct keytable *table = calloc(1, sizeof *table);
+    REQUIRE(table != NULL);
+    return table;
+}
+
+static bool is_nothing(const struct output *o)
+{
+    static const uint8_t zero[XONLY_LEN];
+    return memcmp(o->key, zero, sizeof zero) == 0;
+}
+
+// Only what was used: touching the rest would take its memory.
+static void wipe_used(struct keytable *table)
+{
+    for (size_t i = 0; i < COUNT(table->used_children); i++)
+        if (table->used_children[i])
+            wipe(&table->children[i * ROW], ROW * sizeof table->children[0]);
+    for (size_t i = 0; i < COUNT(table->used_outputs); i++)
+        if (table->used_outputs[i])
+            wipe(&table->outputs[i * ROW], ROW * sizeof table->outputs[0]);
+    wipe(table->parents, table->n_parents * sizeof table->parents[0]);
+    memset(table->used_children, 0, sizeof table->used_children);
+    memset(table->used_outputs, 0, sizeof table->used_outputs);
+    table->n_parents = 0;
+}
+
+void keytable_forget(struct keytable *table)
+{
+    wipe_used(table);
+}
+
+void keytable_free(struct keytable *table)
+{
+    if (table == NULL)
+        return;
+    wipe_used(table);
+    free(table);
+}
+
+void keytable_freep(struct keytable **table)
+{
+    keytable_free(*table);
+    *table = NULL;
+}
+
+// --- Children ---
+
+// What a child's key depends on.
+static bool same_parent(const struct hdpub *a, const struct hdpub *b)
+{
+    return memcmp(a->chain_code, b->chain_code, sizeof a->chain_code) == 0 &&
+           pubkey_equal(&a->key, &b->key) && a->depth == b->depth;
+}
+
+static bool is_last(const struct keytable *table, const struct hdpub *node)
+{
+    return table->last < table->n_parents && same_parent(&table->parents[table->last].node, node);
+}
+
+// Sets `last`.
+static bool find_parent(struct keytable *table, const struct hdpub *node)
+{
+    if (is_last(table, node))
+        return true;
+    for (table->last = 0; table->last < table->n_parents; table->last++)
+        if (is_last(table, node))
+            return true;
+    if (table->n_parents == PARENTS_MAX)
+        wipe_used(table);
+    struct parent *parent = &table->parents[table->n_parents];
+    if (!point_of(&parent->point, &node->key))
+        return false;
+    parent->node = *node;
+    table->last = table->n_parents++;
+    return true;
+}
+
+bool keytable_child(const struct known_key **out, struct keytable *table,
+                    const struct hdpub *parent, uint32_t number, struct err *err)
+{
+    if (!find_parent(table, parent))
+        return err_set(err, ERR_INVALID, "parent is not on the curve");
+    const uint32_t at = (uint32_t)table->last;
+    const uint32_t place = (at * SPREAD + number) % CHILDREN;
+    struct child *child = &table->children[place];
+    *out = &child->known;
+    if (child->parent == at + 1 && child->number == number)
+        return true;
+    struct point point;
+    if (!hdpub_child_point(&point, parent, &table->parents[at].point, number, err))
+        return false;
+    table->used_children[place / ROW] = true;
+    *child = (struct child){ at + 1, number, { point_pubkey(&point), point } };
+    return true;
+}
+
+// --- Taproot ---
+
+bool keytable_output_key(uint8_t out[static XONLY_LEN], struct keytable *table,
+                         const uint8_t internal[static XONLY_LEN])
+{
+    if (table == NULL)
+        return taproot_output_key(out, internal);
+    const size_t place = ((size_t)internal[0] | (size_t)internal[1] << 8) % OUTPUTS;
+    struct output *o = &table->outputs[place];
+    if (is_nothing(o) || memcmp(o->internal, internal, sizeof o->internal) != 0) {
+        struct output made;
+        if (!taproot_output_key(made.key, internal))
+            return false;
+        memcpy(made.internal, internal, sizeof made.internal);
+        table->used_outputs[place / ROW] = true;
+        *o = made;
+    }
+    memcpy(out, o->key, XONLY_LEN);
+    return true;
+}

@@ -1,0 +1,33 @@
+// bitcoin/keytable.h -- public keys that were derived before, so that the indices in use cost nothing.
+//
+// (1) Whatever is found here was computed here, from the same parent: key, chain code and number.
+// (2) Bounded: what is older makes room. Public data, yet it tells which keys belong together, so it
+//     is wiped.
+// Source: psbt-signing.md 24 (1, 2).
+#ifndef CASEMATE_BITCOIN_KEYTABLE_H
+#define CASEMATE_BITCOIN_KEYTABLE_H
+#include "bitcoin/hdkey.h"
+#include "bitcoin/taproot.h"
+
+// Not for two threads at once.
+struct keytable;
+
+struct keytable *keytable_new(void);
+void keytable_free(struct keytable *table);   // wipes; NULL is fine
+void keytable_freep(struct keytable **table); // for AUTO
+void keytable_forget(struct keytable *table); // wipes, and begins anew
+
+struct known_key {
+    struct pubkey key;
+    struct point point; // of the same
+};
+
+// The key of a normal child; *out is the table's until the next call. Fails: as hdpub_child.
+MUST_CHECK bool keytable_child(const struct known_key **out, struct keytable *table,
+                               const struct hdpub *parent, uint32_t child, struct err *err);
+
+// As taproot_output_key. `table` may be NULL.
+MUST_CHECK bool keytable_output_key(uint8_t out[static XONLY_LEN], struct keytable *table,
+                                    const uint8_t internal[static XONLY_LEN]);
+
+#endif
