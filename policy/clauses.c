@@ -82,6 +82,7 @@ static bool is_listed(const struct rule *rule, struct bytes address)
 static bool every_destination_is_listed(const struct trial *t)
 {
     const struct evidence *e = t->evidence;
+    evidence_need_destinations(t->evidence);
     for (size_t i = 0; i < e->n_destinations; i++) {
         const struct destination *d = &e->destinations[i];
         if (d->is_zero && t->rule->allow_zeroval_outs)

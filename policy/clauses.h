@@ -32,6 +32,7 @@ struct evidence {
     struct sats own_in, own_out;
     size_t n_own_in, n_own_out;
     bool amounts_are_equal;
+    bool has_destinations; // worked out when a rule asks for the first time
     size_t n_destinations;
     struct destination *destinations; // in output order
     struct attestor *attestors;       // one per output
@@ -51,6 +52,9 @@ struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evide
 struct rule_verdict;
 void rule_try_clauses(struct rule_verdict *out, const struct rule *rule, size_t index,
                       struct evidence *evidence);
+
+// Sets `destinations`: most policies never ask, and every address costs a checksum.
+void evidence_need_destinations(struct evidence *evidence);
 
 // The signer of an output's attestation.
 const struct attestor *attestor_of(struct evidence *evidence, size_t output);

@@ -72,9 +72,12 @@ static void drop_repeated(struct evidence *e)
 
 // Policy 10.2: "every output that is not change and not (value 0 with `allow_zeroval_outs`)". Which
 // of the zero ones count depends on the rule.
-static void gather_destinations(struct evidence *e)
+void evidence_need_destinations(struct evidence *e)
 {
     const struct tx_facts *tx = e->tx;
+    if (e->has_destinations)
+        return;
+    e->has_destinations = true;
     e->destinations = need(e->scratch, tx->n_out, sizeof *e->destinations);
     for (size_t i = 0; i < tx->n_out; i++) {
         if (tx->out[i].change)
@@ -128,7 +131,6 @@ struct evidence evidence_of(const struct tx_facts *tx, const struct auth_facts *
                             const struct decision *decision, struct arena *scratch)
 {
     struct evidence e = { .tx = tx, .auth = auth, .decision = decision, .scratch = scratch };
-    gather_destinations(&e);
     sum_outputs(&e);
     sum_inputs(&e);
     e.attestors = need(scratch, tx->n_out, sizeof *e.attestors);
