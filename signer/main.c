@@ -31,6 +31,7 @@ struct program {
     struct store *store;
     struct device device;
     bool device_is_ready;
+    struct err failure; // what ended it, if that was nobody's wish
     struct wire_server *wire;
     struct panel_server *panel;
 };
@@ -100,7 +101,10 @@ static bool open_wire(void *context, struct err *err)
     struct wire_server_options options = { .device = &p->device, .path = p->socket_path };
     options.has_group = p->has_wire_group;
     options.group = p->wire_group;
-    return wire_server_open(&p->wire, &options, err);
+    if (wire_server_open(&p->wire, &options, err))
+        return true;
+    p->failure = *err;
+    return false;
 }
 
 static void close_wire(void *context)
@@ -112,10 +116,11 @@ static void close_wire(void *context)
 
 static bool unlock_with(struct program *p, struct bytes pin)
 {
-    struct err err;
     // "A wrong one from fd or file ends the process."
-    if (!device_unlock(&p->device, pin, &err))
+    if (!device_unlock(&p->device, pin, &p->failure))
         device_stop(&p->device);
+    else
+        p->failure.code = ERR_NONE;
     return true;
 }
 
@@ -137,10 +142,9 @@ static bool unlock_from_file(struct program *p)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(4096);
     struct bytes pin;
-    struct err err;
-    if (read_pin(p, &pin, arena, &err))
+    if (read_pin(p, &pin, arena, &p->failure))
         return unlock_with(p, pin);
-    LOG(&p->log, LOG_ERROR, "pin_not_read", LOG_TEXT("error", err.text));
+    LOG(&p->log, LOG_ERROR, "pin_not_read", LOG_TEXT("error", p->failure.text));
     device_stop(&p->device);
     return true;
 }
@@ -304,6 +308,10 @@ static bool run_signer(struct program *p, struct err *err)
     store_close(p->store);
     loop_free(p->loop);
     remove_temporary(p);
+    if (ok && p->failure.code != ERR_NONE) {
+        *err = p->failure;
+        ok = false;
+    }
     return ok;
 }
 

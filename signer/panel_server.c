@@ -1,6 +1,7 @@
 #include "signer/panel_server.h"
 #include "base/require.h"
 #include "base/secret.h"
+#include "signer/socket_file.h"
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@ struct panel_server {
     int fd;
     uint64_t changed; // timer that tells those who watch; 0: none
     struct client *clients[PANEL_CLIENTS];
+    struct socket_file file;
 };
 
 static void on_client(void *context, int fd, short revents);
@@ -344,39 +346,13 @@ static void on_connect(void *context, int fd, short revents)
 
 // --- The socket ---
 
-static bool set_address(struct sockaddr_un *out, const char *path, struct err *err)
-{
-    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    const size_t len = strlen(path);
-    if (len >= sizeof out->sun_path)
-        return err_set(err, ERR_LIMIT, "%s: a socket's path has at most %zu bytes", path,
-                       sizeof out->sun_path - 1);
-    memcpy(out->sun_path, path, len);
-    return true;
-}
-
-static bool remove_old(const char *path, struct err *err)
-{
-    struct stat st;
-    if (lstat(path, &st) != 0)
-        return errno == ENOENT || err_set_errno(err, errno, "%s", path);
-    if (!S_ISSOCK(st.st_mode))
-        return err_set(err, ERR_EXISTS, "%s: exists, and is no socket", path);
-    return unlink(path) == 0 || err_set_errno(err, errno, "%s", path);
-}
-
-// Nobody can connect before listen(2), so the mode is right from the first moment on.
-static bool bind_socket(const struct panel_server *server, struct err *err)
+static bool bind_socket(struct panel_server *server, struct err *err)
 {
     const struct panel_server_options *o = &server->options;
-    struct sockaddr_un address;
-    if (!set_address(&address, o->path, err) || !remove_old(o->path, err))
+    const gid_t group = o->has_group ? o->group : (gid_t)-1;
+    if (!socket_file_bind(&server->file, server->fd, SOCK_STREAM, o->path, group, err))
         return false;
-    if (bind(server->fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        (o->has_group && chown(o->path, (uid_t)-1, o->group) != 0) || chmod(o->path, 0660) != 0 ||
-        listen(server->fd, PANEL_CLIENTS) != 0)
-        return err_set_errno(err, errno, "%s", o->path);
-    return true;
+    return listen(server->fd, PANEL_CLIENTS) == 0 || err_set_errno(err, errno, "%s", o->path);
 }
 
 bool panel_server_new(struct panel_server **out, const struct panel_server_options *options,
@@ -391,11 +367,11 @@ bool panel_server_new(struct panel_server **out, const struct panel_server_optio
             *out = server;
             return true;
         }
-        (void)unlink(options->path);
         err_set(err, ERR_LIMIT, "%s: too many descriptors", options->path);
     } else if (server->fd < 0) {
         err_set_errno(err, errno, "%s", options->path);
     }
+    socket_file_remove(&server->file);
     if (server->fd >= 0)
         (void)close(server->fd);
     free(server);
@@ -412,6 +388,6 @@ void panel_server_free(struct panel_server *server)
     loop_cancel(server->options.loop, server->changed);
     loop_unwatch(server->options.loop, server->fd);
     (void)close(server->fd);
-    (void)unlink(server->options.path);
+    socket_file_remove(&server->file);
     free(server);
 }

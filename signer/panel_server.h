@@ -30,7 +30,7 @@ struct panel_backend {
 struct panel_server_options {
     struct loop *loop;     // borrowed, as all here
     const struct log *log; // NULL: none
-    const char *path;      // of the socket; an old one there is replaced
+    const char *path;      // of the socket; one on which nobody answers is replaced
     const char *name;      // the signer's, for the greeting
     bool simulator;        // for the greeting
     bool has_group;        // members of `group` may connect, and the socket is theirs
@@ -40,9 +40,7 @@ struct panel_server_options {
 
 struct panel_server;
 
-// Binds, listens (mode 0660), watches. The caller has locked the state directory, so an old socket is
-// nobody's. Fails: as err_set_errno, ERR_EXISTS if the
-// path is no socket, ERR_LIMIT for a path above 107 bytes.
+// Binds, listens (mode 0660), watches. Fails: as socket_file_bind.
 MUST_CHECK bool panel_server_new(struct panel_server **out,
                                  const struct panel_server_options *options, struct err *err);
 // Closes all and removes the socket; NULL is fine.

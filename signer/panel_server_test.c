@@ -537,24 +537,32 @@ TEST(the_socket_is_private_and_goes_with_the_server)
 
 TEST(an_old_socket_is_replaced_and_nothing_else)
 {
-    struct rig *first = new_rig(false, false, 0);
     struct panel_server *server;
     struct err err;
     char text[256];
-    // What a killed process leaves.
-    struct rig *rig = new_rig(false, false, 0);
-    struct panel *panel = greeted(rig);
-    assert_int_equal(close(panel->fd), 0);
-    remove_rig(&rig);
-    remove_rig(&first);
+    // What a killed process leaves: a socket on which nobody answers.
+    struct sockaddr_un old = { .sun_family = AF_UNIX };
+    (void)snprintf(old.sun_path, sizeof old.sun_path, "%.90s/panel.sock", test_dir());
+    const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(dead, (struct sockaddr *)&old, sizeof old), 0);
+    assert_int_equal(close(dead), 0);
+    struct rig *first = new_rig(false, false, 0);
 
-    first = new_rig(false, false, 0);
-    struct panel_server_options options = { .loop = first->loop, .name = "A" };
+    // A panel that is served stays, with its file.
+    struct panel_server_options options = { .loop = first->loop,
+                                            .name = "A",
+                                            .path = old.sun_path };
+    (void)snprintf(text, sizeof text, "%s: another program answers there", old.sun_path);
+    assert_false(panel_server_new(&server, &options, &err));
+    assert_err(&err, ERR_BUSY, text);
+    struct panel *panel = greeted(first);
+    assert_int_equal(close(panel->fd), 0);
+
     char file[128];
     (void)snprintf(file, sizeof file, "%s/file", test_dir());
     assert_int_equal(close(open(file, O_WRONLY | O_CREAT, 0600)), 0);
     options.path = file;
-    (void)snprintf(text, sizeof text, "%s: exists, and is no socket", file);
+    (void)snprintf(text, sizeof text, "%s: exists and is not a socket", file);
     assert_false(panel_server_new(&server, &options, &err));
     assert_err(&err, ERR_EXISTS, text);
 

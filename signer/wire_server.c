@@ -2,6 +2,7 @@
 #include "base/require.h"
 #include "base/secret.h"
 #include "signer/requests.h"
+#include "signer/socket_file.h"
 #include "wire/socket_name.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -22,80 +23,9 @@
 struct wire_server {
     struct device *device;
     int fd;
-    char path[SOCKET_PATH_MAX + 1];
-    dev_t dev; // of the socket file, so that only our own is removed
-    ino_t ino;
+    struct socket_file file;
     uint64_t retry_timer;
 };
-
-static bool make_address(struct sockaddr_un *out, const char *path, struct err *err)
-{
-    const size_t len = strlen(path);
-    if (len == 0 || len > SOCKET_PATH_MAX)
-        return err_set(err, ERR_LIMIT, "%s: a socket's path has 1 to %d bytes", path,
-                       SOCKET_PATH_MAX);
-    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    memcpy(out->sun_path, path, len);
-    return true;
-}
-
-static int new_socket(void)
-{
-    return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-// "if the path exists, try to connect. If it is refused, unlink and bind. If somebody answers, do not
-// steal the path."
-static bool clear_path(const struct sockaddr_un *address, struct err *err)
-{
-    const char *path = address->sun_path;
-    struct stat st;
-    if (lstat(path, &st) != 0)
-        return errno == ENOENT || err_set_errno(err, errno, "%s", path);
-    if (!S_ISSOCK(st.st_mode))
-        return err_set(err, ERR_EXISTS, "%s: exists and is not a socket", path);
-    const int probe = new_socket();
-    if (probe < 0)
-        return err_set_errno(err, errno, "%s", path);
-    const bool answers = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0;
-    const int reason = errno;
-    close(probe);
-    if (answers)
-        return err_set(err, ERR_BUSY, "%s: another program answers there", path);
-    if (reason != ECONNREFUSED && reason != EPROTOTYPE)
-        return err_set_errno(err, reason, "%s", path);
-    if (reason == EPROTOTYPE)
-        return err_set(err, ERR_EXISTS, "%s: a socket of another kind is there", path);
-    return unlink(path) == 0 || err_set_errno(err, errno, "%s", path);
-}
-
-static bool bind_path(struct wire_server *server, const struct wire_server_options *options,
-                      struct err *err)
-{
-    struct sockaddr_un address;
-    struct stat st;
-    if (!make_address(&address, options->path, err) || !clear_path(&address, err))
-        return false;
-    memcpy(server->path, address.sun_path, sizeof server->path);
-    server->fd = new_socket();
-    const int buffer = SEND_BUFFER;
-    (void)setsockopt(server->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-    // Nobody but us may connect before the mode is right.
-    const mode_t before = umask(0177);
-    const bool is_bound =
-        server->fd >= 0 && bind(server->fd, (struct sockaddr *)&address, sizeof address) == 0;
-    const int reason = errno;
-    umask(before);
-    if (!is_bound)
-        return err_set_errno(err, reason, "%s", options->path);
-    if (options->has_group && chown(server->path, (uid_t)-1, options->group) != 0)
-        return err_set_errno(err, errno, "%s: cannot give it to the group", options->path);
-    if (chmod(server->path, 0660) != 0 || stat(server->path, &st) != 0)
-        return err_set_errno(err, errno, "%s", options->path);
-    server->dev = st.st_dev;
-    server->ino = st.st_ino;
-    return true;
-}
 
 // --- Sending ---
 
@@ -222,6 +152,16 @@ static void readable(void *context, int fd, short revents)
     }
 }
 
+static bool bind_socket(struct wire_server *server, const struct wire_server_options *options,
+                        struct err *err)
+{
+    const gid_t group = options->has_group ? options->group : (gid_t)-1;
+    server->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (server->fd < 0)
+        return err_set_errno(err, errno, "%s", options->path);
+    return socket_file_bind(&server->file, server->fd, SOCK_DGRAM, options->path, group, err);
+}
+
 bool wire_server_open(struct wire_server **out, const struct wire_server_options *options,
                       struct err *err)
 {
@@ -229,7 +169,7 @@ bool wire_server_open(struct wire_server **out, const struct wire_server_options
     REQUIRE(server != NULL);
     server->device = options->device;
     server->fd = -1;
-    bool ok = bind_path(server, options, err);
+    bool ok = bind_socket(server, options, err);
     if (ok && !loop_watch(options->device->loop, server->fd, POLLIN, readable, server))
         ok = err_set(err, ERR_LIMIT, "too many descriptors");
     if (!ok) {
@@ -245,7 +185,6 @@ bool wire_server_open(struct wire_server **out, const struct wire_server_options
 
 void wire_server_close(struct wire_server *server)
 {
-    struct stat st;
     if (server == NULL)
         return;
     loop_cancel(server->device->loop, server->retry_timer);
@@ -253,8 +192,6 @@ void wire_server_close(struct wire_server *server)
         loop_unwatch(server->device->loop, server->fd);
         close(server->fd);
     }
-    if (server->ino != 0 && lstat(server->path, &st) == 0 && st.st_dev == server->dev &&
-        st.st_ino == server->ino)
-        unlink(server->path);
+    socket_file_remove(&server->file);
     free(server);
 }
