@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/require.h"
 #include "policy/device_float.h"
+#include "policy/extension.h"
 #include "policy/parse.h"
 
 #define SCRATCH      (4 * POLICY_STORED_MAX) // a growing writer copies itself
@@ -153,6 +154,7 @@ static void put_rule(struct json_writer *j, const struct rule *rule, struct form
     put_percent(j, "min_pct_self_transfer", rule->min_pct, form);
     put_shapes(j, "patterns", rule);
     put_whitelist_opts(j, rule);
+    extension_put(j, &rule->extension);
     json_end_object(j);
 }
 
@@ -178,6 +180,7 @@ static void put_policy(struct json_writer *j, const struct policy *p, struct for
     for (size_t i = 0; i < p->n_rules; i++)
         put_rule(j, &p->rules[i], form);
     json_end_array(j);
+    extension_put(j, &p->extension);
 }
 
 static void put_sl_hash(struct json_writer *j, const struct policy *p)

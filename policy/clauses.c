@@ -55,21 +55,44 @@ static bool wallet_holds(const struct trial *t)
            fails(t, REASON_WRONG_WALLET);
 }
 
+// Extension [EXT, D8]: "total_out includes the fee in clauses 2 and 7 and when charging".
+bool rule_charge(struct sats *out, const struct rule *rule, const struct tx_facts *tx,
+                 struct sats spent)
+{
+    *out = spent;
+    return !rule->terms.count_fees || (tx->fee_known && sats_add(out, tx->fee));
+}
+
 // 2. "total_out <= max_amount"
 static bool max_amount_holds(const struct trial *t)
 {
     const struct evidence *e = t->evidence;
     const struct sats_limit limit = t->rule->max_amount;
+    struct sats moved = { 0 };
     if (!e->spent_is_known)
         return fails_by(t, REASON_AMOUNT, UINT64_MAX, SATS_MAX);
-    return !limit.is_set || e->spent.n <= limit.max.n ||
-           fails_by(t, REASON_AMOUNT, e->spent.n, limit.max.n);
+    if (!limit.is_set)
+        return true;
+    if (!rule_charge(&moved, t->rule, e->tx, e->spent))
+        return fails_by(t, REASON_AMOUNT, UINT64_MAX, limit.max.n);
+    return moved.n <= limit.max.n || fails_by(t, REASON_AMOUNT, moved.n, limit.max.n);
 }
 
 static int by_bytes(const void *a, const void *b)
 {
     const struct bytes *x = a, *y = b;
     return bytes_compare(*x, *y);
+}
+
+// Extension [EXT, D8]: "fee <= value, fee known".
+static bool max_fee_holds(const struct trial *t)
+{
+    const struct tx_facts *tx = t->evidence->tx;
+    const struct sats_limit limit = t->rule->terms.max_fee;
+    if (!limit.is_set)
+        return true;
+    const uint64_t fee = tx->fee_known ? tx->fee.n : UINT64_MAX;
+    return fee <= limit.max.n || fails_by(t, REASON_FEE, fee, limit.max.n);
 }
 
 static bool is_listed(const struct rule *rule, struct bytes address)
@@ -156,10 +179,10 @@ static bool per_period_holds(const struct trial *t)
 {
     const struct evidence *e = t->evidence;
     const struct sats_limit limit = t->rule->per_period;
-    struct sats sum = e->decision->velocity.spent[t->index];
+    struct sats sum = e->decision->velocity.spent[t->index], moved = { 0 };
     if (!limit.is_set)
         return true;
-    if (!sats_add(&sum, e->spent))
+    if (!rule_charge(&moved, t->rule, e->tx, e->spent) || !sats_add(&sum, moved))
         return fails_by(t, REASON_PERIOD, UINT64_MAX, limit.max.n);
     return sum.n <= limit.max.n || fails_by(t, REASON_PERIOD, sum.n, limit.max.n);
 }
@@ -220,6 +243,11 @@ static bool has_max_amount(const struct rule *rule)
     return rule->max_amount.is_set;
 }
 
+static bool has_max_fee(const struct rule *rule)
+{
+    return rule->terms.max_fee.is_set;
+}
+
 static bool has_whitelist(const struct rule *rule)
 {
     return rule->n_whitelist > 0;
@@ -267,6 +295,7 @@ static const struct {
 } clauses[RULE_CLAUSES] = {
     { "wallet", has_wallet, wallet_holds },
     { "max_amount", has_max_amount, max_amount_holds },
+    { "max_fee", has_max_fee, max_fee_holds },
     { "whitelist", has_whitelist, whitelist_holds },
     { "local_conf", has_local_conf, local_conf_holds },
     { "users", has_users, users_hold },

@@ -48,6 +48,11 @@ size_t evidence_scratch_size(const struct tx_facts *tx);
 // The first clause of the rule that does not hold, in the order of policy.md 10.3, or REASON_NONE.
 struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evidence *evidence);
 
+// What a rule counts of a transaction: `spent`, with the fee if it says so. False if that is unknown or
+// more than can exist.
+MUST_CHECK bool rule_charge(struct sats *out, const struct rule *rule, const struct tx_facts *tx,
+                            struct sats spent);
+
 // Every clause by itself. Source: policy/simulate.h.
 struct rule_verdict;
 void rule_try_clauses(struct rule_verdict *out, const struct rule *rule, size_t index,

@@ -15,6 +15,7 @@ static const struct {
     [REASON_WRONG_WALLET] = { "wallet", "wrong wallet" },
     [REASON_NOT_MULTISIG] = { "not-multisig", "not multisig" },
     [REASON_AMOUNT] = { "amount", "amount exceeded" },
+    [REASON_FEE] = { "fee", "fee exceeded" },
     [REASON_NOT_WHITELISTED] = { "whitelist", NULL },
     [REASON_NO_ATTESTATION] = { "attestation-missing", NULL },
     [REASON_ATTEST_LENGTH] = { "attestation-length", "signature length" },

@@ -136,7 +136,9 @@ static void charge(struct decision *d, const struct request *r)
 {
     if (!r->policy->rules[d->rule].per_period.is_set)
         return;
-    REQUIRE(velocity_charge(&d->velocity, d->rule, d->spent, r->now_s)); // clause 7 held
+    // Clause 7 held.
+    REQUIRE(rule_charge(&d->charge, &r->policy->rules[d->rule], r->tx, d->spent));
+    REQUIRE(velocity_charge(&d->velocity, d->rule, d->charge, r->now_s));
     d->charged = true;
 }
 

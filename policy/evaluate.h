@@ -40,6 +40,7 @@ enum reason {
     REASON_WRONG_WALLET,
     REASON_NOT_MULTISIG,
     REASON_AMOUNT,           // actual, limit
+    REASON_FEE,              // actual, limit; UINT64_MAX: unknown [EXT]
     REASON_NOT_WHITELISTED,  // output
     REASON_NO_ATTESTATION,   // output
     REASON_ATTEST_LENGTH,    // output
@@ -83,10 +84,11 @@ struct verified_user {
 struct decision {
     enum verdict verdict;
     enum cause cause;
-    size_t rule;       // index of the rule that allowed it, with CAUSE_RULE
-    bool is_message;   // BIP-322 or a text message
-    bool is_text;      // a text message
-    struct sats spent; // total_out, and what was charged if the rule has per_period
+    size_t rule;        // index of the rule that allowed it, with CAUSE_RULE
+    bool is_message;    // BIP-322 or a text message
+    bool is_text;       // a text message
+    struct sats spent;  // total_out
+    struct sats charge; // what was charged: `spent`, with the fee if the rule counts it
     size_t n_warnings;
 
     // Per rule, n_tried of them, in order.

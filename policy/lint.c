@@ -169,6 +169,13 @@ static bool shapes_are_implied(const struct rule *earlier, const struct rule *la
     return true;
 }
 
+// A limit that counts the fee is not implied by one that does not.
+static bool fees_are_implied(const struct rule *earlier, const struct rule *later)
+{
+    return limit_is_implied(earlier->terms.max_fee, later->terms.max_fee) &&
+           (!earlier->terms.count_fees || !earlier->max_amount.is_set || later->terms.count_fees);
+}
+
 bool rule_is_shadowed(const struct rule *later, const struct rule *earlier)
 {
     return !earlier->per_period.is_set &&
@@ -177,7 +184,7 @@ bool rule_is_shadowed(const struct rule *later, const struct rule *earlier)
            whitelist_is_implied(earlier, later) && (!earlier->local_conf || later->local_conf) &&
            users_are_implied(earlier, later) &&
            percent_is_implied(earlier->min_pct, later->min_pct) &&
-           shapes_are_implied(earlier, later);
+           shapes_are_implied(earlier, later) && fees_are_implied(earlier, later);
 }
 
 static void lint_shadowed(struct lint *lint, const struct policy *policy)
@@ -196,7 +203,8 @@ static void lint_shadowed(struct lint *lint, const struct policy *policy)
 static bool has_clause(const struct rule *r)
 {
     return r->per_period.is_set || r->max_amount.is_set || r->n_users > 0 || r->n_whitelist > 0 ||
-           r->local_conf || r->wallet.len > 0 || !percent_is_zero(r->min_pct) || r->n_patterns > 0;
+           r->local_conf || r->wallet.len > 0 || !percent_is_zero(r->min_pct) ||
+           r->n_patterns > 0 || r->terms.max_fee.is_set;
 }
 
 static void lint_addresses(struct lint *lint, const struct rule *rule, size_t number,
@@ -258,7 +266,8 @@ static void lint_rule(struct lint *lint, const struct policy *policy, size_t ind
         lint_add(lint, LINT_ZERO_LIMIT, number, "per_period");
     if (rule->max_amount.is_set && rule->max_amount.max.n == 0)
         lint_add(lint, LINT_ZERO_LIMIT, number, "max_amount");
-    if (rule->per_period.is_set || rule->max_amount.is_set)
+    if ((rule->per_period.is_set || rule->max_amount.is_set) && !rule->terms.count_fees &&
+        !rule->terms.max_fee.is_set)
         lint_add(lint, LINT_FEES_UNLIMITED, number, "its limits do not count the fee");
     if (!percent_is_zero(rule->min_pct) && !device_float_agrees(rule->min_pct))
         lint_add(lint, LINT_FLOAT_HASH, number, "min_pct_self_transfer");

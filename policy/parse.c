@@ -2,6 +2,7 @@
 #include "policy/parse.h"
 #include "base/hex.h"
 #include "policy/canonical.h"
+#include "policy/extension.h"
 
 #define NOTES_MAX     80 // characters
 #define PERIOD_MAX    4320
@@ -12,13 +13,12 @@
 static const char *const file_fields[] = {
     "must_log",    "never_log",   "priv_over_ux", "warnings_ok", "msg_paths",
     "share_xpubs", "share_addrs", "notes",        "period",      "allow_sl",
-    "set_sl",      "boot_to_hsm", "rules",
-    "casemate", // only when empty
+    "set_sl",      "boot_to_hsm", "rules",        "casemate",
 };
 static const char *const stored_fields[] = {
     "must_log",    "never_log",   "priv_over_ux", "warnings_ok", "msg_paths",
     "share_xpubs", "share_addrs", "notes",        "period",      "allow_sl",
-    "sl_hash",     "boot_to_hsm", "rules",
+    "sl_hash",     "boot_to_hsm", "rules",        "casemate",
 };
 
 bool has_no_extension(const struct json *object)
@@ -159,7 +159,8 @@ static bool read_rule(struct rule *out, const struct fields *top, size_t number,
     return rule_read(out, &f, world);
 }
 
-static bool read_rules(struct policy *out, const struct fields *f, const struct policy_world *world)
+static bool read_rules(struct policy *out, struct rule **rules_out, const struct fields *f,
+                       const struct policy_world *world)
 {
     const struct json *list;
     bool needs_period = false;
@@ -178,9 +179,19 @@ static bool read_rules(struct policy *out, const struct fields *f, const struct 
             return false;
         needs_period |= rule->per_period.is_set;
     }
-    out->rules = rules;
+    out->rules = *rules_out = rules;
     if (needs_period && out->period_min == 0)
         return fields_fail(f, "Needs period to be specified");
+    return true;
+}
+
+// What the policy has for every rule is checked last, and then holds for each.
+static bool read_extension(struct policy *out, struct rule *rules, const struct fields *f)
+{
+    if (!extension_read(&out->extension, f))
+        return false;
+    for (size_t i = 0; i < out->n_rules; i++)
+        rules[i].terms = extension_both(&out->extension, &rules[i].extension);
     return true;
 }
 
@@ -190,17 +201,17 @@ static bool read_fields(struct policy *out, const struct fields *f, enum policy_
                         const struct policy_world *world)
 {
     const bool is_file = source == POLICY_FILE;
+    struct rule *rules = NULL;
     if (!read_switches(out, f) || !read_path_lists(out, f) || !read_notes(out, f) ||
         !read_unsigned(&out->period_min, f, "period", PERIOD_MAX) ||
         !read_unsigned(&out->allow_sl, f, "allow_sl", ALLOW_SL_MAX) ||
         !(is_file ? read_locker(out, f) : read_stored_locker(out, f)) ||
         !field_text(f, "boot_to_hsm", 1, BOOT_TEXT_MAX, &out->boot_to_hsm) ||
-        !read_rules(out, f, world))
+        !read_rules(out, &rules, f, world) || !read_extension(out, rules, f))
         return false;
     if (!is_file)
         return fields_finish(f, stored_fields, COUNT(stored_fields));
-    const size_t n_known = COUNT(file_fields) - (has_no_extension(f->object) ? 0 : 1);
-    return fields_finish(f, file_fields, n_known);
+    return fields_finish(f, file_fields, COUNT(file_fields));
 }
 
 bool policy_read(struct policy *out, struct bytes text, enum policy_source source,

@@ -1,5 +1,6 @@
 // policy/parse_rule.c -- one rule of a policy file.
 #include "bitcoin/address.h"
+#include "policy/extension.h"
 #include "policy/parse.h"
 
 #define WALLET_NAME_MAX 20 // characters
@@ -9,8 +10,7 @@ static const char *const rule_fields[] = {
     "per_period", "max_amount",     "users",
     "whitelist",  "whitelist_opts", "min_users",
     "local_conf", "wallet",         "min_pct_self_transfer",
-    "patterns",
-    "casemate", // only when empty
+    "patterns",   "casemate",
 };
 static const char *const opts_fields[] = { "mode", "allow_zeroval_outs" };
 
@@ -198,7 +198,6 @@ bool rule_read(struct rule *out, const struct fields *f, const struct policy_wor
         return false;
     if (out->has_whitelist_opts && out->n_whitelist == 0)
         return fields_fail(f, "whitelist options present with no whitelist");
-    const size_t n_known = COUNT(rule_fields) - (has_no_extension(f->object) ? 0 : 1);
     return wallet_is_known(out, f, world) && read_shapes(out, f, patterns) &&
-           fields_finish(f, rule_fields, n_known);
+           extension_read(&out->extension, f) && fields_finish(f, rule_fields, COUNT(rule_fields));
 }

@@ -51,6 +51,12 @@ enum whitelist_mode { WHITELIST_BASIC, WHITELIST_ATTEST };
 enum shape { SHAPE_EQ_NUM_INS_OUTS, SHAPE_EQ_NUM_OWN_INS_OUTS, SHAPE_EQ_OUT_AMOUNTS };
 #define SHAPES 3
 
+// Members of `casemate` [EXT]; zeroed: none. Source: policy.md 22.
+struct extension {
+    struct sats_limit max_fee; // the network fee is known, and at most this
+    bool count_fees;           // it counts in max_amount, per_period and what is charged
+};
+
 // The clauses of one rule: all that are set must hold. Source: policy.md 2.6 and 2.7.
 struct rule {
     struct sats_limit per_period, max_amount;
@@ -68,6 +74,8 @@ struct rule {
     struct percent min_pct; // min_pct_self_transfer
     size_t n_patterns;
     const enum shape *patterns;
+    struct extension extension; // as the rule has it
+    struct extension terms;     // what holds for it: with what the policy has for all rules
 };
 
 // Source: policy.md 2.5. Text of no bytes is unset.
@@ -83,6 +91,7 @@ struct policy {
     struct bytes boot_to_hsm;
     size_t n_rules;
     const struct rule *rules;
+    struct extension extension; // for every rule; each has it in its `terms`
 };
 
 // The names that a policy may use.

@@ -361,10 +361,10 @@ static const struct example unknown[] = {
     { "{\"sl_hash\":\"00\"}", "policy: Unknown item: sl_hash" },
     { "{\"\":1}", "policy: Unknown item: " },
     { "{\"casemate\":{}}", OK }, // an empty extension is the same as none
-    { "{\"casemate\":{\"max_fee\":1}}", "policy: Unknown item: casemate" },
-    { "{\"casemate\":1}", "policy: Unknown item: casemate" },
+    { "{\"casemate\":{\"max_feee\":1}}", "policy: Unknown item: max_feee" },
+    { "{\"casemate\":1}", "policy: casemate: must be dict" },
     { "{\"rules\":[{\"casemate\":{}}]}", OK },
-    { "{\"rules\":[{},{\"casemate\":{\"max_fee\":1}}]}", "rule #2: Unknown item: casemate" },
+    { "{\"rules\":[{},{\"casemate\":{\"max_feee\":1}}]}", "rule #2: Unknown item: max_feee" },
     { "{\"rules\":[{\"max_amout\":5}]}", "rule #1: Unknown item: max_amout" },
     { "{\"rules\":[{\"index\":1,\"zzz\":2}]}", "rule #1: Unknown item: index, zzz" },
 };

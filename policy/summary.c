@@ -129,6 +129,19 @@ static void put_rule(struct writer *w, const struct rule *rule, const struct amo
     put_patterns(w, rule);
 }
 
+// Policy 22: "one extra line per member, in the section where it belongs, each starting with
+// `- Casemate: `". `of`: "Rule #1", "Every rule".
+static void put_extension(struct writer *w, const char *of, const struct extension *extension,
+                          const struct amounts *in)
+{
+    if (extension->count_fees)
+        writer_printf(w, "- Casemate: %s: the network fee counts in its limits\n", of);
+    if (extension->max_fee.is_set) {
+        writer_printf(w, "- Casemate: %s: ", of);
+        put_up_to(w, "up to ", extension->max_fee, in, " of network fee per txn\n");
+    }
+}
+
 // --- Sections ---
 
 static void put_notes(struct writer *w, const struct policy *p)
@@ -149,7 +162,11 @@ static void put_transactions(struct writer *w, const struct policy *p, const str
         writer_printf(w, "- Rule #%zu: ", i + 1);
         put_rule(w, &p->rules[i], in);
         writer_text(w, "\n");
+        char of[32];
+        (void)snprintf(of, sizeof of, "Rule #%zu", i + 1);
+        put_extension(w, of, &p->rules[i].extension, in);
     }
+    put_extension(w, "Every rule", &p->extension, in);
 }
 
 static void put_period(struct writer *w, const struct policy *p)
