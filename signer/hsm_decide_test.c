@@ -293,3 +293,63 @@ TEST(policy_18_next_local_code_only_where_a_rule_wants_it)
     rig_keys(rig, "123456");
     assert_signs(host, rig_payment(rig, 1000));
 }
+
+// --- The largest that there is ---
+
+// 1000 rules, each with a limit, none of which holds; an output whose script is long.
+static const char *large_policy(bool last_allows)
+{
+    struct writer w = writer_growing(test_arena(), 1u << 20);
+    writer_text(&w, "{\"period\":4320,\"rules\":[");
+    for (int i = 0; i < 999; i++)
+        writer_printf(
+            &w, "{\"per_period\":%llu,\"whitelist\":[\"mrVwhWw4GEBcHFttjEiawL77DaqZWNDm75\"]},",
+            2100000000000000ull - (unsigned)i);
+    writer_printf(&w, "{\"per_period\":2100000000000000%s}]}",
+                  last_allows ? "" : ",\"max_amount\":0");
+    return arena_text(test_arena(), writer_bytes(&w));
+}
+
+static struct bytes large_psbt(struct device_rig *rig)
+{
+    struct psbt_maker *maker = rig_maker(rig, 1000);
+    uint8_t *script = arena_alloc(test_arena(), 9000);
+    memset(script, 'x', 9000);
+    memcpy(script, "\x6a\x4d\x24\x23", 4); // OP_RETURN PUSHDATA2 8996
+    const struct maker_output change = maker->out[1];
+    maker->out[1] = (struct maker_output){ .amount = { 0 }, .script = bytes_of(script, 9000) };
+    maker->out[0].script = rig_script(rig, RIG_STRANGER);
+    for (maker->n_out = 2; maker->n_out < 200; maker->n_out++) {
+        maker->out[maker->n_out] = maker->out[0];
+        maker->out[maker->n_out].amount.n = 600 + maker->n_out;
+    }
+    maker->out[maker->n_out] = change;
+    maker->out[maker->n_out++].amount.n = 9000000;
+    return rig_make(rig, maker);
+}
+
+TEST(policy_12_the_longest_refusal_is_counted_and_told)
+{
+    WITH_RIG(rig, host);
+    rig_add_users(host);
+    char *policy = (char *)(uintptr_t)large_policy(false);
+    rig_activate(host, policy);
+    const struct bytes psbt = large_psbt(rig);
+    for (int i = 1; i <= 3; i++) {
+        rig_alice(host, 57000000 + (uint32_t)i);
+        const struct rig_outcome got = rig_sign(host, psbt, 0);
+        if (got.result != RIG_REFUSED)
+            fail_msg("%d: %.*s", (int)got.result, BYTES_ARG(got.data));
+        const struct json *refusals = json_get(rig_status(host), "refusals");
+        assert_non_null(refusals);
+        assert_int_equal(refusals->text.ptr[0], '0' + i);
+        assert_status(host, "pending_auth", "0");
+    }
+    device_rig_restart(rig);
+    rig_keys(rig, "x");
+    host = rig_host_linked(rig);
+    rig_activate(host, large_policy(true));
+    struct psbt_maker *maker = rig_maker(rig, 1000);
+    assert_signs(host, rig_make(rig, maker));
+    assert_int_equal(json_get(rig_status(host), "has_spent")->n_items, 1000);
+}

@@ -266,7 +266,9 @@ void rig_activate(struct rig_host *host, const char *policy)
 {
     struct device_rig *rig = host->rig;
     REQUIRE(rig_offer(host, policy).id == REPLY_OKAY);
-    rig_keys(rig, "y");
+    do
+        rig_keys(rig, "y"); // page by page
+    while (!bytes_starts_with(rig_screen(rig).text, BYTES("Last chance.")));
     rig_keys(rig, (const char[]){ accepting_digit(rig), 0 });
     REQUIRE(rig->device.state == DEVICE_HSM);
 }
