@@ -119,7 +119,9 @@ TEST(policy_24_33_refused_on_either_screen_saves_nothing)
         assert_status(host, "approval_wait", "absent");
         assert_screen(
             rig, "Ready To Sign",
-            "Signer rig, Bitcoin Testnet 4\nFingerprint 0F056943\nHSM commands enabled\n");
+            "Signer rig, Bitcoin Testnet 4\nFingerprint 0F056943\n"
+            "Journal key 061997f769891e58e9c938923f419e706f8bdc14b9d6384edea7759f874d6829\n"
+            "HSM commands enabled\n");
         assert_error(ask_saved(host), "No existing policy");
     }
 }

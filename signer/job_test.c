@@ -314,5 +314,7 @@ TEST(wire_5_1_no_request_lasts_over_a_change_of_mode)
     expect_nothing(host);
     expect_nothing(other);
     assert_screen(rig, "Ready To Sign",
-                  "Signer rig, Bitcoin Testnet 4\nFingerprint 0F056943\nHSM commands enabled\n");
+                  "Signer rig, Bitcoin Testnet 4\nFingerprint 0F056943\n"
+                  "Journal key 061997f769891e58e9c938923f419e706f8bdc14b9d6384edea7759f874d6829\n"
+                  "HSM commands enabled\n");
 }

@@ -24,6 +24,11 @@ static void write_home(struct writer *w, const struct device *device)
     xfp_to_text(xfp, device->xfp);
     writer_printf(w, "Signer %s, %s\n", device->name, device_chain(device)->name);
     writer_printf(w, device->has_seed ? "Fingerprint %s\n" : "No seed\n", xfp);
+    if (device->has_seed) { // who verifies the journal takes it from here, not from a host
+        writer_text(w, "Journal key ");
+        writer_hex(w, BYTES_OF(device->journal.key));
+        writer_text(w, "\n");
+    }
     writer_printf(w, "HSM commands %s\n", device->hsm_commands ? "enabled" : "disabled");
 }
 

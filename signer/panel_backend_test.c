@@ -1,7 +1,10 @@
 #include "signer/panel_backend.h"
 #include "tests/support/device_checks.h"
 
-#define HOME "Signer rig, Bitcoin Testnet 4\nFingerprint 0F056943\nHSM commands enabled\n"
+#define HOME                                                                                       \
+    "Signer rig, Bitcoin Testnet 4\nFingerprint 0F056943\n"                                        \
+    "Journal key 061997f769891e58e9c938923f419e706f8bdc14b9d6384edea7759f874d6829\n"               \
+    "HSM commands enabled\n"
 
 static void expect_home(struct device_rig *rig)
 {
