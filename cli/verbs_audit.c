@@ -83,7 +83,7 @@ static bool run_audit_verify(struct cli *cli, struct err *err)
 }
 
 static const struct option verify_options[] = {
-    TEXT(0, "key", "HEX", key, "the signer's journal key, as its status shows it"),
+    TEXT(0, "key", "HEX", key, "the signer's journal key, as its panel and status show it"),
     TEXT(0, "head", "HEX", head, "hash of a record that must be there: to notice a cut at the end"),
 };
 const struct verb verb_audit_verify = {
