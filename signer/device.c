@@ -81,6 +81,7 @@ static void forget_secrets(struct device *device)
     secret_free(device->container);
     secret_free(device->master);
     secret_free(device->users);
+    keycache_freep(&device->keys);
     device->container = device->master = device->users = NULL;
     device->has_seed = false;
     device->master_pub = (struct hdpub){ 0 };
@@ -91,6 +92,7 @@ static void forget_secrets(struct device *device)
 static bool load_seed(struct device *device, struct err *err)
 {
     secret_free(device->master);
+    keycache_freep(&device->keys);
     device->master = secret_new_zeroed(sizeof(struct hdkey));
     device->has_seed = false;
     device->master_pub = (struct hdpub){ 0 };
@@ -100,6 +102,7 @@ static bool load_seed(struct device *device, struct err *err)
     struct hdkey *node = (struct hdkey *)(void *)secret_edit(device->master);
     const bool ok = master_node(node, device->container, err);
     if (ok) {
+        device->keys = keycache_new(node);
         device->master_pub = node->pub;
         device->xfp = hdpub_xfp(&node->pub);
         device->has_seed = true;
@@ -150,6 +153,7 @@ void device_view(const struct device *device, struct signer_view *out)
         .sighash_all_only = config->sighash_all_only,
         .taproot = config->taproot,
         .wallets = device->wallets,
+        .table = device->keys == NULL ? NULL : keycache_table(device->keys),
         .known_amount = store_known_amount,
         .memory = device->store,
     };

@@ -7,6 +7,7 @@
 #ifndef CASEMATE_SIGNER_DEVICE_H
 #define CASEMATE_SIGNER_DEVICE_H
 #include "base/log.h"
+#include "bitcoin/keycache.h"
 #include "bitcoin/multisig.h"
 #include "policy/users.h"
 #include "signer/config.h"
@@ -61,12 +62,13 @@ struct device {
     struct secret *container; // signer/master.h
     struct secret *master;    // struct hdkey
     bool has_seed;
+    struct keycache *keys; // of the master; NULL without a seed
     struct hdpub master_pub;
+    bool pin_was_typed; // a person started it, rather than a file or the simulator
     struct xfp xfp;
     struct secret *users;      // struct user_list
     struct ms_wallets wallets; // registered, in order; they live in:
     struct arena *wallets_arena;
-    bool pin_was_typed;  // a person started it, rather than a file or the simulator
     bool hsm_commands;   // the switch of 5.3
     bool bound;          // link version 2 is in force
     struct job job;      // outside HSM mode

@@ -66,11 +66,9 @@ static bool visualize(struct device *device, struct job *job, struct err *err)
 
 static bool prove(struct device *device, struct job *job, struct err *err)
 {
-    const struct hdkey *master = device_open_master(device);
-    AUTO(keycache_freep) struct keycache *keys = master == NULL ? NULL : keycache_new(master);
-    const bool ok = master != NULL && psbt_prove(job->facts, keys, err);
-    device_close_master(device);
-    return ok || (master == NULL && err_set(err, ERR_STATE, "Signing failed late"));
+    if (device->keys == NULL)
+        return err_set(err, ERR_STATE, "Signing failed late");
+    return psbt_prove(job->facts, device->keys, err);
 }
 
 // The result is there: whoever asked for it may download it (wire-protocol.md 6.2).
@@ -101,12 +99,7 @@ static bool compute_signatures(struct device *device, struct job *job, struct ps
 {
     const struct entropy entropy = { fresh_entropy, NULL };
     crypto_randomize();
-    const struct hdkey *master = device_open_master(device);
-    AUTO(keycache_freep) struct keycache *keys = keycache_new(master);
-    const bool ok = psbt_sign(out, job->facts, keys, &entropy, job->arena, err);
-    device_close_master(device);
-    wipe_stack();
-    return ok;
+    return psbt_sign(out, job->facts, device->keys, &entropy, job->arena, err);
 }
 
 static bool write_result(struct job *job, const struct psbt_signed *sigs, struct err *err)
@@ -149,7 +142,7 @@ static bool all_native_segwit(const struct psbt_facts *facts)
 static bool is_segwit_output(const struct output_facts *out)
 {
     const enum script_kind kind = script_classify(out->script);
-    return kind == SCRIPT_P2WPKH || kind == SCRIPT_P2WSH;
+    return kind == SCRIPT_P2WPKH || kind == SCRIPT_P2WSH || kind == SCRIPT_P2TR;
 }
 
 static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, struct err *err)
