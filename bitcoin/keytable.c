@@ -8,7 +8,7 @@ enum {
     PARENTS_MAX = 256, // branches 0 and 1 of 128 accounts and cosigners
     CHILDREN = 1 << 13,
     OUTPUTS = 1 << 12,
-    ROW = 64, // children or outputs that are wiped together
+    ROW = 64,     // children or outputs that are wiped together
     SPREAD = 2909 // odd: where a branch's indices begin
 };
 
