@@ -136,13 +136,11 @@ void writer_text(struct writer *w, const char *text)
 }
 
 // Printed aside first: vsnprintf would cut a text whose final zero does not fit.
-void writer_printf(struct writer *w, const char *fmt, ...)
+// Longer than most texts are.
+static void print_long(struct writer *w, const char *fmt, va_list args)
 {
     char *text = NULL;
-    va_list args;
-    va_start(args, fmt);
     const int len = vasprintf(&text, fmt, args);
-    va_end(args);
     if (len < 0) {
         w->failed = true;
         return;
@@ -150,6 +148,22 @@ void writer_printf(struct writer *w, const char *fmt, ...)
     writer_put(w, bytes_of(text, (size_t)len));
     wipe(text, (size_t)len);
     free(text);
+}
+
+void writer_printf(struct writer *w, const char *fmt, ...)
+{
+    char text[256];
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    const int len = vsnprintf(text, sizeof text, fmt, args);
+    if (len >= 0 && (size_t)len < sizeof text)
+        writer_put(w, bytes_of(text, (size_t)len));
+    else
+        print_long(w, fmt, again);
+    wipe(text, sizeof text);
+    va_end(again);
+    va_end(args);
 }
 
 void writer_hex(struct writer *w, struct bytes content)
