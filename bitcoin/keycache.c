@@ -2,25 +2,14 @@
 #include "bitcoin/keycache.h"
 #include "base/require.h"
 
-// Of wallets, branches 0 and 1 of a few accounts; a PSBT that uses more only takes longer.
-enum { NODES_MAX = 64 };
-
 struct secrets {
     struct hdkey master;
-    struct hdkey nodes[NODES_MAX];
-};
-// What finding a node and deriving public keys from it takes.
-struct public_node {
-    struct keypath path;
-    struct hdpub pub;
+    struct hdkey nodes[KEYTABLE_NODES_MAX]; // whose public sides the table has, in the same places
 };
 struct keycache {
     struct secret *mem;            // struct secrets
     const struct secrets *secrets; // while open
     unsigned n_open;
-    struct public_node nodes[NODES_MAX]; // of the nodes in `secrets`
-    size_t n_nodes;
-    size_t next; // to be replaced, once all are in use
     struct keytable *table;
     struct known_key other; // public, of a path that the table does not serve
 };
@@ -75,22 +64,6 @@ void keycache_close(struct keycache *cache)
 
 // --- Nodes: the parents of the keys that are asked for ---
 
-static size_t find(const struct keycache *cache, const struct keypath *path)
-{
-    size_t i = 0;
-    while (i < cache->n_nodes && !keypath_equal(&cache->nodes[i].path, path))
-        i++;
-    return i;
-}
-
-static size_t place(struct keycache *cache)
-{
-    if (cache->n_nodes < NODES_MAX)
-        return cache->n_nodes++;
-    cache->next = (cache->next + 1) % NODES_MAX;
-    return cache->next;
-}
-
 static bool derive_node(size_t *at, struct keycache *cache, const struct keypath *path,
                         struct err *err)
 {
@@ -98,11 +71,11 @@ static bool derive_node(size_t *at, struct keycache *cache, const struct keypath
     struct secrets *secrets = edit(cache);
     const bool good = hdkey_derive(&key, &secrets->master, path, err);
     if (good) {
-        *at = place(cache);
-        cache->nodes[*at] = (struct public_node){ *path, key.pub };
+        *at = keytable_put_node(cache->table, path, &key.pub);
         secrets->nodes[*at] = key;
     }
     secret_close(cache->mem);
+    wipe_stack();
     return good;
 }
 
@@ -112,8 +85,8 @@ static bool parent_of(size_t *at, struct keycache *cache, const struct keypath *
 {
     struct keypath above = *path;
     above.depth--;
-    *at = find(cache, &above);
-    return *at < cache->n_nodes || derive_node(at, cache, &above, err);
+    *at = keytable_find_node(cache->table, &above);
+    return *at < KEYTABLE_NODES_MAX || derive_node(at, cache, &above, err);
 }
 
 // --- Keys ---
@@ -143,6 +116,7 @@ static bool derive_other(const struct known_key **out, struct keycache *cache,
     keycache_open(cache);
     const bool good = keycache_derive(&node, cache, path, err);
     keycache_close(cache);
+    wipe_stack();
     if (!good)
         return false;
     cache->other.key = node.pub.key;
@@ -159,7 +133,7 @@ bool keycache_public(const struct known_key **out, struct keycache *cache,
     if ((last & KEYPATH_HARD) != 0)
         return derive_other(out, cache, path, err);
     return parent_of(&at, cache, path, err) &&
-           keytable_child(out, cache->table, &cache->nodes[at].pub, last, err);
+           keytable_child(out, cache->table, keytable_node(cache->table, at), last, err);
 }
 
 bool keycache_seckey(struct seckey *out, struct keycache *cache, const struct keypath *path,

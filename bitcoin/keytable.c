@@ -26,9 +26,17 @@ struct output {
     uint8_t internal[XONLY_LEN], key[XONLY_LEN];
 };
 
+struct own_node {
+    struct keypath path;
+    struct hdpub node;
+};
+
 // Memory that was never touched takes none. A child has one place, shared with those of other
 // branches; neighbours of one branch have neighbouring places.
 struct keytable {
+    struct own_node nodes[KEYTABLE_NODES_MAX];
+    size_t n_nodes;
+    size_t oldest_node; // to be replaced, once all places are taken
     struct parent parents[PARENTS_MAX];
     size_t n_parents, last; // `last`: asked for before, and mostly again
     bool used_children[CHILDREN / ROW], used_outputs[OUTPUTS / ROW];
@@ -74,6 +82,7 @@ void keytable_free(struct keytable *table)
     if (table == NULL)
         return;
     wipe_used(table);
+    wipe(table->nodes, sizeof table->nodes);
     free(table);
 }
 
@@ -134,10 +143,66 @@ bool keytable_child(const struct known_key **out, struct keytable *table,
     return true;
 }
 
+// --- Nodes of our master ---
+
+const struct hdpub *keytable_node(const struct keytable *table, size_t place)
+{
+    return place < table->n_nodes ? &table->nodes[place].node : NULL;
+}
+
+size_t keytable_find_node(const struct keytable *table, const struct keypath *path)
+{
+    for (size_t i = 0; i < table->n_nodes; i++)
+        if (keypath_equal(&table->nodes[i].path, path))
+            return i;
+    return KEYTABLE_NODES_MAX;
+}
+
+size_t keytable_put_node(struct keytable *table, const struct keypath *path,
+                         const struct hdpub *node)
+{
+    size_t place = table->n_nodes;
+    if (place < KEYTABLE_NODES_MAX) {
+        table->n_nodes++;
+    } else {
+        place = table->oldest_node;
+        table->oldest_node = (place + 1) % KEYTABLE_NODES_MAX;
+    }
+    table->nodes[place] = (struct own_node){ *path, *node };
+    return place;
+}
+
 // --- Taproot ---
 
+// The key at that path, if its parent is known and it is that key.
+static const struct known_key *own_key(struct keytable *table, const uint8_t *internal,
+                                       const struct keypath *path)
+{
+    const struct known_key *known;
+    struct err no;
+    if (path == NULL || path->depth == 0)
+        return NULL;
+    struct keypath above = *path;
+    above.depth--;
+    const struct hdpub *parent = keytable_node(table, keytable_find_node(table, &above));
+    if (parent == NULL || !keytable_child(&known, table, parent, path->step[above.depth], &no) ||
+        memcmp(known->key.b + 1, internal, XONLY_LEN) != 0)
+        return NULL;
+    return known;
+}
+
+static bool make_output_key(uint8_t out[static XONLY_LEN], struct keytable *table,
+                            const uint8_t *internal, const struct keypath *path)
+{
+    const struct known_key *known = own_key(table, internal, path);
+    if (known == NULL)
+        return taproot_output_key(out, internal);
+    const struct hash256 tweak = taproot_tweak(internal);
+    return point_taproot_tweak(out, &known->point, tweak.b);
+}
+
 bool keytable_output_key(uint8_t out[static XONLY_LEN], struct keytable *table,
-                         const uint8_t internal[static XONLY_LEN])
+                         const uint8_t internal[static XONLY_LEN], const struct keypath *path)
 {
     if (table == NULL)
         return taproot_output_key(out, internal);
@@ -145,7 +210,7 @@ bool keytable_output_key(uint8_t out[static XONLY_LEN], struct keytable *table,
     struct output *o = &table->outputs[place];
     if (is_nothing(o) || memcmp(o->internal, internal, sizeof o->internal) != 0) {
         struct output made;
-        if (!taproot_output_key(made.key, internal))
+        if (!make_output_key(made.key, table, internal, path))
             return false;
         memcpy(made.internal, internal, sizeof made.internal);
         table->used_outputs[place / ROW] = true;

@@ -26,8 +26,22 @@ struct known_key {
 MUST_CHECK bool keytable_child(const struct known_key **out, struct keytable *table,
                                const struct hdpub *parent, uint32_t child, struct err *err);
 
-// As taproot_output_key. `table` may be NULL.
+// As taproot_output_key. `table` may be NULL. `path`: where the key is said to be below our master,
+// or NULL: if it is there indeed, its point need not be computed from its bytes.
 MUST_CHECK bool keytable_output_key(uint8_t out[static XONLY_LEN], struct keytable *table,
-                                    const uint8_t internal[static XONLY_LEN]);
+                                    const uint8_t internal[static XONLY_LEN],
+                                    const struct keypath *path);
+
+// --- Nodes of our master, by path; keytable_forget leaves them ---
+
+#define KEYTABLE_NODES_MAX 64 // branches 0 and 1 of a few accounts
+
+// NULL: the place is empty.
+const struct hdpub *keytable_node(const struct keytable *table, size_t place);
+// The node's place, or KEYTABLE_NODES_MAX.
+size_t keytable_find_node(const struct keytable *table, const struct keypath *path);
+// Puts it in a place of its own, instead of an older one if all are taken.
+size_t keytable_put_node(struct keytable *table, const struct keypath *path,
+                         const struct hdpub *node);
 
 #endif

@@ -93,7 +93,7 @@ TEST(psbt_signing_24_output_keys)
         for (uint32_t i = 0; i < 300; i++) {
             const struct hdpub node = node_of(rig, i % 150);
             assert_true(taproot_output_key(expected, node.key.b + 1));
-            assert_true(keytable_output_key(got, round == 0 ? table : NULL, node.key.b + 1));
+            assert_true(keytable_output_key(got, round == 0 ? table : NULL, node.key.b + 1, NULL));
             assert_memory_equal(got, expected, sizeof got);
         }
     // Two keys of one place: 12 bits of the key choose it.
@@ -104,13 +104,13 @@ TEST(psbt_signing_24_output_keys)
         twin[31]++;
     while (!taproot_output_key(expected, twin));
     for (size_t round = 0; round < 2; round++) {
-        assert_true(keytable_output_key(got, table, twin));
+        assert_true(keytable_output_key(got, table, twin, NULL));
         assert_memory_equal(got, expected, sizeof got);
-        assert_true(keytable_output_key(got, table, node.key.b + 1));
+        assert_true(keytable_output_key(got, table, node.key.b + 1, NULL));
     }
     static const uint8_t off_curve[XONLY_LEN] = { [31] = 5 };
-    assert_false(keytable_output_key(got, table, off_curve));
-    assert_false(keytable_output_key(got, NULL, off_curve));
+    assert_false(keytable_output_key(got, table, off_curve, NULL));
+    assert_false(keytable_output_key(got, NULL, off_curve, NULL));
 }
 
 // Whatever wallet asks first: the same bytes come out with and without a table.
@@ -131,4 +131,48 @@ TEST(psbt_signing_27_99_table_on_and_off)
         rig_accepts(with, raw);
         assert_bytes_equal(with->result, without->result);
     }
+}
+
+// Where the key is said to be helps if it is true and changes nothing if it is not.
+TEST(psbt_signing_24_output_keys_by_path)
+{
+    struct rig *rig = rig_new();
+    const struct hdpub node = node_of(rig, 0);
+    const struct keypath path = test_path("m/84h/0h/0/5"), above = test_path("m/84h/0h/0");
+    struct keypath elsewhere = path, master = { .depth = 0 };
+    struct hdpub child;
+    uint8_t expected[XONLY_LEN], got[XONLY_LEN];
+    elsewhere.step[3] = 6;
+    assert_true(hdpub_child(&child, &node, 5, &rig->err));
+    assert_true(taproot_output_key(expected, child.key.b + 1));
+    const struct keypath *const claims[] = { NULL, &path, &elsewhere, &above, &master };
+    for (size_t known = 0; known < 2; known++)
+        for (size_t i = 0; i < COUNT(claims); i++) {
+            AUTO(keytable_freep) struct keytable *table = keytable_new();
+            if (known == 1)
+                assert_int_equal(keytable_put_node(table, &above, &node), 0);
+            assert_true(keytable_output_key(got, table, child.key.b + 1, claims[i]));
+            assert_memory_equal(got, expected, sizeof got);
+        }
+}
+
+TEST(psbt_signing_24_nodes_by_path)
+{
+    struct rig *rig = rig_new();
+    AUTO(keytable_freep) struct keytable *table = keytable_new();
+    const struct hdpub node = node_of(rig, 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        const struct keypath path = { .step = { i }, .depth = 1 };
+        assert_int_equal(keytable_find_node(table, &path), KEYTABLE_NODES_MAX);
+        const size_t place = keytable_put_node(table, &path, &node);
+        assert_int_equal(place, i % KEYTABLE_NODES_MAX); // the oldest makes room
+        assert_int_equal(keytable_find_node(table, &path), place);
+        assert_non_null(keytable_node(table, place));
+    }
+    assert_null(keytable_node(table, KEYTABLE_NODES_MAX));
+    const struct keypath first = { .step = { 0 }, .depth = 1 };
+    const struct keypath last = { .step = { 99 }, .depth = 1 };
+    assert_int_equal(keytable_find_node(table, &first), KEYTABLE_NODES_MAX);
+    keytable_forget(table);
+    assert_int_equal(keytable_find_node(table, &last), 99 % KEYTABLE_NODES_MAX);
 }

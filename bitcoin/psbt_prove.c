@@ -142,6 +142,5 @@ static bool prove(struct psbt_facts *facts, struct keycache *cache, struct err *
 bool psbt_prove(struct psbt_facts *facts, struct keycache *keys, struct err *err)
 {
     facts->proved = prove(facts, keys, err);
-    wipe_stack();
     return facts->proved;
 }

@@ -16,11 +16,13 @@ static const struct psbt_field *our_path(const struct work *w, const struct psbt
 }
 
 // Whether the output is that of the internal key alone. 10.1: "version 1 only".
-static bool is_output_of(const struct work *w, const struct spend *spend, struct bytes internal)
+static bool is_output_of(const struct work *w, const struct spend *spend,
+                         const struct psbt_field *f)
 {
+    const struct key_origin claim = psbt_path_read(f);
     uint8_t key[XONLY_LEN];
     return spend_is_taproot(spend->kind) &&
-           keytable_output_key(key, w->view->table, internal.ptr) &&
+           keytable_output_key(key, w->view->table, psbt_key_data(f).ptr, &claim.path) &&
            bytes_equal(script_payload(spend->script, SCRIPT_P2TR), BYTES_OF(key));
 }
 
@@ -38,7 +40,7 @@ bool judge_taproot_input(struct work *w, size_t i, struct err *err)
     const struct psbt_field *f =
         our_path(w, map, PSBT_IN_TAP_KEY_PATH, psbt_get(map, PSBT_IN_TAP_INTERNAL_KEY));
     if (f == NULL || psbt_get(map, PSBT_IN_TAP_MERKLE_ROOT) != NULL ||
-        !is_output_of(w, &plan->spend, psbt_key_data(f)))
+        !is_output_of(w, &plan->spend, f))
         return err_set(err, ERR_INVALID, "Input #%zu: pubkey vs. address wrong", i);
     plan->key = f;
     // "Sighash field absent or 00: DEFAULT"
@@ -57,8 +59,8 @@ bool judge_taproot_output(struct work *w, size_t i, size_t n_paths, struct err *
     (void)n_paths;
     if (!w->view->taproot || internal == NULL)
         return true;
-    if (our_path(w, map, PSBT_OUT_TAP_KEY_PATH, internal) == NULL ||
-        psbt_get(map, PSBT_OUT_TAP_TREE) != NULL || !is_output_of(w, &spend, internal->value))
+    const struct psbt_field *f = our_path(w, map, PSBT_OUT_TAP_KEY_PATH, internal);
+    if (f == NULL || psbt_get(map, PSBT_OUT_TAP_TREE) != NULL || !is_output_of(w, &spend, f))
         return work_fraud(err, i, "Change output is fraudulent");
     out->change = true;
     return true;

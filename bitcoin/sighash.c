@@ -261,6 +261,8 @@ static void cache_spent(struct sighash_cache *cache, const struct tx_out *spent)
     }
     cache->amounts = sha256_final(&amounts);
     cache->scripts = sha256_final(&scripts);
+    sha256_init_tagged(&cache->taproot, "TapSighash");
+    sha256_u8(&cache->taproot, 0); // epoch
     cache->has_spent = true;
 }
 
@@ -321,8 +323,7 @@ bool sighash_taproot(struct hash256 *out, struct sighash_cache *cache, size_t in
         return err_set(err, ERR_INVALID, "no output for SINGLE of input %zu", input);
     cache_parts(cache);
     cache_spent(cache, spent);
-    sha256_init_tagged(&h, "TapSighash");
-    sha256_u8(&h, 0); // epoch
+    h = cache->taproot;
     sha256_u8(&h, (uint8_t)type);
     add_taproot_transaction(&h, cache, type);
     add_taproot_input(&h, tx, input, spent, type);

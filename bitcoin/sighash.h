@@ -33,6 +33,7 @@ struct sighash_cache {
     struct hash256 prevouts_twice, sequences_twice, outputs_twice;
     bool has_spent; // of the outputs that are spent
     struct hash256 amounts, scripts;
+    struct sha256 taproot; // begun with tag and epoch
     struct sighash_run run, run_sequence_0;
     struct bytes outputs_locktime; // behind run.blanked, in one piece with it
 };

@@ -112,6 +112,9 @@ MUST_CHECK bool seckey_taproot_tweak(struct seckey *key, const struct pubkey *pu
                                      const uint8_t tweak[static 32]);
 MUST_CHECK bool xonly_tweak_add(uint8_t out[static 32], const uint8_t xonly[static 32],
                                 const uint8_t tweak[static 32]);
+// The same of a key that was read before, whichever y it has.
+MUST_CHECK bool point_taproot_tweak(uint8_t out[static 32], const struct point *point,
+                                    const uint8_t tweak[static 32]);
 
 // SHA-256 of the shared point's X || Y. Source: wire-protocol.md 4.1.
 struct hash256 ecdh_xy(const struct seckey *key, const struct pubkey *peer);

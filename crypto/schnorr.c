@@ -82,15 +82,32 @@ bool seckey_taproot_tweak(struct seckey *key, const struct pubkey *pubkey,
     return true;
 }
 
-bool xonly_tweak_add(uint8_t out[static 32], const uint8_t xonly[static 32],
-                     const uint8_t tweak[static 32])
+static bool tweak_inside(uint8_t out[static 32], const secp256k1_xonly_pubkey *inside,
+                         const uint8_t tweak[static 32])
 {
-    secp256k1_xonly_pubkey inside, tweaked;
+    secp256k1_xonly_pubkey tweaked;
     secp256k1_pubkey point;
-    if (secp256k1_xonly_pubkey_parse(ec_context(), &inside, xonly) != 1 ||
-        secp256k1_xonly_pubkey_tweak_add(ec_context(), &point, &inside, tweak) != 1)
+    if (secp256k1_xonly_pubkey_tweak_add(ec_context(), &point, inside, tweak) != 1)
         return false;
     REQUIRE(secp256k1_xonly_pubkey_from_pubkey(ec_context(), &tweaked, NULL, &point) == 1);
     REQUIRE(secp256k1_xonly_pubkey_serialize(ec_context(), out, &tweaked) == 1);
     return true;
+}
+
+bool xonly_tweak_add(uint8_t out[static 32], const uint8_t xonly[static 32],
+                     const uint8_t tweak[static 32])
+{
+    secp256k1_xonly_pubkey inside;
+    return secp256k1_xonly_pubkey_parse(ec_context(), &inside, xonly) == 1 &&
+           tweak_inside(out, &inside, tweak);
+}
+
+bool point_taproot_tweak(uint8_t out[static 32], const struct point *point,
+                         const uint8_t tweak[static 32])
+{
+    secp256k1_xonly_pubkey inside;
+    secp256k1_pubkey key;
+    ec_point_load(&key, point);
+    REQUIRE(secp256k1_xonly_pubkey_from_pubkey(ec_context(), &inside, NULL, &key) == 1);
+    return tweak_inside(out, &inside, tweak);
 }

@@ -94,7 +94,11 @@ TEST(tweaks_of_both_halves_agree)
         seckey_generate(&key);
         random_bytes(tweak, sizeof tweak);
         const struct pubkey before = seckey_pubkey(&key);
+        uint8_t of_point[32];
+        struct point point;
         assert_true(xonly_tweak_add(xonly, before.b + 1, tweak));
+        assert_true(point_of(&point, &before) && point_taproot_tweak(of_point, &point, tweak));
+        assert_bytes_equal(BYTES_OF(of_point), BYTES_OF(xonly));
         assert_true(seckey_taproot_tweak(&key, &before, tweak));
         const struct pubkey after = seckey_pubkey(&key);
         assert_bytes_equal(bytes_of(after.b + 1, 32), BYTES_OF(xonly));
