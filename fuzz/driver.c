@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-enum { SEEDS_MAX = 4096, INPUT_MAX = 64 << 10, SEED_MAX = 4 << 20, RUNS = 3000 };
+enum { SEEDS_MAX = 4096, INPUT_MAX = 64 << 10, SEED_MAX = 4 << 20, RUNS = 1000 };
 
 struct corpus {
     struct arena *arena;
