@@ -207,14 +207,17 @@ TEST(policy_9_no_idling_in_hsm_mode_and_without_a_limit)
 {
     WITH_RIG(rig, host); // idle_min 240
     rig_activate(host, "{\"boot_to_hsm\":\"123456\"}");
+    rig->asks_pin = true; // a lock would last
     for (int i = 0; i < 100; i++)
         rig_pass(rig, INT64_C(3600000));
     assert_int_equal(rig->device.state, DEVICE_HSM);
+    rig->asks_pin = false;
     device_rig_stop(rig);
     rig->config.idle_min = 0;
     device_rig_start(rig);
     rig_keys(rig, "123456");
     assert_int_equal(rig->device.state, DEVICE_NORMAL);
+    rig->asks_pin = true;
     for (int i = 0; i < 100; i++)
         rig_pass(rig, INT64_C(3600000));
     assert_int_equal(rig->device.state, DEVICE_NORMAL);

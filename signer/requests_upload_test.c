@@ -276,6 +276,16 @@ TEST(wire_41_what_ends_a_lease)
     assert_error(dwld(host, 0, 1, 1), "not allowed");
     rig_run(rig);
     rig_keys(rig, "x");
+    // A second request for what is still uploaded.
+    assert_okay(rig_stxn(host, psbt, STXN_VISUALIZE));
+    rig_run(rig);
+    assert_int_equal(rig_ask(host, REQUEST_STOK).id, REPLY_STRX);
+    assert_okay(rig_call(
+        host, &(struct request){ .id = REQUEST_STXN,
+                                 .stxn = { .length = (uint32_t)psbt.len, .sha = sha256(psbt) } }));
+    assert_error(dwld(host, 0, 1, 1), "not allowed");
+    rig_run(rig);
+    rig_keys(rig, "x");
     // An `ncry` that is refused voids nothing.
     finish_one(host);
     const struct request bad = { .id = REQUEST_NCRY, .ncry = { 3, { { 1 } } } };

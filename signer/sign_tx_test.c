@@ -231,6 +231,8 @@ TEST(psbt_17_an_amount_lie_after_a_signature)
     const struct bytes poison = lie(rig, 77, 9999999);
     assert_int_equal(rig_sign(host, poison, STXN_VISUALIZE).result, RIG_SIGNED);
     assert_refuses(host, rig_make(rig, maker), "Rejected: rule #1: amount exceeded");
+    assert_int_equal(rig_user(host, "zed", BYTES("000000"), 0).id, REPLY_ASCI);
+    assert_refuses(host, poison, "User 'zed' gave wrong auth value: unknown user");
     assert_signs(host, lie(rig, 77, 10000000));
     assert_fails(host, lie(rig, 77, 10100000), EXPECTED_LIE);
     // It outlives the process.
