@@ -137,7 +137,8 @@ void writer_text(struct writer *w, const char *text)
 
 // Printed aside first: vsnprintf would cut a text whose final zero does not fit.
 // Longer than most texts are.
-static void print_long(struct writer *w, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void print_long(struct writer *w, const char *fmt,
+                                                             va_list args)
 {
     char *text = NULL;
     const int len = vasprintf(&text, fmt, args);
