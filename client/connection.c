@@ -16,6 +16,7 @@ struct connection {
     struct arena *scratch; // replies that the caller has no arena for
     int reply_ms;
     bool lost; // see (2)
+    struct connection_trace trace;
     struct connection_identity identity;
     char xpub[XPUB_MAX];
 };
@@ -89,6 +90,17 @@ static void outgoing_wipe(struct outgoing *out)
     wipe(out, sizeof *out);
 }
 
+static void trace(const struct connection *c, const struct request *request, bool sent,
+                  struct bytes message)
+{
+    if (c->trace.message == NULL)
+        return;
+    const bool is_secret = request_info(request->id)->secret && message.len > CODE_LEN;
+    const struct bytes shown = is_secret ? bytes_slice(message, 0, CODE_LEN) : message;
+    c->trace.message(c->trace.context, sent, shown, message.len - shown.len,
+                     link_is_open(&c->end.link));
+}
+
 static bool pack(struct connection *c, struct outgoing *mem, struct bytes *packets,
                  const struct request *request, struct arena *arena, struct err *err)
 {
@@ -98,6 +110,7 @@ static bool pack(struct connection *c, struct outgoing *mem, struct bytes *packe
     request_pack(&message, request);
     if (!writer_finish(&message, &packed))
         return err_set(err, ERR_LIMIT, "%s: arguments too long", request_info(request->id)->code);
+    trace(c, request, true, packed);
     REQUIRE(host_send(&c->end, &w, packed, arena)); // there is room for the longest request
     *packets = writer_bytes(&w);
     return true;
@@ -119,6 +132,7 @@ static bool exchange(struct connection *c, struct reply *out, const struct reque
     if (!send_packets(c, packets, err) || !receive_message(c, &message, reply_ms, err))
         return false;
     c->lost = opened && !link_is_open(&c->end.link); // a `fram` in the clear: wire/host.h (2)
+    trace(c, request, false, message);
     return reply_unpack(out, message, err) && reply_is_success(out, err);
 }
 
@@ -200,14 +214,23 @@ static bool start_session(struct connection *c, uint32_t version, struct err *er
     return true;
 }
 
+static bool open_transport(struct transport **out, const struct connection_options *options,
+                           struct err *err)
+{
+    return options->socket_path != NULL
+               ? socket_transport_open(out, options->socket_path, options->cancel_fd, err)
+               : hid_transport_open(out, &options->usb, options->cancel_fd, err);
+}
+
 bool connection_open(struct connection **out, const struct connection_options *options,
                      struct err *err)
 {
     AUTO(connection_closep) struct connection *c = calloc(1, sizeof *c);
     REQUIRE(c != NULL);
     c->scratch = arena_new(SCRATCH_MAX);
+    c->trace = options->trace;
     c->reply_ms = options->reply_ms > 0 ? options->reply_ms : CONNECTION_REPLY_MS;
-    if (!socket_transport_open(&c->transport, options->socket_path, options->cancel_fd, err))
+    if (!open_transport(&c->transport, options, err))
         return false;
     c->identity.transport = c->transport->ops->name;
     c->identity.serial = c->transport->serial;

@@ -9,7 +9,7 @@
 // Source: wire-protocol.md 2, 4, 11, appendix B; cli.md 7.6.
 #ifndef CASEMATE_CLIENT_CONNECTION_H
 #define CASEMATE_CLIENT_CONNECTION_H
-#include "client/transport.h"
+#include "client/hid_transport.h"
 #include "wire/reply.h"
 #include "wire/request.h"
 #include "wire/socket_name.h"
@@ -21,18 +21,28 @@
 
 struct connection;
 
-// Zeroed: version 1, the usual patience, nobody to cancel.
+// Who looks at what goes over the link. Messages come as they are before encryption and after
+// decryption; of those that hold secrets (wire/request.h) only the code is there, and `masked` says
+// how many bytes were left out. A reply that was no message is not seen.
+struct connection_trace {
+    void (*message)(void *context, bool sent, struct bytes message, size_t masked, bool encrypted);
+    void *context;
+};
+
+// Zeroed: the first Coldcard on USB, version 1, the usual patience, nobody to cancel.
 struct connection_options {
-    const char *socket_path;
-    uint32_t ncry;  // LINK_V1, LINK_V2; 0 is LINK_V1
-    bool plaintext; // no link encryption at all: for developers
-    int reply_ms;   // 0: CONNECTION_REPLY_MS
-    int cancel_fd;  // see client/wait.h
+    const char *socket_path; // NULL: a Coldcard on USB
+    struct hid_choice usb;   // then: which, and the patience with another program that uses it
+    uint32_t ncry;           // LINK_V1, LINK_V2; 0 is LINK_V1
+    bool plaintext;          // no link encryption at all: for developers
+    int reply_ms;            // 0: CONNECTION_REPLY_MS
+    int cancel_fd;           // see client/wait.h
+    struct connection_trace trace; // zeroed: nobody looks
 };
 
 // Who answered, as it says itself.
 struct connection_identity {
-    const char *transport; // "socket"
+    const char *transport; // "socket", "usb"
     const char *serial;
     bool has_seed;
     uint8_t xfp[4];   // of the master key, in BIP-32's order
@@ -43,7 +53,7 @@ struct connection_identity {
 void connection_init(void);
 
 // Opens, empties the link of what an earlier client left, and agrees on a session key.
-// Fails: as socket_transport_open; ERR_TIMEOUT "no reply from the device within <n> s"; ERR_FRAMING.
+// Fails: as socket_transport_open or hid_transport_open; ERR_TIMEOUT "no reply from the device within <n> s"; ERR_FRAMING.
 MUST_CHECK bool connection_open(struct connection **out, const struct connection_options *options,
                                 struct err *err);
 void connection_close(struct connection *c);   // wipes; NULL is fine

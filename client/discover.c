@@ -32,7 +32,7 @@ static bool add(struct discovery *out, const char *folder, const char *name, str
     if (kept == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for the list");
     out->items[out->n++] =
-        (struct discovered){ kept, "socket", SOCKET_SERIAL, "signer on a socket" };
+        (struct discovered){ kept, "socket", SOCKET_SERIAL, "signer on a socket", NULL };
     return true;
 }
 
@@ -63,5 +63,20 @@ bool discover_sockets(struct discovery *out, struct arena *arena, struct err *er
     for (size_t i = 0; i < COUNT(folders); i++)
         if (!discover_folder(out, folders[i], arena, err))
             return false;
+    return true;
+}
+
+bool discover_usb(struct discovery *out, struct arena *arena, struct err *err)
+{
+    struct hid_list *list = arena_alloc(arena, sizeof *list);
+    if (list == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the list");
+    if (!hid_list_read(list, arena, err))
+        return false;
+    for (size_t i = 0; i < list->n && out->n < DISCOVER_MAX; i++) {
+        const struct hid_found *found = &list->items[i];
+        out->items[out->n++] =
+            (struct discovered){ found->path, "usb", found->serial, found->product, found };
+    }
     return true;
 }
