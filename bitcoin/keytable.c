@@ -58,7 +58,7 @@ static bool is_nothing(const struct output *o)
 }
 
 // Only what was used: touching the rest would take its memory.
-static void wipe_used(struct keytable *table)
+static void wipe_keys(struct keytable *table)
 {
     for (size_t i = 0; i < COUNT(table->used_children); i++)
         if (table->used_children[i])
@@ -66,22 +66,28 @@ static void wipe_used(struct keytable *table)
     for (size_t i = 0; i < COUNT(table->used_outputs); i++)
         if (table->used_outputs[i])
             wipe(&table->outputs[i * ROW], ROW * sizeof table->outputs[0]);
-    wipe(table->parents, table->n_parents * sizeof table->parents[0]);
     memset(table->used_children, 0, sizeof table->used_children);
     memset(table->used_outputs, 0, sizeof table->used_outputs);
+}
+
+// Children name their parents by number, so they go with them.
+static void wipe_parents(struct keytable *table)
+{
+    wipe_keys(table);
+    wipe(table->parents, table->n_parents * sizeof table->parents[0]);
     table->n_parents = 0;
 }
 
 void keytable_forget(struct keytable *table)
 {
-    wipe_used(table);
+    wipe_keys(table);
 }
 
 void keytable_free(struct keytable *table)
 {
     if (table == NULL)
         return;
-    wipe_used(table);
+    wipe_parents(table);
     wipe(table->nodes, sizeof table->nodes);
     free(table);
 }
@@ -115,7 +121,7 @@ static bool find_parent(struct keytable *table, const struct hdpub *node)
         if (is_last(table, node))
             return true;
     if (table->n_parents == PARENTS_MAX)
-        wipe_used(table);
+        wipe_parents(table);
     struct parent *parent = &table->parents[table->n_parents];
     if (!point_of(&parent->point, &node->key))
         return false;

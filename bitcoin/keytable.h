@@ -15,7 +15,8 @@ struct keytable;
 struct keytable *keytable_new(void);
 void keytable_free(struct keytable *table);   // wipes; NULL is fine
 void keytable_freep(struct keytable **table); // for AUTO
-void keytable_forget(struct keytable *table); // wipes, and begins anew
+// Wipes every derived key; the branches that they were derived from stay.
+void keytable_forget(struct keytable *table);
 
 struct known_key {
     struct pubkey key;
@@ -32,7 +33,7 @@ MUST_CHECK bool keytable_output_key(uint8_t out[static XONLY_LEN], struct keytab
                                     const uint8_t internal[static XONLY_LEN],
                                     const struct keypath *path);
 
-// --- Nodes of our master, by path; keytable_forget leaves them ---
+// --- Nodes of our master, by path ---
 
 #define KEYTABLE_NODES_MAX 64 // branches 0 and 1 of a few accounts
 
