@@ -1,21 +1,6 @@
 #include "bitcoin/psbt_analyse.h"
 #include "fuzz/fuzz.h"
-
-enum { LENIENT = 1, IN_HSM_MODE = 2, N_VIEWS = 4 };
-
-static struct signer_view view_of(unsigned flags)
-{
-    return (struct signer_view){
-        .xfp = { { 0x0f, 0x05, 0x69, 0x43 } }, // of the test seed, as the corpus has it
-        .chain = chain_by_id(CHAIN_XTN),
-        .unit = UNIT_COIN,
-        .fee_limit_pct = (flags & LENIENT) != 0 ? -1 : 10,
-        .sighash_allow = (flags & LENIENT) != 0,
-        .skip_multisig_checks = (flags & LENIENT) != 0,
-        .hsm_mode = (flags & IN_HSM_MODE) != 0,
-        .pms = -1,
-    };
-}
+#include "tests/support/fuzz_signer.h"
 
 // The sums are those of the parts.
 static void check_sums(const struct tx_facts *tx)
@@ -69,10 +54,10 @@ FUZZ_TARGET(data)
     struct psbt p;
     struct err err;
     if (psbt_parse(&p, data, arena, &err))
-        for (unsigned flags = 0; flags < N_VIEWS; flags++) {
+        for (unsigned flags = 0; flags < FUZZ_VIEWS; flags++) {
             struct psbt_facts facts;
             struct err why = { 0 };
-            const struct signer_view view = view_of(flags);
+            const struct signer_view view = fuzz_view(fuzz_signer(), flags);
             if (!psbt_analyse(&facts, &p, &view, arena, &why)) {
                 REQUIRE(why.code != ERR_NONE && why.text[0] != '\0');
                 continue;
