@@ -31,11 +31,11 @@ static const struct choice switches[] = {
     { "on", 1 }, { "off", 0 }, { "1", 1 }, { "0", 0 }, { NULL, 0 }
 };
 
-enum kind { KIND_SWITCH, KIND_CHOICE, KIND_COUNT, KIND_HASHES };
+enum kind { KIND_SWITCH, KIND_CHOICE, KIND_COUNT, KIND_HASHES, KIND_PATH };
 
 struct key {
     const char *name;
-    size_t at; // offset in struct config: bool, int or an enum, uint32_t
+    size_t at; // offset in struct config: bool, int or an enum, uint32_t, char[]
     const struct choice *choices;
     const char *what; // it must be
     uint32_t max;
@@ -68,6 +68,8 @@ static const struct key keys[] = {
     NUMBER("pin_tries", pin_tries, PIN_TRIES_MAX, "a whole number from 0 to 1000"),
     { "accept_policy", 0, NULL, "64 hex digits", 0, KIND_HASHES },
     SWITCH("only_accepted", only_accepted),
+    { "usb_gadget", offsetof(struct config, usb_gadget), NULL,
+      "an absolute path of at most 127 bytes", CONFIG_PATH_SIZE - 1, KIND_PATH },
     SWITCH("signed_viz_free", signed_viz_free),
     SWITCH("require_prev_tx", require_prev_tx),
     SWITCH("sighash_all_only", sighash_all_only),
@@ -142,6 +144,13 @@ static bool set_value(struct config *config, const struct key *key, struct bytes
         return true;
     case KIND_HASHES:
         return add_hash(config, value);
+    case KIND_PATH:
+        if (value.len == 0 || value.len > key->max || value.ptr[0] != '/' ||
+            !bytes_is_printable_ascii(value))
+            return false;
+        memset(member, 0, key->max + 1);
+        memcpy(member, value.ptr, value.len);
+        return true;
     }
     return false;
 }
@@ -274,6 +283,12 @@ static void write_key(struct writer *w, const struct config *config, const struc
             writer_hex(w, BYTES_OF(config->accepted[i].b));
             writer_u8(w, '\n');
         }
+        break;
+    case KIND_PATH:
+        if (*member != 0)
+            writer_printf(w, "%s = %s\n", key->name, (const char *)member);
+        else
+            writer_printf(w, "# %s is not set\n", key->name);
         break;
     }
 }

@@ -13,6 +13,7 @@
 #define CONFIG_FILE         "signer.conf"
 #define CONFIG_ACCEPTED_MAX 64
 #define CONFIG_PMS_UNSET    (-1)
+#define CONFIG_PATH_SIZE    128
 
 struct config {
     enum chain_id chain;
@@ -28,6 +29,7 @@ struct config {
     struct hash256 accepted[CONFIG_ACCEPTED_MAX]; // accept_policy: values of policy_hash_full
     size_t n_accepted;
     bool only_accepted;
+    char usb_gadget[CONFIG_PATH_SIZE]; // node of a HID gadget (signer/hid_gadget.h); empty: none
     // Extensions, off by default.
     bool signed_viz_free;  // policy.md D22
     bool require_prev_tx;  // psbt-signing.md 10.5

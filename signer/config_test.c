@@ -28,6 +28,7 @@ static const char defaults[] = "chain = BTC\n"
                                "idle_min = 240\n"
                                "pin_tries = 0\n"
                                "only_accepted = off\n"
+                               "# usb_gadget is not set\n"
                                "signed_viz_free = off\n"
                                "require_prev_tx = off\n"
                                "sighash_all_only = off\n"
@@ -59,6 +60,7 @@ TEST(every_key_is_read_and_written)
                                "sighash_all_only = on\n"
                                "require_prev_tx = on\n"
                                "signed_viz_free = on\n"
+                               "usb_gadget = /dev/hidg0\n"
                                "only_accepted = on\n"
                                "accept_policy = " HASH_A "\n"
                                "accept_policy = " HASH_B "\n"
@@ -90,6 +92,7 @@ TEST(every_key_is_read_and_written)
     assert_int_equal(config.accepted[0].b[31], 0xaa);
     assert_int_equal(config.accepted[1].b[30], 0xee);
     assert_true(config.only_accepted);
+    assert_string_equal(config.usb_gadget, "/dev/hidg0");
     assert_true(config.signed_viz_free && config.require_prev_tx && config.sighash_all_only &&
                 config.p2sh_strict && config.taproot);
     // What --check-config prints is a configuration with the same meaning.
@@ -122,6 +125,10 @@ TEST(each_value_of_each_choice)
           { "0", "1", "1000" },
           { "", "-1", "1001", "4294967297", "+1" },
           "a whole number from 0 to 1000" },
+        { "usb_gadget",
+          { "/dev/hidg0", "/dev/hidg1" },
+          { "", "hidg0", "/dev/hidg\x01" },
+          "an absolute path of at most 127 bytes" },
         { "taproot", { "on", "off", "1", "0" }, { "", "yes", "true", "On", "2" }, "on or off" },
         { "accept_policy",
           { HASH_A, HASH_B },

@@ -1,6 +1,7 @@
 // signer/main.c -- casemate-signer: command line, order of the start, and the way out.
 #include "base/file.h"
 #include "base/require.h"
+#include "signer/hid_gadget.h"
 #include "signer/options.h"
 #include "signer/panel_backend.h"
 #include "signer/sandbox.h"
@@ -33,6 +34,7 @@ struct program {
     bool device_is_ready;
     struct err failure; // what ended it, if that was nobody's wish
     struct wire_server *wire;
+    struct hid_gadget *gadget; // NULL: none is configured
     struct panel_server *panel;
 };
 
@@ -101,8 +103,10 @@ static bool open_wire(void *context, struct err *err)
     struct wire_server_options options = { .device = &p->device, .path = p->socket_path };
     options.has_group = p->has_wire_group;
     options.group = p->wire_group;
-    if (wire_server_open(&p->wire, &options, err))
+    if (wire_server_open(&p->wire, &options, err)) {
+        hid_gadget_start(p->gadget);
         return true;
+    }
     p->failure = *err;
     return false;
 }
@@ -110,6 +114,7 @@ static bool open_wire(void *context, struct err *err)
 static void close_wire(void *context)
 {
     struct program *p = context;
+    hid_gadget_stop(p->gadget);
     wire_server_close(p->wire);
     p->wire = NULL;
 }
@@ -274,6 +279,9 @@ static bool start(struct program *p, struct err *err)
     if (!loop_on_terminate(p->loop, terminate, p, err) || !device_init(&p->device, &options, err))
         return false;
     p->device_is_ready = true;
+    if (options.config.usb_gadget[0] != 0 &&
+        !hid_gadget_open(&p->gadget, options.config.usb_gadget, &p->device, err))
+        return err_within(err, "usb_gadget");
     if (!p->options.simulator) {
         p->has_wire_group = find_group(WIRE_GROUP, &p->wire_group);
         p->has_operator_group = find_group(OPERATOR_GROUP, &p->operator_group);
@@ -304,6 +312,7 @@ static bool run_signer(struct program *p, struct err *err)
     p->device.screen.changed = NULL;
     if (p->device_is_ready)
         device_free(&p->device);
+    hid_gadget_close(p->gadget);
     wire_server_close(p->wire);
     store_close(p->store);
     loop_free(p->loop);
