@@ -4,8 +4,6 @@
 #include "signer/device_wallets.h"
 #include "signer/hsm_start.h"
 #include "signer/master.h"
-#include "signer/sign_message.h"
-#include "signer/sign_tx.h"
 
 #define IDLE_CHECK_MS 5000 // wire-protocol.md 5.1: "checked every 5 s"
 
@@ -353,61 +351,4 @@ void device_free(struct device *device)
     screen_free(&device->screen);
     blob_drop(&device->panel_text);
     peers_free(&device->peers);
-}
-
-// --- Jobs ---
-
-struct job *device_job(struct device *device, struct peer *peer)
-{
-    return device->state == DEVICE_HSM ? &peer->job : &device->job;
-}
-
-void device_discard_job(struct device *device)
-{
-    if (device->job.kind != JOB_NONE && device->job.state == JOB_WAITING)
-        screen_dismiss(&device->screen);
-    job_drop(&device->job);
-}
-
-static void run_job(struct device *device, struct job *job)
-{
-    if (job->begun)
-        return; // the operator is being asked
-    job->begun = true;
-    if (job->kind == JOB_TRANSACTION)
-        sign_tx_run(device, job);
-    else if (job->kind == JOB_MESSAGE)
-        sign_message_run(device, job);
-}
-
-// The jobs that wait, in order of arrival.
-static void run_jobs(void *context)
-{
-    struct device *device = context;
-    device->job_queued = false;
-    if (device->state == DEVICE_NORMAL)
-        run_job(device, &device->job);
-    if (device->state != DEVICE_HSM)
-        return;
-    struct peer *first = NULL;
-    size_t n_waiting = 0;
-    for (size_t i = 0; i < PEERS_MAX; i++) {
-        struct peer *peer = device->peers.items[i];
-        if (peer == NULL || job_is_over(&peer->job))
-            continue;
-        n_waiting++;
-        if (first == NULL || peer->job.order < first->job.order)
-            first = peer;
-    }
-    if (first != NULL)
-        run_job(device, &first->job);
-    if (n_waiting > 1)
-        device_queue_jobs(device);
-}
-
-void device_queue_jobs(struct device *device)
-{
-    if (!device->job_queued)
-        (void)loop_after(device->loop, 0, run_jobs, device);
-    device->job_queued = true;
 }

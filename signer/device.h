@@ -156,7 +156,7 @@ void device_view(const struct device *device, struct signer_view *out);
 MUST_CHECK bool device_world(const struct device *device, struct policy_world *out,
                              struct arena *arena, struct err *err);
 
-// --- Jobs ---
+// --- Jobs: device_jobs.c ---
 
 // The job that a command of this peer starts or asks after.
 struct job *device_job(struct device *device, struct peer *peer);

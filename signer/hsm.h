@@ -1,6 +1,7 @@
 // signer/hsm.h -- HSM mode: the policy in force, what counts against it, and every decision.
 //
-// (1) hsm_commit returns true only when velocity, counters of users and refusals are on disk.
+// (1) Decisions are made in batches. After hsm_batch_commit what limits a later spend - velocity,
+//     counters of users, refusals - is on disk; before it nothing that depends on a decision leaves.
 // (2) A decision takes what users queued and the local code, whatever comes of it (policy.md 10.1,
 //     E4, E5), but for the refusal of E2.
 // (3) Time for velocity is the wall clock, for everything else the monotonic one.
@@ -77,14 +78,30 @@ struct hsm_ruling {
     struct hsm_amounts amounts;
 };
 
-// Carries a decision out as far as it is about state: store first, with its line of the journal, then
-// memory. On failure nothing has changed and nothing may be signed.
-MUST_CHECK bool hsm_commit(struct device *device, const struct hsm_ruling *ruling, struct err *err);
+// What the decisions of a batch change in memory, as it was before them.
+struct hsm_before;
+struct hsm_batch {
+    struct device *device;
+    struct hsm_before *before;
+};
 
-// Takes a charge back, durably, because no signature was computed: policy.md 10.1. `before` is the
-// velocity before the decision, expired as of now; `hash` is of the PSBT.
-MUST_CHECK bool hsm_take_back(struct device *device, const struct velocity *before,
-                              const struct hash256 *hash, struct err *err);
+// Begins a batch: decisions of requests that wait for the same commit. Nothing else of the signer may
+// change before its end.
+void hsm_batch_begin(struct hsm_batch *batch, struct device *device);
+
+// Carries a decision out as far as it is about state, with its line of the journal: the next decision
+// of the batch is made on top of it. On failure nothing has changed, and the batch may go on.
+MUST_CHECK bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct err *err);
+
+// Puts all of the batch on disk, in one commit. On failure none of it is there, nor in memory, and
+// nothing of it may be signed.
+MUST_CHECK bool hsm_batch_commit(struct hsm_batch *batch, struct err *err);
+
+// Takes a charge back, durably, because no signature was computed: policy.md 10.1. `decision` charged
+// it on top of `before`, the velocity expired as of then; later charges stay. `hash` is of the PSBT.
+MUST_CHECK bool hsm_take_back(struct device *device, const struct decision *decision,
+                              const struct velocity *before, const struct hash256 *hash,
+                              struct err *err);
 
 // --- Operator ---
 

@@ -209,6 +209,18 @@ TEST(policy_21_d1_limits_of_0_survive)
     }
 }
 
+// The last decision, as far as its charge goes.
+static struct decision *charged(const struct device_rig *rig, size_t rule, uint64_t sats)
+{
+    struct decision *decision = arena_alloc(test_arena(), sizeof *decision);
+    assert_non_null(decision);
+    decision->rule = rule;
+    decision->charged = true;
+    decision->charge.n = sats;
+    decision->velocity = rig->device.hsm->velocity;
+    return decision;
+}
+
 // [FIX] "If signing fails before any signature was computed, the charge is rolled back". Forced here:
 // the seed goes between analysis and signature only if hardware fails, so hsm_take_back is called.
 TEST(policy_10_1_a_charge_that_is_taken_back)
@@ -219,11 +231,34 @@ TEST(policy_10_1_a_charge_that_is_taken_back)
     assert_signs(host, rig_payment(rig, 1000));
     const struct velocity before = rig->device.hsm->velocity;
     assert_signs(host, rig_payment(rig, 4000));
-    assert_true(hsm_take_back(&rig->device, &before, &(struct hash256){ 0 }, &err));
+    struct decision *decision = charged(rig, 0, 4000);
+    assert_true(hsm_take_back(&rig->device, decision, &before, &(struct hash256){ 0 }, &err));
     assert_status(host, "has_spent", "[1000]");
     device_rig_restart(rig);
     rig_keys(rig, "y");
     assert_status(rig_host_linked(rig), "has_spent", "[1000]");
+}
+
+// What others were charged in the meantime stays; so does a charge of a period that is over.
+TEST(policy_10_1_only_the_own_charge_is_taken_back)
+{
+    struct err err;
+    const struct hash256 hash = { { 0 } };
+    WITH_RIG(rig, host);
+    rig_activate(host, LIMIT_5000);
+    const struct velocity none = rig->device.hsm->velocity;
+    assert_signs(host, rig_payment(rig, 1000));
+    struct decision *first = charged(rig, 0, 1000);
+    assert_signs(host, rig_payment(rig, 300));
+    assert_true(hsm_take_back(&rig->device, first, &none, &hash, &err));
+    assert_status(host, "has_spent", "[300]");
+    const struct velocity then = rig->device.hsm->velocity;
+    assert_signs(host, rig_payment(rig, 2000));
+    struct decision *late = charged(rig, 0, 2000);
+    rig_pass(rig, 600 * 1000);
+    assert_signs(host, rig_payment(rig, 5000));
+    assert_true(hsm_take_back(&rig->device, late, &then, &hash, &err));
+    assert_status(host, "has_spent", "[5000]");
 }
 
 // What cannot be stored is not signed, and is as if it had not been asked.

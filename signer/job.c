@@ -10,6 +10,10 @@ static void end_work(struct job *job)
     job->arena = NULL;
     job->facts = NULL;
     job->story = (struct bytes){ 0 };
+    job->decision = NULL;
+    job->decision_text = (struct bytes){ 0 };
+    job->before = NULL;
+    job->committed = false;
 }
 
 void job_drop(struct job *job)

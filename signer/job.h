@@ -10,6 +10,9 @@
 #include "bitcoin/psbt_sign.h"
 #include "signer/blob.h"
 
+struct decision;
+struct velocity;
+
 enum job_kind {
     JOB_NONE,
     JOB_TRANSACTION,
@@ -43,6 +46,12 @@ struct job {
     struct psbt container;
     struct psbt_facts *facts;
     struct bytes story; // as the screen shows it
+
+    // In HSM mode, from the decision until there is a signature; they live in the arena.
+    const struct decision *decision; // NULL: none yet
+    struct bytes decision_text;
+    const struct velocity *before; // what the decision charged was charged on top of this
+    bool committed;                // the decision is on disk
 
     // Message.
     struct blob message;

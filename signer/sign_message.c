@@ -58,9 +58,9 @@ static bool save_record(struct audit *record, struct arena *arena, const struct 
     return writer_finish(&w, &text) && audit_save(record, text, &err);
 }
 
-// The record is on the card, and the decision in the store, before a signature is made.
+// The record is on the card, and the decision in the batch, before a signature is made.
 static bool decide(struct device *device, struct job *job, struct decision *decision,
-                   struct arena *arena, struct err *err)
+                   struct err *err)
 {
     const struct policy *policy = &device->hsm->policy;
     const struct hash256 hash = sha256(blob_bytes(&job->message));
@@ -71,39 +71,50 @@ static bool decide(struct device *device, struct job *job, struct decision *deci
     *decision = policy_evaluate_message(policy, &job->path, card_usable);
     if (!card_usable || !decision->log)
         audit_cancel(&record);
-    else if (!save_record(&record, arena, job, decision, &hash) && policy->must_log)
+    else if (!save_record(&record, job->arena, job, decision, &hash) && policy->must_log)
         *decision = policy_evaluate_message(policy, &job->path, false);
     audit_cancel(&record);
 
     struct hsm_ruling ruling = { .decision = decision, .hash = hash };
-    if (!decision_text(&ruling.text, arena, device, decision, err))
+    if (!decision_text(&ruling.text, job->arena, device, decision, err))
         return false;
-    if (!hsm_commit(device, &ruling, err)) {
+    if (!hsm_decide(device, &ruling, err)) {
         LOG(device->log, LOG_ERROR, "decision_not_stored", LOG_TEXT("error", err->text));
         return err_set(err, ERR_IO, "Signing failed late");
     }
-    LOG(device->log, LOG_INFO,
-        decision->verdict == VERDICT_SIGN ? "message_approved" : "message_refused",
-        LOG_BYTES("text", ruling.text));
+    job->decision = decision;
+    job->decision_text = ruling.text;
     return true;
 }
 
 static bool run_hsm(struct device *device, struct job *job, struct err *err)
 {
-    AUTO(arena_freep) struct arena *arena = arena_new(1u << 20);
-    struct decision *decision = arena_alloc(arena, sizeof *decision);
+    job->arena = arena_new(1u << 20);
+    struct decision *decision = arena_alloc(job->arena, sizeof *decision);
     if (decision == NULL)
         return err_set(err, ERR_NO_MEMORY, "Confused no memory");
-    if (!decide(device, job, decision, arena, err))
-        return false;
-    if (decision->verdict != VERDICT_SIGN) {
+    return decide(device, job, decision, err);
+}
+
+static void fail(struct device *device, struct job *job, const struct err *err)
+{
+    const struct hash256 hash = sha256(blob_bytes(&job->message));
+    journal_failure(device, &hash, err);
+    job_fail(job, err);
+}
+
+void sign_message_release(struct device *device, struct job *job)
+{
+    const bool approved = job->decision->verdict == VERDICT_SIGN;
+    struct err err;
+    LOG(device->log, LOG_INFO, approved ? "message_approved" : "message_refused",
+        LOG_BYTES("text", job->decision_text));
+    if (!approved)
         job_refuse(job);
-        return true;
-    }
-    if (!sign(device, job, err))
-        return false;
-    job_finish(job);
-    return true;
+    else if (sign(device, job, &err))
+        job_finish(job);
+    else
+        fail(device, job, &err);
 }
 
 // --- Normal mode ---
@@ -151,9 +162,6 @@ void sign_message_run(struct device *device, struct job *job)
     struct err err;
     if (device->state != DEVICE_HSM)
         ask(device, job);
-    else if (!run_hsm(device, job, &err)) {
-        const struct hash256 hash = sha256(blob_bytes(&job->message));
-        journal_failure(device, &hash, &err);
-        job_fail(job, &err);
-    }
+    else if (!run_hsm(device, job, &err))
+        fail(device, job, &err);
 }

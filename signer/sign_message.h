@@ -7,8 +7,11 @@
 // Fails: ERR_UNSUPPORTED, ERR_INVALID, ERR_STATE without a seed.
 MUST_CHECK bool sign_message_address(struct device *device, struct job *job, struct err *err);
 
-// Works on a message that waits for its turn: in HSM mode to the end, otherwise to the question on
-// the screen. Source: policy.md 15.1.
+// Works on a message that waits for its turn: in HSM mode to the decision, otherwise to the question
+// on the screen. As sign_tx_run. Source: policy.md 15.1.
 void sign_message_run(struct device *device, struct job *job);
+
+// The decision is on disk: refuses, or signs.
+void sign_message_release(struct device *device, struct job *job);
 
 #endif

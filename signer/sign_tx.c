@@ -247,68 +247,70 @@ static bool rule(struct device *device, struct ruling *ruling, const struct job 
     return ok;
 }
 
-static void log_decision(const struct device *device, const struct ruling *ruling)
-{
-    const bool sign = ruling->decision.verdict == VERDICT_SIGN;
-    LOG(device->log, LOG_INFO, sign ? "transaction_approved" : "transaction_refused",
-        LOG_BYTES("text", bytes_slice(ruling->text, 0, 400)),
-        LOG_U64("spent_sats", ruling->decision.spent.n),
-        LOG_U64("approvals", device->hsm->counters.approvals),
-        LOG_U64("refusals", device->hsm->counters.refusals));
-}
-
-static bool sign_approved(struct device *device, struct job *job, const struct velocity *before,
+// What is left to do once the decision is on disk.
+static bool keep_decision(struct job *job, const struct device *device, const struct ruling *ruling,
                           struct err *err)
 {
-    struct psbt_signed sigs;
-    struct err ignored;
-    if (!compute_signatures(device, job, &sigs, err)) {
-        if (err->code != ERR_INTERNAL && !hsm_take_back(device, before, &job->psbt_hash, &ignored))
-            LOG(device->log, LOG_ERROR, "charge_not_taken_back", LOG_TEXT("error", ignored.text));
-        stop_if_broken(device, err);
-        return false;
-    }
-    return write_result(job, &sigs, err);
+    struct velocity *before = arena_alloc(job->arena, sizeof *before);
+    if (before == NULL)
+        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+    *before = device->hsm->velocity;
+    velocity_advance(before, &device->hsm->policy, device->clock->wall_s(device->clock));
+    job->before = before;
+    job->decision = &ruling->decision;
+    job->decision_text = ruling->text;
+    return true;
 }
 
 static bool decide(struct device *device, struct job *job, struct ruling *ruling, struct err *err)
 {
     struct hsm_amounts amounts = { 0 };
-    if (!amounts_to_remember(&amounts, job, err) || !rule(device, ruling, job, err))
+    if (!amounts_to_remember(&amounts, job, err) || !rule(device, ruling, job, err) ||
+        !keep_decision(job, device, ruling, err))
         return false;
-    const bool sign = ruling->decision.verdict == VERDICT_SIGN;
-    if (!sign)
+    if (ruling->decision.verdict != VERDICT_SIGN)
         amounts.n = 0;
-    struct velocity before = device->hsm->velocity;
-    velocity_advance(&before, &device->hsm->policy, device->clock->wall_s(device->clock));
     const struct hsm_ruling final = { .decision = &ruling->decision,
                                       .text = ruling->text,
                                       .hash = job->psbt_hash,
                                       .tx = &job->facts->tx,
                                       .auth = &ruling->auth,
                                       .amounts = amounts };
-    if (!hsm_commit(device, &final, err)) {
-        LOG(device->log, LOG_ERROR, "decision_not_stored", LOG_TEXT("error", err->text));
-        return err_set(err, ERR_IO, "Signing failed late");
-    }
-    log_decision(device, ruling);
-    if (!sign) {
-        job_refuse(job);
+    if (hsm_decide(device, &final, err))
         return true;
-    }
-    if (!sign_approved(device, job, &before, err))
-        return false;
-    finish(device, job);
-    return true;
+    LOG(device->log, LOG_ERROR, "decision_not_stored", LOG_TEXT("error", err->text));
+    return err_set(err, ERR_IO, "Signing failed late");
 }
 
 static bool run_hsm(struct device *device, struct job *job, struct err *err)
 {
-    struct ruling *ruling = calloc(1, sizeof *ruling);
-    REQUIRE(ruling != NULL);
-    const bool ok = decide(device, job, ruling, err);
-    free(ruling);
-    return ok;
+    struct ruling *ruling = arena_alloc(job->arena, sizeof *ruling);
+    if (ruling == NULL)
+        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
+    return decide(device, job, ruling, err);
+}
+
+static void log_decision(const struct device *device, const struct job *job)
+{
+    const bool sign = job->decision->verdict == VERDICT_SIGN;
+    LOG(device->log, LOG_INFO, sign ? "transaction_approved" : "transaction_refused",
+        LOG_BYTES("text", bytes_slice(job->decision_text, 0, 400)),
+        LOG_U64("spent_sats", job->decision->spent.n),
+        LOG_U64("approvals", device->hsm->counters.approvals),
+        LOG_U64("refusals", device->hsm->counters.refusals));
+}
+
+static bool sign_approved(struct device *device, struct job *job, struct err *err)
+{
+    struct psbt_signed sigs;
+    struct err ignored;
+    if (compute_signatures(device, job, &sigs, err))
+        return write_result(job, &sigs, err);
+    if (err->code != ERR_INTERNAL &&
+        !hsm_take_back(device, job->decision, job->before, &job->psbt_hash, &ignored))
+        LOG(device->log, LOG_ERROR, "charge_not_taken_back", LOG_TEXT("error", ignored.text));
+    stop_if_broken(device, err);
+    return false;
 }
 
 // --- Normal mode: a person decides ---
@@ -407,13 +409,29 @@ static bool run(struct device *device, struct job *job, struct err *err)
     return device->state == DEVICE_HSM ? run_hsm(device, job, err) : ask(device, job, err);
 }
 
+static void fail(struct device *device, struct job *job, const struct err *err)
+{
+    LOG(device->log, LOG_INFO, "transaction_failed", LOG_TEXT("error", err->text),
+        LOG_TEXT("detail", err->detail));
+    journal_failure(device, &job->psbt_hash, err);
+    job_fail(job, err);
+}
+
 void sign_tx_run(struct device *device, struct job *job)
 {
     struct err err;
-    if (run(device, job, &err))
-        return;
-    LOG(device->log, LOG_INFO, "transaction_failed", LOG_TEXT("error", err.text),
-        LOG_TEXT("detail", err.detail));
-    journal_failure(device, &job->psbt_hash, &err);
-    job_fail(job, &err);
+    if (!run(device, job, &err))
+        fail(device, job, &err);
+}
+
+void sign_tx_release(struct device *device, struct job *job)
+{
+    struct err err;
+    log_decision(device, job);
+    if (job->decision->verdict != VERDICT_SIGN)
+        job_refuse(job);
+    else if (sign_approved(device, job, &err))
+        finish(device, job);
+    else
+        fail(device, job, &err);
 }

@@ -125,6 +125,17 @@ MUST_CHECK bool store_commit_decision(struct store *store, const struct store_de
 // second is remembered, and store_commit_decision then refuses with ERR_IO.
 bool store_known_amount(const void *store, const struct outpoint *outpoint, struct sats *out);
 
+// --- Several changes, one commit ---
+
+// Between store_batch_begin and its end each function above and below that changes the store adds its
+// change to a batch, in order: true says that the change is in the batch, not that it is on disk; a
+// change that fails leaves the batch as it was. Reading sees the batch.
+void store_batch_begin(struct store *store);
+
+// All of the batch is on disk, or, on failure, none of it is and the store is as it was before.
+// Fails: ERR_IO.
+MUST_CHECK bool store_batch_commit(struct store *store, struct err *err);
+
 // --- Storage locker ---
 
 // Counts the read, then gives the value (empty if none was ever stored).

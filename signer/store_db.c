@@ -26,6 +26,9 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_SAVE] = "SAVEPOINT change",
+    [SQL_SAVE_KEEP] = "RELEASE change",
+    [SQL_SAVE_UNDO] = "ROLLBACK TO change",
     [SQL_ROW_GET] = "SELECT blob FROM sealed WHERE name = ?1",
     [SQL_ROW_PUT] = "INSERT OR REPLACE INTO sealed(name, blob) VALUES(?1, ?2)",
     [SQL_ROW_DELETE] = "DELETE FROM sealed WHERE name = ?1",
@@ -143,8 +146,23 @@ bool db_column_u64(sqlite3_stmt *s, int at, uint64_t *out)
 void db_rollback(struct store_db *db)
 {
     struct err ignored; // the next change starts by asking for a transaction, and reports
-    if (!sqlite3_get_autocommit(db->sql))
+    if (db_in_transaction(db))
         (void)!db_done(db, db_statement(db, SQL_ROLLBACK), &ignored);
+}
+
+bool db_in_transaction(const struct store_db *db)
+{
+    return !sqlite3_get_autocommit(db->sql);
+}
+
+bool db_undo_save(struct store_db *db)
+{
+    struct err ignored; // who undoes it has reported why
+    if (db_in_transaction(db) && db_done(db, db_statement(db, SQL_SAVE_UNDO), &ignored) &&
+        db_done(db, db_statement(db, SQL_SAVE_KEEP), &ignored))
+        return true;
+    db_rollback(db);
+    return false;
 }
 
 void db_scrub(struct store_db *db)

@@ -14,6 +14,9 @@ enum store_sql {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_SAVE, // the changes of a batch
+    SQL_SAVE_KEEP,
+    SQL_SAVE_UNDO,
     SQL_ROW_GET,    // blob of sealed row ?1
     SQL_ROW_PUT,    // ?1 name, ?2 blob
     SQL_ROW_DELETE, // ?1 name
@@ -69,6 +72,12 @@ MUST_CHECK bool db_column_u64(sqlite3_stmt *s, int at, uint64_t *out);
 
 // Undoes an open transaction; nothing if there is none.
 void db_rollback(struct store_db *db);
+
+// Whether a transaction is open. An error can have the database undo one by itself.
+bool db_in_transaction(const struct store_db *db);
+
+// Undoes what was done since SQL_SAVE. False: there is no transaction any more, all of it is undone.
+MUST_CHECK bool db_undo_save(struct store_db *db);
 
 // Moves the write-ahead log into the file and empties it, so that what was deleted is overwritten.
 // A failure leaves that to the next one.

@@ -6,6 +6,8 @@
 //     the journal's hash chain and a sum over the amount memory: what was not written together does
 //     not verify together.
 // (2) A transaction works on a copy of the state, which takes the old one's place after COMMIT only.
+// (3) In a batch a change is a savepoint of one transaction. The state is sealed and committed once, at
+//     the batch's end, whose failure puts back the state from before it.
 #ifndef CASEMATE_SIGNER_STORE_INTERNAL_H
 #define CASEMATE_SIGNER_STORE_INTERNAL_H
 #include "base/secret.h"
@@ -54,10 +56,18 @@ struct store_keys {
     uint8_t sums[32];           // authenticates them
 };
 
+struct store_batch {
+    bool open;
+    bool lost;                  // the database undid it by itself
+    bool scrub;                 // as a transaction's
+    struct store_state *before; // NULL: nothing has changed yet
+};
+
 struct store {
     struct store_db *db;
     struct secret *keys; // struct store_keys; NULL while locked
     struct store_state *state;
+    struct store_batch batch;
     uint64_t lines_written; // up to here journal.jsonl has them
     struct store_hook hook;
 };

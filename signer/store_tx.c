@@ -1,4 +1,4 @@
-// One change of the store: rows, journal line and state in one transaction.
+// One change of the store: rows, journal line and state in one transaction, or several in one.
 #include "base/require.h"
 #include "signer/store_internal.h"
 
@@ -10,25 +10,50 @@ void store_step(const struct store *store, const char *name)
         store->hook.step(store->hook.context, name);
 }
 
+static bool begin_sql(struct store *store, struct err *err)
+{
+    struct store_batch *batch = &store->batch;
+    batch->lost |= batch->before != NULL && !db_in_transaction(store->db);
+    if (batch->lost)
+        return err_set(err, ERR_IO, "%s: a change before this one failed", store->db->path);
+    if (batch->before == NULL && !db_done(store->db, db_statement(store->db, SQL_BEGIN), err))
+        return false;
+    if (!batch->open)
+        return true;
+    if (batch->before == NULL) {
+        batch->before = malloc(sizeof *batch->before);
+        REQUIRE(batch->before != NULL);
+        *batch->before = *store->state;
+    }
+    return db_done(store->db, db_statement(store->db, SQL_SAVE), err);
+}
+
+static void make_next(struct store_tx *tx)
+{
+    tx->arena = arena_new(TX_MEMORY);
+    tx->next = arena_alloc(tx->arena, sizeof *tx->next);
+    REQUIRE(tx->next != NULL);
+    *tx->next = *tx->store->state;
+}
+
 bool store_begin(struct store_tx *tx, struct store *store, struct err *err)
 {
     *tx = (struct store_tx){ .store = store };
     if (!store->keys)
         return err_set(err, ERR_STATE, "the store is locked");
-    if (!db_done(store->db, db_statement(store->db, SQL_BEGIN), err))
+    if (!begin_sql(store, err))
         return false;
     tx->open = true;
-    tx->arena = arena_new(TX_MEMORY);
-    tx->next = arena_alloc(tx->arena, sizeof *tx->next);
-    REQUIRE(tx->next != NULL);
-    *tx->next = *store->state;
+    make_next(tx);
     store_step(store, "begin");
     return true;
 }
 
 void store_tx_end(struct store_tx *tx)
 {
-    if (tx->open)
+    if (tx->open && tx->store->batch.open)
+        tx->store->batch.lost = !db_undo_save(tx->store->db);
+    else if (tx->open)
         db_rollback(tx->store->db);
     tx->open = false;
     arena_free(tx->arena);
@@ -109,10 +134,21 @@ static bool write_state(struct store_tx *tx, struct err *err)
            write_blob(tx->store->db, ROW_STATE, blob, err);
 }
 
-bool store_commit(struct store_tx *tx, struct err *err)
+// Its state is sealed when the batch is.
+static bool add_to_batch(struct store_tx *tx, struct err *err)
 {
     struct store *store = tx->store;
-    REQUIRE(tx->open);
+    if (!db_done(store->db, db_statement(store->db, SQL_SAVE_KEEP), err))
+        return false;
+    tx->open = false;
+    *store->state = *tx->next;
+    store->batch.scrub |= tx->scrub;
+    return true;
+}
+
+static bool commit(struct store_tx *tx, struct err *err)
+{
+    struct store *store = tx->store;
     if (!store_drop_written_lines(tx, err) || !write_state(tx, err))
         return false;
     store_step(store, ROW_STATE);
@@ -124,4 +160,35 @@ bool store_commit(struct store_tx *tx, struct err *err)
     if (tx->scrub)
         db_scrub(store->db);
     return true;
+}
+
+bool store_commit(struct store_tx *tx, struct err *err)
+{
+    REQUIRE(tx->open);
+    return tx->store->batch.open ? add_to_batch(tx, err) : commit(tx, err);
+}
+
+// --- Batches ---
+
+void store_batch_begin(struct store *store)
+{
+    REQUIRE(!store->batch.open);
+    store->batch = (struct store_batch){ .open = true };
+}
+
+bool store_batch_commit(struct store *store, struct err *err)
+{
+    const struct store_batch batch = store->batch;
+    store->batch = (struct store_batch){ .open = false };
+    if (batch.before == NULL)
+        return true;
+    AUTO(store_tx_end) struct store_tx tx = { .store = store, .open = true, .scrub = batch.scrub };
+    make_next(&tx);
+    const bool lost = batch.lost || !db_in_transaction(store->db);
+    const bool ok =
+        lost ? err_set(err, ERR_IO, "%s: a change failed", store->db->path) : commit(&tx, err);
+    if (!ok)
+        *store->state = *batch.before;
+    free(batch.before);
+    return ok;
 }

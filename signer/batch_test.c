@@ -1,0 +1,215 @@
+// Requests of several hosts that wait for one commit: each decided on top of the one before, none
+// answered before the commit, and all as if never asked if it fails.
+#include "signer/hsm.h"
+#include "tests/support/device_checks.h"
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { HOSTS = 6 };
+
+#define LIMIT_5000 "{\"never_log\":true,\"period\":10,\"rules\":[{\"per_period\":5000}]}"
+
+struct crowd {
+    struct rig_host *hosts[HOSTS];
+    struct bytes psbts[HOSTS];
+};
+
+// Each host has asked for a payment of so many satoshis; nothing is decided.
+static struct crowd ask_all(struct device_rig *rig, const uint64_t sats[static HOSTS])
+{
+    struct crowd crowd;
+    for (size_t i = 0; i < HOSTS; i++) {
+        crowd.hosts[i] = rig_host_linked(rig);
+        crowd.psbts[i] = rig_payment(rig, sats[i]);
+        assert_okay(rig_stxn(crowd.hosts[i], crowd.psbts[i], 0));
+    }
+    return crowd;
+}
+
+struct watched {
+    struct device_rig *rig;
+    unsigned n_commits, n_answered;
+};
+
+// No host's request may be over before the commit.
+static void on_step(void *context, const char *name)
+{
+    struct watched *w = context;
+    w->n_commits += strcmp(name, "committed") == 0;
+    for (size_t i = 0; i < PEERS_MAX && w->n_commits == 0; i++) {
+        const struct peer *peer = w->rig->device.peers.items[i];
+        w->n_answered += peer != NULL && peer->job.kind != JOB_NONE && job_is_over(&peer->job);
+    }
+}
+
+TEST(several_hosts_share_a_commit_and_each_gets_its_own)
+{
+    static const uint64_t sats[HOSTS] = { 1000, 2000, 3000, 1500, 600, 500 };
+    // In order of arrival: 1000, 3000, (6000: no), 4500, (5100: no), 5000.
+    static const bool expected[HOSTS] = { true, true, false, true, false, true };
+    WITH_RIG(rig, host);
+    rig_activate(host, LIMIT_5000);
+    const struct crowd crowd = ask_all(rig, sats);
+    struct watched watched = { .rig = rig };
+    store_set_hook(rig->store, (struct store_hook){ on_step, &watched });
+    rig_run(rig);
+    store_set_hook(rig->store, (struct store_hook){ NULL, NULL });
+    assert_int_equal(watched.n_commits, 1);
+    assert_int_equal(watched.n_answered, 0);
+    for (size_t i = 0; i < HOSTS; i++) {
+        const struct rig_outcome got = rig_fetch(crowd.hosts[i]);
+        assert_int_equal(got.result, expected[i] ? RIG_SIGNED : RIG_REFUSED);
+        // The same as if it had been alone: signatures are deterministic but for auxiliary bytes, so
+        // that what is compared is whose transaction it is.
+        if (expected[i])
+            assert_non_null(memmem(got.data.ptr, got.data.len, crowd.psbts[i].ptr + 7, 60));
+    }
+    assert_status(host, "has_spent", "[5000]");
+    assert_status(host, "approvals", "4");
+    assert_status(host, "refusals", "2");
+    device_rig_restart(rig);
+    rig_keys(rig, "y");
+    assert_status(rig_host_linked(rig), "has_spent", "[5000]");
+}
+
+// A code counts for the first that it is good for, and for none after it.
+TEST(a_code_serves_one_decision_of_a_batch)
+{
+    static const uint64_t sats[HOSTS] = { 1, 1, 1, 1, 1, 1 };
+    unsigned n_signed = 0;
+    WITH_RIG(rig, host);
+    rig_add_users(host);
+    rig_activate(host, "{\"never_log\":true,\"rules\":[{\"users\":[\"alice\"]}]}");
+    rig_alice(host, 57000000);
+    const struct crowd crowd = ask_all(rig, sats);
+    rig_run(rig);
+    for (size_t i = 0; i < HOSTS; i++)
+        n_signed += rig_fetch(crowd.hosts[i]).result == RIG_SIGNED;
+    assert_int_equal(n_signed, 1);
+}
+
+static void set_disk(bool full)
+{
+    static struct rlimit limit;
+    struct rlimit small;
+    if (!full) {
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        return;
+    }
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = 1;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+}
+
+// Counters, totals, codes, the local secret and the last refusal are as before.
+TEST(a_commit_that_fails_signs_nothing_and_forgets_nothing)
+{
+    static const uint64_t sats[HOSTS] = { 3000, 4000, 1000, 3000, 9000, 1000 };
+    WITH_RIG(rig, host);
+    rig_add_users(host);
+    rig_activate(host, "{\"never_log\":true,\"period\":10,\"rules\":[{\"per_period\":5000,"
+                       "\"users\":[\"alice\"]},{\"per_period\":2000}]}");
+    assert_refuses(host, rig_payment(rig, 7000),
+                   "Rejected: rule #1: need user(s) confirmation, "
+                   "rule #2: would exceed period spending");
+    rig_alice(host, 57000000);
+    rig_keys(rig, "123456");
+    const struct bytes before = rig_status_text(host);
+    const struct crowd crowd = ask_all(rig, sats);
+    set_disk(true);
+    rig_run(rig);
+    set_disk(false);
+    for (size_t i = 0; i < HOSTS; i++) {
+        const struct rig_outcome got = rig_fetch(crowd.hosts[i]);
+        assert_int_equal(got.result, RIG_FAILED);
+        assert_bytes_text(got.data, "Signing failed late");
+    }
+    assert_bytes_equal(rig_status_text(host), before);
+    assert_int_equal(rig_progress(rig, "alice"), 0);
+    assert_signs(host, rig_payment(rig, 5000)); // with alice's code
+    assert_int_equal(rig_progress(rig, "alice"), 57000000);
+    assert_status(host, "approvals", "1");
+}
+
+// The 100th refusal ends it only if it is on disk.
+TEST(the_end_after_the_last_refusal_waits_for_the_commit)
+{
+    static const uint64_t sats[HOSTS] = { 2, 2, 2, 2, 2, 2 };
+    WITH_RIG(rig, host);
+    rig_activate(host, "{\"never_log\":true,\"rules\":[{\"max_amount\":1}]}");
+    for (int i = 0; i < 95; i++)
+        assert_int_equal(rig_sign(host, rig_payment(rig, 2), 0).result, RIG_REFUSED);
+    (void)ask_all(rig, sats);
+    set_disk(true);
+    rig_run(rig);
+    set_disk(false);
+    rig_pass(rig, 1000);
+    assert_false(rig->has_stopped);
+    assert_status(host, "refusals", "95");
+    (void)ask_all(rig, sats);
+    rig_run(rig);
+    assert_status(host, "refusals", "101");
+    rig_pass(rig, 1000);
+    assert_true(rig->has_stopped);
+}
+
+// --- Death with a batch under way ---
+
+static void die(void *context, const char *name)
+{
+    unsigned *left = context;
+    (void)name;
+    if ((*left)-- == 0)
+        _exit(0);
+}
+
+// What the hosts of a device were told before it died at a step of the store: signatures in the
+// status.
+static unsigned signed_before_death(unsigned at)
+{
+    static const uint64_t sats[HOSTS] = { 500, 500, 500, 500, 500, 500 };
+    int status;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct device_rig *rig = device_rig_new(test_dir());
+        unsigned n_signed = 0;
+        rig_keys(rig, "y");
+        const struct crowd crowd = ask_all(rig, sats);
+        store_set_hook(rig->store, (struct store_hook){ die, &at });
+        rig_run(rig);
+        for (size_t i = 0; i < HOSTS; i++)
+            n_signed += rig_fetch(crowd.hosts[i]).result == RIG_SIGNED;
+        _exit((int)n_signed);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return (unsigned)WEXITSTATUS(status);
+}
+
+TEST(policy_24_66_no_signature_of_a_batch_without_its_charge)
+{
+    unsigned n_signed = 0, n_charged_and_lost = 0;
+    {
+        AUTO(device_rig_freep) struct device_rig *rig = device_rig_new(test_dir());
+        rig_activate(rig_host_linked(rig),
+                     "{\"never_log\":true,\"period\":10,\"rules\":[{\"per_period\":50000}]}");
+    }
+    uint64_t spent = 0;
+    for (unsigned at = 0; n_signed == 0; at++) {
+        n_signed = signed_before_death(at);
+        AUTO(device_rig_freep) struct device_rig *rig = device_rig_new(test_dir());
+        rig_keys(rig, "y");
+        const uint64_t now = rig->device.hsm->velocity.spent[0].n;
+        assert_true(now == spent || now == spent + 3000); // all of the batch or nothing
+        assert_true(now - spent >= (uint64_t)n_signed * 500);
+        n_charged_and_lost += now != spent && n_signed == 0;
+        spent = now;
+    }
+    assert_int_equal(n_signed, HOSTS);
+    assert_in_range(n_charged_and_lost, 1, 10); // it died between commit and signature
+}

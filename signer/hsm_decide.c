@@ -1,0 +1,231 @@
+// Decisions of HSM mode: what each changes, and several of them in one commit.
+#include "base/require.h"
+#include "base/secret.h"
+#include "crypto/random.h"
+#include "signer/device.h"
+
+// --- One decision ---
+
+static void set_last_refusal(struct hsm *hsm, struct bytes text)
+{
+    free(hsm->last_refusal);
+    hsm->last_refusal = malloc(text.len + 1);
+    REQUIRE(hsm->last_refusal != NULL);
+    if (text.len > 0)
+        memcpy(hsm->last_refusal, text.ptr, text.len);
+    hsm->last_refusal[text.len] = 0;
+}
+
+// The same in memory, after the batch has it.
+static void take_up(struct device *device, const struct decision *decision, struct bytes text,
+                    const struct store_counters *counters)
+{
+    struct hsm *hsm = device->hsm;
+    hsm->counters = *counters;
+    if (!decision->is_text)
+        hsm->velocity = decision->velocity;
+    if (decision->n_verified > 0) {
+        struct user_list *users = device_edit_users(device);
+        for (size_t i = 0; i < decision->n_verified; i++)
+            users->items[decision->verified[i].user].progress = decision->verified[i].after;
+        device_close_users(device);
+    }
+    if (decision->verdict == VERDICT_SIGN) {
+        free(hsm->last_refusal);
+        hsm->last_refusal = NULL;
+    } else {
+        set_last_refusal(hsm, text);
+    }
+    if (decision->consumed) {
+        auth_queue_clear(&hsm->queue);
+        hsm->has_code = false;
+        random_bytes(hsm->local_secret, sizeof hsm->local_secret);
+    }
+    screen_touch(&device->screen);
+}
+
+static bool ruling_line(struct device *device, struct bytes *out, const struct hsm_ruling *ruling,
+                        const struct store_counters *counters, struct arena *arena, struct err *err)
+{
+    const struct hsm *hsm = device->hsm;
+    const struct journal_ruling inner = { ruling->decision, &hsm->policy, ruling->tx, ruling->auth,
+                                          ruling->text };
+    const struct journal_event event = {
+        .kind = JOURNAL_DECISION,
+        .has_hash = true,
+        .hash = ruling->hash,
+        .has_policy_hash = true,
+        .policy_hash = hsm->policy_hash,
+        .ruling = &inner,
+        .has_counts = true,
+        .approvals = counters->approvals,
+        .refusals = counters->refusals,
+        .velocity = ruling->decision->is_text ? NULL : &ruling->decision->velocity,
+        .n_rules = hsm->policy.n_rules,
+    };
+    return journal_line(device, out, &event, arena, err);
+}
+
+bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
+    const struct hsm *hsm = device->hsm;
+    const struct decision *decision = ruling->decision;
+    struct store_counters counters = hsm->counters;
+    if (decision->verdict == VERDICT_SIGN)
+        counters.approvals++;
+    else
+        counters.refusals++;
+    counters.stopped = counters.refusals >= POLICY_REFUSALS_MAX;
+
+    struct store_progress progress[USERS_MAX];
+    const struct user_list *users = device_open_users(device);
+    for (size_t i = 0; i < decision->n_verified; i++) {
+        const struct verified_user *verified = &decision->verified[i];
+        progress[i] =
+            (struct store_progress){ user_name(&users->items[verified->user]), verified->after };
+    }
+    struct store_decision stored = {
+        .counters = counters,
+        .policy_hash = hsm->policy_hash,
+        .velocity = decision->is_text ? NULL : &decision->velocity,
+        .progress = progress,
+        .n_progress = decision->n_verified,
+        .amounts = ruling->amounts.items,
+        .n_amounts = ruling->amounts.n,
+    };
+    const bool is_stored =
+        ruling_line(device, &stored.journal_line, ruling, &counters, arena, err) &&
+        store_commit_decision(device->store, &stored, err);
+    device_close_users(device);
+    if (!is_stored)
+        return false;
+    take_up(device, decision, ruling->text, &counters);
+    return true;
+}
+
+// --- A batch ---
+
+struct hsm_before {
+    struct velocity velocity;
+    struct store_counters counters;
+    char *last_refusal; // owned
+    struct auth_queue queue;
+    uint8_t local_secret[HSM_LOCAL_SECRET_LEN];
+    bool has_code;
+    char code[LOCAL_CODE_DIGITS];
+    size_t n_users;
+    struct user_progress progress[USERS_MAX];
+};
+
+static void keep_users(struct hsm_before *before, const struct device *device)
+{
+    const struct user_list *users = device_open_users(device);
+    before->n_users = users->n;
+    for (size_t i = 0; i < users->n; i++)
+        before->progress[i] = users->items[i].progress;
+    device_close_users(device);
+}
+
+void hsm_batch_begin(struct hsm_batch *batch, struct device *device)
+{
+    const struct hsm *hsm = device->hsm;
+    struct hsm_before *before = calloc(1, sizeof *before);
+    REQUIRE(before != NULL);
+    *before = (struct hsm_before){ .velocity = hsm->velocity,
+                                   .counters = hsm->counters,
+                                   .queue = hsm->queue,
+                                   .has_code = hsm->has_code };
+    memcpy(before->local_secret, hsm->local_secret, sizeof before->local_secret);
+    memcpy(before->code, hsm->code, sizeof before->code);
+    if (hsm->last_refusal != NULL) {
+        before->last_refusal = strdup(hsm->last_refusal);
+        REQUIRE(before->last_refusal != NULL);
+    }
+    keep_users(before, device);
+    *batch = (struct hsm_batch){ device, before };
+    store_batch_begin(device->store);
+}
+
+// As if none of them had been asked.
+static void put_back(struct device *device, struct hsm_before *before)
+{
+    struct hsm *hsm = device->hsm;
+    char *refusal = hsm->last_refusal;
+    hsm->velocity = before->velocity;
+    hsm->counters = before->counters;
+    hsm->last_refusal = before->last_refusal;
+    before->last_refusal = refusal; // is freed with it
+    hsm->queue = before->queue;
+    memcpy(hsm->local_secret, before->local_secret, sizeof hsm->local_secret);
+    hsm->has_code = before->has_code;
+    memcpy(hsm->code, before->code, sizeof hsm->code);
+    struct user_list *users = device_edit_users(device);
+    for (size_t i = 0; i < before->n_users; i++)
+        users->items[i].progress = before->progress[i];
+    device_close_users(device);
+}
+
+bool hsm_batch_commit(struct hsm_batch *batch, struct err *err)
+{
+    struct device *device = batch->device;
+    struct hsm_before *before = batch->before;
+    const bool ok = store_batch_commit(device->store, err);
+    if (!ok)
+        put_back(device, before);
+    else if (device->hsm->counters.refusals > before->counters.refusals &&
+             device->hsm->counters.stopped)
+        device_stop_in(device, DEVICE_ENOUGH_MS, false);
+    free(before->last_refusal);
+    wipe(before, sizeof *before);
+    free(before);
+    batch->before = NULL;
+    screen_touch(&device->screen);
+    return ok;
+}
+
+// --- Taking back ---
+
+static bool is_same(const struct velocity *a, const struct velocity *b)
+{
+    return a->running == b->running && a->start_s == b->start_s &&
+           memcmp(a->spent, b->spent, sizeof a->spent) == 0;
+}
+
+// What is charged now, less what `decision` charged if its period still runs. A period that it began
+// ends only if nothing was charged since.
+static struct velocity without(const struct velocity *now, const struct decision *decision,
+                               const struct velocity *before)
+{
+    struct velocity out = *now;
+    struct sats *spent = &out.spent[decision->rule];
+    if (is_same(now, &decision->velocity))
+        return *before;
+    if (decision->charged && now->running && now->start_s == decision->velocity.start_s &&
+        spent->n >= decision->charge.n)
+        spent->n -= decision->charge.n;
+    return out;
+}
+
+bool hsm_take_back(struct device *device, const struct decision *decision,
+                   const struct velocity *before, const struct hash256 *hash, struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
+    struct hsm *hsm = device->hsm;
+    const struct velocity left = without(&hsm->velocity, decision, before);
+    struct store_decision stored = { .counters = hsm->counters,
+                                     .policy_hash = hsm->policy_hash,
+                                     .velocity = &left };
+    const struct journal_event event = { .kind = JOURNAL_TAKEN_BACK,
+                                         .has_hash = true,
+                                         .hash = *hash,
+                                         .has_policy_hash = true,
+                                         .policy_hash = hsm->policy_hash,
+                                         .velocity = &left,
+                                         .n_rules = hsm->policy.n_rules };
+    if (!journal_line(device, &stored.journal_line, &event, arena, err) ||
+        !store_commit_decision(device->store, &stored, err))
+        return false;
+    hsm->velocity = left;
+    return true;
+}
