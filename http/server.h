@@ -1,0 +1,114 @@
+// http/server.h -- the event loop of a web program: requests, WebSockets, event streams.
+//
+// The only header behind which libwebsockets is; nothing of it shows here. One thread runs the loop and
+// every function of struct http_app; http_server_post is how other threads reach it.
+//
+// (1) A request is handed over whole, with a body of at most what the program allows for its path; its
+//     Host and Origin have been checked, and the client certificate where the listener wants one.
+// (2) What a client sends and does not read costs bounded memory: a message is assembled up to
+//     HTTP_MESSAGE_MAX, a socket's output is an outbox, a request's head is at most 16 KiB.
+// (3) A handler never waits; it replies at once or keeps the exchange and replies later.
+// (4) Input that cannot be gone on from closes the socket: 1003 binary, 1007 UTF-8, 1009 size.
+// Source: bunker.md 3.2, 5.2, 20.
+#ifndef CASEMATE_HTTP_SERVER_H
+#define CASEMATE_HTTP_SERVER_H
+#include "base/err.h"
+#include "base/log.h"
+#include "http/listener.h"
+#include "http/reply.h"
+
+#define HTTP_MESSAGE_MAX ((size_t)4500000) // bytes of a WebSocket message
+#define HTTP_OUTPUT_MAX  ((size_t)8 << 20) // queued for one socket
+#define HTTP_HEAD_WAIT_S 10
+#define HTTP_BODY_WAIT_S 60
+#define HTTP_TICK_MS     250
+
+struct http_server;
+struct http_exchange; // a request to which the reply is owed
+struct http_socket;   // an open WebSocket, or an event stream
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
+
+struct http_request {
+    enum http_method method;
+    struct bytes path, query; // decoded; as sent
+    struct bytes host, origin, cookie, authorization, content_type;
+    struct bytes x_casemate, cf_client_id, cf_client_secret;
+    struct bytes body;
+    struct bytes certificate; // name in the client's certificate; empty: none
+    const struct listener *listener;
+};
+
+struct http_app {
+    void *context;
+
+    // Most bytes of body that this request may have; 0: none. More is answered 413.
+    size_t (*body_limit)(void *context, const struct http_request *request);
+
+    // Replies with http_reply, now or later. `request` is valid until then.
+    void (*request)(void *context, struct http_exchange *exchange,
+                    const struct http_request *request);
+
+    // Whether a WebSocket may be opened: 101, or the status to refuse with (*location: of a 302).
+    unsigned (*upgrade)(void *context, const struct http_request *request, struct bytes *location);
+
+    // It is open. http_socket_set_data gives it what the other functions need.
+    void (*opened)(void *context, struct http_socket *socket, const struct http_request *request);
+    void (*message)(void *context, struct http_socket *socket, struct bytes text);
+
+    // A message is longer than HTTP_MESSAGE_MAX; `start` is what came first of it. The socket is closed
+    // with 1009 after this.
+    void (*too_large)(void *context, struct http_socket *socket, struct bytes start);
+
+    // Of sockets and streams; the pointer is dead afterwards.
+    void (*closed)(void *context, struct http_socket *socket);
+
+    void (*tick)(void *context); // every HTTP_TICK_MS
+};
+
+struct http_server_options {
+    struct listeners *listeners; // ports that were 0 are filled in; must outlive the server
+    struct http_app app;
+    const struct log *log;
+};
+
+// Listens on all of them, or on none.
+// Fails: ERR_IO "listener <name>: cannot listen on <where>".
+MUST_CHECK bool http_server_open(struct http_server **out,
+                                 const struct http_server_options *options, struct err *err);
+
+// Until http_server_stop.
+void http_server_run(struct http_server *server);
+void http_server_stop(struct http_server *server);
+void http_server_free(struct http_server *server); // NULL is fine
+
+// Runs call(argument) on the loop. Any thread.
+void http_server_post(void *server, void (*call)(void *), void *argument);
+
+// --- Requests ---
+
+const struct http_request *http_exchange_request(const struct http_exchange *exchange);
+
+// Copies what it needs of the reply; the exchange is dead afterwards. Does nothing more if the client
+// has gone.
+void http_reply(struct http_exchange *exchange, const struct http_reply *reply);
+
+// Answers with an open event stream instead; NULL if the client has gone. The exchange is dead.
+struct http_socket *http_reply_stream(struct http_exchange *exchange, void *data);
+
+// --- Sockets ---
+
+void http_socket_set_data(struct http_socket *socket, void *data);
+void *http_socket_data(const struct http_socket *socket);
+bool http_socket_is_stream(const struct http_socket *socket);
+
+// Queues a text message; key as in http/outbox.h. A socket that does not read is closed with 1013.
+void http_socket_send(struct http_socket *socket, struct bytes text, unsigned key);
+
+// Closes once what is queued has been sent.
+void http_socket_close(struct http_socket *socket, unsigned code);
+
+// How many there are of sockets and streams.
+size_t http_server_sockets(const struct http_server *server);
+
+#endif
