@@ -136,15 +136,50 @@ bool keycache_public(const struct known_key **out, struct keycache *cache,
            keytable_child(out, cache->table, keytable_node(cache->table, at), last, err);
 }
 
-bool keycache_seckey(struct seckey *out, struct keycache *cache, const struct keypath *path,
-                     struct err *err)
+// --- Looking ---
+
+// Place of the node from which the last step of a path goes; KEYTABLE_NODES_MAX if it is not there.
+static size_t known_parent(const struct keycache *cache, struct keypath *above,
+                           const struct keypath *path)
 {
+    *above = *path;
+    above->depth--;
+    return keytable_find_node(cache->table, above);
+}
+
+const struct known_key *keyview_public(struct keyview *view, const struct keypath *path)
+{
+    const struct keycache *cache = view->cache;
+    struct keypath above;
+    if (path->depth == 0 || (path->step[path->depth - 1] & KEYPATH_HARD) != 0)
+        return NULL;
+    const size_t at = known_parent(cache, &above, path);
+    return at == KEYTABLE_NODES_MAX
+               ? NULL
+               : keytable_peek(cache->table, &view->last, keytable_node(cache->table, at),
+                               path->step[above.depth]);
+}
+
+static bool derive_seckey(struct seckey *out, const struct hdkey *master,
+                          const struct keypath *above, uint32_t last, struct err *err)
+{
+    AUTO(hdkey_wipe) struct hdkey parent = { 0 };
+    return hdkey_derive(&parent, master, above, err) && hdkey_child_seckey(out, &parent, last, err);
+}
+
+bool keyview_seckey(struct seckey *out, const struct keyview *view, const struct keypath *path,
+                    struct err *err)
+{
+    const struct keycache *cache = view->cache;
+    struct keypath above;
     REQUIRE(cache->n_open > 0);
     if (path->depth == 0) {
         *out = cache->secrets->master.key;
         return true;
     }
-    size_t at;
-    return parent_of(&at, cache, path, err) &&
-           hdkey_child_seckey(out, &cache->secrets->nodes[at], path->step[path->depth - 1], err);
+    const size_t at = known_parent(cache, &above, path);
+    const uint32_t last = path->step[above.depth];
+    if (at == KEYTABLE_NODES_MAX)
+        return derive_seckey(out, &cache->secrets->master, &above, last, err);
+    return hdkey_child_seckey(out, &cache->secrets->nodes[at], last, err);
 }

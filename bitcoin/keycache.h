@@ -31,8 +31,19 @@ MUST_CHECK bool keycache_public(const struct known_key **out, struct keycache *c
 MUST_CHECK bool keycache_derive(struct hdkey *out, struct keycache *cache,
                                 const struct keypath *path, struct err *err);
 
-// Its private key alone: to sign with a key whose public side is known. Wipe after use.
-MUST_CHECK bool keycache_seckey(struct seckey *out, struct keycache *cache,
-                                const struct keypath *path, struct err *err);
+// --- Looking without changing anything: several threads may, at the same open cache ---
+
+struct keyview {
+    const struct keycache *cache;
+    size_t last; // of keytable_peek
+};
+
+// The public key at a path if it is known, else NULL.
+const struct known_key *keyview_public(struct keyview *view, const struct keypath *path);
+
+// The private key alone: to sign with a key whose public side is known. It is derived from the master
+// where its branch was forgotten. Wipe after use. Fails: as hdkey_derive.
+MUST_CHECK bool keyview_seckey(struct seckey *out, const struct keyview *view,
+                               const struct keypath *path, struct err *err);
 
 #endif

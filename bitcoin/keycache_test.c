@@ -9,7 +9,7 @@ static void assert_same(struct keycache *cache, const struct hdkey *master,
     struct err err;
     assert_true(hdkey_derive(&derived, master, path, &err));
     assert_true(keycache_derive(&from_cache, cache, path, &err));
-    assert_true(keycache_seckey(&seckey, cache, path, &err));
+    assert_true(keyview_seckey(&seckey, &(struct keyview){ cache, 0 }, path, &err));
     assert_memory_equal(&seckey, &derived.key, sizeof seckey);
     assert_memory_equal(&from_cache.key, &derived.key, sizeof derived.key);
     assert_memory_equal(&from_cache.pub.key, &derived.pub.key, sizeof derived.pub.key);
@@ -74,8 +74,8 @@ TEST(a_path_too_deep_for_bip32_fails)
                          two = { .step = { 1, 2 }, .depth = 2 };
     assert_false(keycache_derive(&out, cache, &one, &err));
     assert_false(keycache_derive(&out, cache, &two, &err));
-    assert_false(keycache_seckey(&seckey, cache, &one, &err));
-    assert_false(keycache_seckey(&seckey, cache, &two, &err));
+    assert_false(keyview_seckey(&seckey, &(struct keyview){ cache, 0 }, &one, &err));
+    assert_false(keyview_seckey(&seckey, &(struct keyview){ cache, 0 }, &two, &err));
 }
 
 // A proof needs no private key once the nodes are there, and opens the cache itself until then.

@@ -107,19 +107,27 @@ static bool same_parent(const struct hdpub *a, const struct hdpub *b)
            pubkey_equal(&a->key, &b->key) && a->depth == b->depth;
 }
 
-static bool is_last(const struct keytable *table, const struct hdpub *node)
+static bool is_at(const struct keytable *table, size_t at, const struct hdpub *node)
 {
-    return table->last < table->n_parents && same_parent(&table->parents[table->last].node, node);
+    return at < table->n_parents && same_parent(&table->parents[at].node, node);
+}
+
+// *at: where it was found before, and mostly is again.
+static bool look_up_parent(const struct keytable *table, size_t *at, const struct hdpub *node)
+{
+    if (is_at(table, *at, node))
+        return true;
+    for (*at = 0; *at < table->n_parents; ++*at)
+        if (is_at(table, *at, node))
+            return true;
+    return false;
 }
 
 // Sets `last`.
 static bool find_parent(struct keytable *table, const struct hdpub *node)
 {
-    if (is_last(table, node))
+    if (look_up_parent(table, &table->last, node))
         return true;
-    for (table->last = 0; table->last < table->n_parents; table->last++)
-        if (is_last(table, node))
-            return true;
     if (table->n_parents == PARENTS_MAX)
         wipe_parents(table);
     struct parent *parent = &table->parents[table->n_parents];
@@ -130,13 +138,27 @@ static bool find_parent(struct keytable *table, const struct hdpub *node)
     return true;
 }
 
+static uint32_t place_of(size_t parent, uint32_t number)
+{
+    return ((uint32_t)parent * SPREAD + number) % CHILDREN;
+}
+
+const struct known_key *keytable_peek(const struct keytable *table, size_t *last,
+                                      const struct hdpub *parent, uint32_t number)
+{
+    if (!look_up_parent(table, last, parent))
+        return NULL;
+    const struct child *child = &table->children[place_of(*last, number)];
+    return child->parent == *last + 1 && child->number == number ? &child->known : NULL;
+}
+
 bool keytable_child(const struct known_key **out, struct keytable *table,
                     const struct hdpub *parent, uint32_t number, struct err *err)
 {
     if (!find_parent(table, parent))
         return err_set(err, ERR_INVALID, "parent is not on the curve");
     const uint32_t at = (uint32_t)table->last;
-    const uint32_t place = (at * SPREAD + number) % CHILDREN;
+    const uint32_t place = place_of(at, number);
     struct child *child = &table->children[place];
     *out = &child->known;
     if (child->parent == at + 1 && child->number == number)

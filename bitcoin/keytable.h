@@ -27,6 +27,11 @@ struct known_key {
 MUST_CHECK bool keytable_child(const struct known_key **out, struct keytable *table,
                                const struct hdpub *parent, uint32_t child, struct err *err);
 
+// The key of that child if it is known, else NULL. Changes nothing, so several threads may look at
+// once. *last: where its parent was found, for the next look; begins as 0.
+const struct known_key *keytable_peek(const struct keytable *table, size_t *last,
+                                      const struct hdpub *parent, uint32_t child);
+
 // As taproot_output_key. `table` may be NULL. `path`: where the key is said to be below our master,
 // or NULL: if it is there indeed, its point need not be computed from its bytes.
 MUST_CHECK bool keytable_output_key(uint8_t out[static XONLY_LEN], struct keytable *table,

@@ -50,6 +50,23 @@ MUST_CHECK bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *fact
                           struct keycache *keys, const struct entropy *aux_random,
                           struct arena *arena, struct err *err);
 
+// The same in slices, for several threads: begin; each slice once, by any thread; end, when all are
+// done. What slices share they only read, but for their own signatures. Until the end nobody may use
+// `keys` otherwise, and `facts` must not change.
+#define PSBT_SLICES_MAX 4
+struct psbt_signing; // in the arena
+
+// n_slices: 1 to PSBT_SLICES_MAX. Fails: ERR_NO_MEMORY; there is nothing to end then.
+MUST_CHECK bool psbt_sign_begin(struct psbt_signing **out, const struct psbt_facts *facts,
+                                struct keycache *keys, const struct entropy *aux_random,
+                                size_t n_slices, struct arena *arena, struct err *err);
+void psbt_sign_slice(struct psbt_signing *signing, size_t slice);
+// Has slices stop early, from any thread: psbt_sign_end fails with ERR_INTERRUPTED if one did.
+void psbt_sign_cancel(struct psbt_signing *signing);
+// Fails: as psbt_sign, and ERR_INTERRUPTED; what was signed is wiped then.
+MUST_CHECK bool psbt_sign_end(struct psbt_signed *out, struct psbt_signing *signing,
+                              struct err *err);
+
 // The PSBT with the signatures added. Source: psbt-signing.md 15.
 // Fails: ERR_NO_MEMORY.
 MUST_CHECK bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,

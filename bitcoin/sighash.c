@@ -125,6 +125,12 @@ static void add_signed_input(struct sha256 *h, const struct tx_in *in, struct by
     sha256_u32le(h, in->sequence);
 }
 
+bool sighash_prepare_legacy(struct sighash_cache *cache, uint32_t type, struct err *err)
+{
+    struct sighash_run *run;
+    return run_get(&run, cache, is_none_or_single(type), err);
+}
+
 // "before it outputs of amount -1 and empty script"
 static void add_blank_outputs(struct sha256 *h, size_t n)
 {
@@ -210,6 +216,11 @@ static void cache_parts(struct sighash_cache *cache)
     cache->has_parts = true;
 }
 
+void sighash_prepare_segwit0(struct sighash_cache *cache)
+{
+    cache_parts(cache);
+}
+
 // BIP-143: "hashOutputs": all; SINGLE: the one of the same number; else 32 zero bytes.
 static struct hash256 segwit0_outputs(const struct sighash_cache *cache, size_t input,
                                       uint32_t type)
@@ -264,6 +275,12 @@ static void cache_spent(struct sighash_cache *cache, const struct tx_out *spent)
     sha256_init_tagged(&cache->taproot, "TapSighash");
     sha256_u8(&cache->taproot, 0); // epoch
     cache->has_spent = true;
+}
+
+void sighash_prepare_taproot(struct sighash_cache *cache, const struct tx_out *spent)
+{
+    cache_parts(cache);
+    cache_spent(cache, spent);
 }
 
 // BIP-341: "The hash_type is ... 0x00, 0x01, 0x02, 0x03, 0x81, 0x82, or 0x83".
@@ -321,8 +338,7 @@ bool sighash_taproot(struct hash256 *out, struct sighash_cache *cache, size_t in
     // BIP-341: "Using SIGHASH_SINGLE without a 'corresponding output' ... cause validation failure"
     if (base_type(type) == SIGHASH_SINGLE && input >= tx->n_out)
         return err_set(err, ERR_INVALID, "no output for SINGLE of input %zu", input);
-    cache_parts(cache);
-    cache_spent(cache, spent);
+    sighash_prepare_taproot(cache, spent);
     h = cache->taproot;
     sha256_u8(&h, (uint8_t)type);
     add_taproot_transaction(&h, cache, type);

@@ -41,6 +41,13 @@ struct sighash_cache {
 // Keeps `tx` and `arena`. Nothing is computed before it is needed.
 void sighash_cache_init(struct sighash_cache *cache, const struct tx *tx, struct arena *arena);
 
+// Each computes now what the first digest of its sort with that type would. When all sorts and types
+// that will be asked for are prepared, copies of the cache write nothing that they share: each may
+// serve a thread of its own. Fails: ERR_NO_MEMORY.
+MUST_CHECK bool sighash_prepare_legacy(struct sighash_cache *cache, uint32_t type, struct err *err);
+void sighash_prepare_segwit0(struct sighash_cache *cache);
+void sighash_prepare_taproot(struct sighash_cache *cache, const struct tx_out *spent);
+
 // P2PKH, P2PK, P2SH. script_code: the spent script or the redeem script, free of OP_CODESEPARATOR.
 // Signing all inputs in ascending order hashes half of what any other order does.
 // SINGLE without an output of that number gives the digest 01 00 .. 00, as consensus has it: it

@@ -219,3 +219,15 @@ bool spend_digest(struct hash256 *out, const struct spend *s, const struct spend
     }
     return err_set(err, ERR_UNSUPPORTED, "no digest for this kind of script");
 }
+
+bool spend_prepare(const struct spend *s, const struct spend_at *at, uint32_t type, struct err *err)
+{
+    if (s->kind == SPEND_UNKNOWN)
+        return true;
+    if (!kinds[s->kind].segwit)
+        return sighash_prepare_legacy(at->cache, type, err);
+    sighash_prepare_segwit0(at->cache);
+    if (kinds[s->kind].taproot && at->spent != NULL)
+        sighash_prepare_taproot(at->cache, at->spent);
+    return true;
+}

@@ -57,6 +57,11 @@ struct spend_at {
 MUST_CHECK bool spend_digest(struct hash256 *out, const struct spend *spend,
                              const struct spend_at *at, uint32_t type, struct err *err);
 
+// What such a digest shares with others, computed now (sighash_prepare_*): so that copies of the cache
+// may be used by several threads. Fails: ERR_NO_MEMORY.
+MUST_CHECK bool spend_prepare(const struct spend *spend, const struct spend_at *at, uint32_t type,
+                              struct err *err);
+
 // Whether `script` is the P2SH of that redeem script.
 bool script_is_p2sh_of(struct bytes script, struct bytes redeem);
 
