@@ -257,7 +257,7 @@ static size_t run_case(const struct json *c)
     return check.failed;
 }
 
-TEST(psbt_signing_27_51_85_100_102_reference_cases)
+TEST(psbt_signing_27_51_67_85_100_102_reference_cases)
 {
     const struct json *cases = json_need(test_vectors("reference_psbt_cases.json"), "cases");
     size_t failed = 0;

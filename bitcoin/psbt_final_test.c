@@ -1,4 +1,6 @@
+#include "bitcoin/base58.h"
 #include "bitcoin/psbt_err.h"
+#include "bitcoin/taproot.h"
 #include "tests/support/psbt_rig.h"
 
 static const struct bytes none = { 0 };
@@ -247,4 +249,119 @@ TEST(psbt_signing_27_109_finalizer_vectors)
         n_done++;
     }
     assert_int_equal(n_done, 11);
+}
+
+// --- 109: signer vectors of another library, whose keys are given and whose wallets are unknown ---
+
+static struct hdkey wif_key(struct bytes wif)
+{
+    struct writer w = writer_growing(test_arena(), 64);
+    struct hdkey key = { .key = { { 0 } } };
+    struct err err;
+    assert_true(base58check_read(&w, wif));
+    const struct bytes payload = writer_bytes(&w);
+    assert_int_equal(payload.len, 34); // version, key, and 01: its public key is compressed
+    assert_true(payload.ptr[0] == 0xef && payload.ptr[33] == 0x01);
+    assert_true(seckey_from_bytes(&key.key, bytes_slice(payload, 1, 32), &err));
+    key.pub.key = seckey_pubkey(&key.key);
+    return key;
+}
+
+static struct bytes sign_ecdsa(const struct hdkey *key, const struct hash256 *digest, uint32_t type)
+{
+    uint8_t der[ECDSA_DER_MAX + 1];
+    struct bytes out;
+    struct signature sig;
+    struct err err;
+    assert_true(ecdsa_sign(&sig, &key->key, &key->pub.key, digest, true, &err));
+    const size_t len = ecdsa_to_der(der, &sig);
+    der[len] = (uint8_t)type;
+    assert_true(arena_copy(test_arena(), bytes_of(der, len + 1), &out));
+    return out;
+}
+
+static struct bytes sign_schnorr(const struct hdkey *key, const struct hash256 *digest,
+                                 uint32_t type)
+{
+    static const uint8_t aux[32];
+    uint8_t *value = arena_alloc(test_arena(), SCHNORR_LEN + 1);
+    const struct hash256 tweak = taproot_tweak(key->pub.key.b + 1);
+    struct seckey tweaked = key->key;
+    struct err err;
+    assert_true(seckey_taproot_tweak(&tweaked, &key->pub.key, tweak.b));
+    assert_true(schnorr_sign(value, &tweaked, digest, aux, &err));
+    value[SCHNORR_LEN] = (uint8_t)type;
+    return bytes_of(value, type == SIGHASH_DEFAULT ? SCHNORR_LEN : SCHNORR_LEN + 1);
+}
+
+// Adds what one key signs of one input.
+static void add_signature(struct psbt_facts *facts, size_t i, const struct hdkey *key)
+{
+    struct psbt_map *map = &facts->psbt->in[i];
+    const struct psbt_field *type_field = psbt_get(map, PSBT_IN_SIGHASH_TYPE);
+    const struct spend *spend = &facts->plans[i].spend;
+    const bool taproot = spend_is_taproot(spend->kind);
+    const uint32_t usual = taproot ? SIGHASH_DEFAULT : SIGHASH_ALL;
+    const uint32_t type = type_field != NULL ? psbt_u32(type_field) : usual;
+    const struct bytes full = BYTES_OF(key->pub.key.b), xonly = bytes_slice(full, 1, full.len);
+    struct sighash_cache digests;
+    const struct tx_out *spent;
+    struct hash256 digest;
+    struct err err;
+    const struct bytes name = taproot ? xonly : full;
+    const uint8_t path = taproot ? PSBT_IN_TAP_KEY_PATH : PSBT_IN_KEY_PATH;
+    // A key without a path in the PSBT is nobody's.
+    if (psbt_find_keyed(map, path, name) == NULL || !spend_has_key(spend, name))
+        return;
+    sighash_cache_init(&digests, &facts->psbt->tx, test_arena());
+    assert_true(psbt_spent_outputs(&spent, facts, test_arena(), &err));
+    const struct spend_at at = { &digests, i, facts->tx.in[i].amount, spent };
+    assert_true(spend_digest(&digest, spend, &at, type, &err));
+    if (taproot)
+        draft_put(map, PSBT_IN_TAP_KEY_SIG, none, sign_schnorr(key, &digest, type));
+    else
+        draft_put(map, PSBT_IN_PARTIAL_SIG, full, sign_ecdsa(key, &digest, type));
+}
+
+static size_t check_signatures_of(const struct psbt_map *got, const struct psbt_map *want,
+                                  uint8_t type)
+{
+    const struct psbt_field *f = NULL;
+    size_t n_got = 0, n_want = 0;
+    while ((f = psbt_next(got, type, f)) != NULL)
+        n_got++;
+    for (f = NULL; (f = psbt_next(want, type, f)) != NULL; n_want++) {
+        assert_non_null(psbt_find(got, f->key));
+        assert_bytes_equal(psbt_find(got, f->key)->value, f->value);
+    }
+    assert_int_equal(n_got, n_want);
+    return n_want;
+}
+
+TEST(psbt_signing_27_109_signer_vectors)
+{
+    const struct json *rows = json_need(test_vectors("psbt_extra.json"), "signer");
+    size_t n_rows = 0, n_ecdsa = 0, n_schnorr = 0;
+    for (const struct json *row = rows->items; row != NULL; row = row->next, n_rows++) {
+        const struct json *keys = json_need(row, "keys");
+        struct rig *rig = rig_new();
+        struct psbt p, want;
+        assert_true(
+            psbt_parse(&p, test_base64(json_need_text(row, "psbt")), test_arena(), &rig->err));
+        assert_true(
+            psbt_parse(&want, test_base64(json_need_text(row, "result")), test_arena(), &rig->err));
+        foreign_facts(&rig->facts, rig, &p);
+        for (size_t k = 0; k < keys->n_items; k++) {
+            const struct hdkey key = wif_key(json_item_text(keys, k));
+            for (size_t i = 0; i < p.n_in; i++)
+                add_signature(&rig->facts, i, &key);
+        }
+        for (size_t i = 0; i < p.n_in; i++) {
+            n_ecdsa += check_signatures_of(&p.in[i], &want.in[i], PSBT_IN_PARTIAL_SIG);
+            n_schnorr += check_signatures_of(&p.in[i], &want.in[i], PSBT_IN_TAP_KEY_SIG);
+        }
+    }
+    assert_int_equal(n_rows, 11);
+    assert_int_equal(n_ecdsa, 10);
+    assert_int_equal(n_schnorr, 4);
 }

@@ -123,8 +123,8 @@ TEST(built_scripts_are_of_their_kind)
     assert_bytes_equal(writer_bytes(&w), test_hex("0020" H32));
 }
 
-// BIP-62 rule 3; for redeem scripts also psbt-signing 27 item 106.
-TEST(pushes_have_their_shortest_form)
+// BIP-62 rule 3, which redeem scripts follow as well.
+TEST(psbt_signing_27_106_pushes_have_their_shortest_form)
 {
     static const struct {
         size_t len;
