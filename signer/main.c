@@ -255,9 +255,11 @@ static bool close_sandbox(struct program *p, struct err *err)
         .pin_file = p->options.pin_file,
         .temporary_in = p->dir_is_temporary ? folder_of(p->dir, temporary) : NULL,
     };
-    enum sandbox_level level;
-    if (!sandbox_enter(&paths, &level, err))
+    bool has_landlock;
+    // Threads start between these two.
+    if (!sandbox_restrict_files(&paths, &has_landlock, err) || !sandbox_restrict_calls(err))
         return false;
+    const enum sandbox_level level = sandbox_level(has_landlock);
     LOG(&p->log, level == SANDBOX_FULL ? LOG_INFO : LOG_WARNING, "sandbox",
         LOG_TEXT("restricts", levels[level]));
     return true;

@@ -79,11 +79,15 @@ static bool allow_paths(int ruleset, const struct sandbox_paths *paths, uint64_t
     return allow_path(ruleset, paths->state_dir, state_accesses(handled), err);
 }
 
-// *done is false, without an error, where the kernel has no Landlock.
-static bool restrict_files(const struct sandbox_paths *paths, bool *done, struct err *err)
+bool sandbox_restrict_files(const struct sandbox_paths *paths, bool *done, struct err *err)
 {
-    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     *done = false;
+    if (HAS_SANITIZER)
+        return true;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return err_set_errno(err, errno, "sandbox: cannot give up privileges");
+    // ENOSYS: an old kernel; EOPNOTSUPP: turned off at boot.
+    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 1)
         return true;
     const struct landlock_ruleset_attr attr = { .handled_access_fs = handled_accesses(abi) };
@@ -222,25 +226,23 @@ static bool allow_calls(scmp_filter_ctx filter)
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable) == 0;
 }
 
-static bool restrict_calls(struct err *err)
+bool sandbox_restrict_calls(struct err *err)
 {
+    if (HAS_SANITIZER)
+        return true;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return err_set_errno(err, errno, "sandbox: cannot give up privileges");
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    const bool ok = filter != NULL && allow_calls(filter) && seccomp_load(filter) == 0;
+    const bool ok = filter != NULL && seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 &&
+                    allow_calls(filter) && seccomp_load(filter) == 0;
     if (filter != NULL)
         seccomp_release(filter);
     return ok || err_set(err, ERR_IO, "sandbox: cannot restrict system calls");
 }
 
-bool sandbox_enter(const struct sandbox_paths *paths, enum sandbox_level *level, struct err *err)
+enum sandbox_level sandbox_level(bool has_landlock)
 {
-    bool files = false;
-    *level = SANDBOX_NONE;
     if (HAS_SANITIZER)
-        return true;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return err_set_errno(err, errno, "sandbox: cannot give up privileges");
-    if (!restrict_files(paths, &files, err) || !restrict_calls(err))
-        return false;
-    *level = files ? SANDBOX_FULL : SANDBOX_SECCOMP;
-    return true;
+        return SANDBOX_NONE;
+    return has_landlock ? SANDBOX_FULL : SANDBOX_SECCOMP;
 }
