@@ -8,6 +8,7 @@
 // policy.md 10.3. No list is sorted, no address is rendered, no sum is kept.
 
 struct facts {
+    const struct policy *policy;
     const struct drawn_request *request;
     const struct rule *rule;
     uint64_t spent_before; // in the running period
@@ -105,12 +106,28 @@ static bool shape_holds(const struct facts *f, enum shape shape)
     return shape == SHAPE_EQ_NUM_OWN_INS_OUTS ? own_in == own_out : different == 0;
 }
 
+// What counts in the rule's limits; unknown with a fee that is: more than any.
+static uint64_t counted(const struct policy *policy, const struct rule *rule,
+                        const struct drawn_request *r)
+{
+    if (!policy->extension.count_fees && !rule->extension.count_fees)
+        return total_out(r);
+    return r->tx.fee_known ? total_out(r) + r->tx.fee.n : UINT64_MAX / 2;
+}
+
+static bool fee_is_below(const struct tx_facts *tx, struct sats_limit limit)
+{
+    return !limit.is_set || (tx->fee_known && tx->fee.n <= limit.max.n);
+}
+
 static bool rule_holds(const struct facts *f)
 {
     const struct rule *rule = f->rule;
-    const uint64_t out = total_out(f->request);
+    const uint64_t out = counted(f->policy, rule, f->request);
     bool holds = wallet_holds(f) && users_hold(f) && self_transfer_holds(f);
     holds &= !rule->max_amount.is_set || out <= rule->max_amount.max.n;
+    holds &= fee_is_below(&f->request->tx, rule->extension.max_fee);
+    holds &= fee_is_below(&f->request->tx, f->policy->extension.max_fee);
     holds &= !rule->local_conf || f->request->local == CODE_RIGHT;
     holds &= !rule->per_period.is_set || f->spent_before + out <= rule->per_period.max.n;
     for (size_t i = 0; i < f->request->tx.n_out; i++)
@@ -133,7 +150,8 @@ static size_t first_rule(const struct policy *policy, const struct drawn_request
     size_t i = 0;
     for (; i < policy->n_rules; i++) {
         const bool runs = period_runs(policy, r);
-        const struct facts f = { r, &policy->rules[i], runs ? r->velocity.spent[i].n : 0, runs };
+        const struct facts f = { policy, r, &policy->rules[i], runs ? r->velocity.spent[i].n : 0,
+                                 runs };
         if (rule_holds(&f))
             break;
     }
@@ -176,7 +194,7 @@ static void check_velocity(const struct decision *d, const struct policy *policy
     for (size_t i = 0; i < policy->n_rules; i++) {
         uint64_t expected = runs ? r->velocity.spent[i].n : 0;
         if (d->charged && d->rule == i)
-            expected += total_out(r);
+            expected += counted(policy, &policy->rules[i], r);
         REQUIRE(d->velocity.spent[i].n == expected);
     }
     REQUIRE(d->velocity.running == (runs || d->charged));

@@ -39,7 +39,7 @@ static bool tighten(struct drawn_policy *p, struct draw *d)
 {
     struct rule *rule = &p->rules[draw_below(d, DRAWN_RULES)];
     const struct sats_limit half = { true, { rule->max_amount.max.n / 2 } };
-    switch (draw_below(d, 13)) {
+    switch (draw_below(d, 15)) {
     case 0:
         p->policy.warnings_ok = false;
         return true;
@@ -75,6 +75,14 @@ static bool tighten(struct drawn_policy *p, struct draw *d)
         if (rule->n_patterns == SHAPES)
             return false;
         p->patterns[rule - p->rules][rule->n_patterns++] = (enum shape)draw_below(d, SHAPES);
+        return true;
+    case 12: // a lower limit on the fee
+        rule->terms.max_fee = (struct sats_limit){
+            true, { rule->terms.max_fee.is_set ? rule->terms.max_fee.max.n / 2 : 20000 }
+        };
+        return true;
+    case 13: // the fee counts
+        rule->terms.count_fees = true;
         return true;
     case 11: // a wallet where there was none
         if (rule->wallet.len == 0)
@@ -160,6 +168,58 @@ TEST(policy_less_proof_never_signs_more)
         if (!before && !counts_own && signs(&p.policy, &less))
             fail_msg("draw %u: less proof signs", n);
     }
+}
+
+// A policy of one of its rules alone, with what was spent under it.
+static bool signs_alone(const struct policy *policy, const struct drawn_request *r, size_t rule)
+{
+    struct policy alone = *policy;
+    struct velocity velocity = r->velocity;
+    alone.rules = &policy->rules[rule];
+    alone.n_rules = 1;
+    velocity.spent[0] = velocity.spent[rule];
+    const struct decision d = policy_evaluate(&alone, &r->tx, &r->auth, &velocity, r->now_s);
+    return d.verdict == VERDICT_SIGN;
+}
+
+// "The first rule whose clauses all pass is applied": the one that decides is the first that signs
+// alone, and in another order the others' first; whether it is signed is the same in every order.
+TEST(policy_24_47_order_matters_as_first_match_only)
+{
+    unsigned n_signed = 0, n_later = 0;
+    for (unsigned n = 0; n < DRAWS; n++) {
+        uint8_t bytes[DRAW_BYTES];
+        struct draw d = draw_number(bytes, n);
+        struct drawn_policy p;
+        struct drawn_request r;
+        draw_policy(&p, &d);
+        draw_request(&r, &d, &p.policy);
+        if (p.policy.n_rules < 2 || r.tx.is_message)
+            continue;
+        for (unsigned turn = 0; turn < 3; turn++) {
+            size_t first = 0;
+            while (first < p.policy.n_rules && !signs_alone(&p.policy, &r, first))
+                first++;
+            const struct decision whole = decide(&r, &p.policy);
+            if ((whole.verdict == VERDICT_SIGN) != (first < p.policy.n_rules) ||
+                (whole.verdict == VERDICT_SIGN && whole.rule != first))
+                fail_msg("draw %u, turn %u: rule %zu decides, %zu is the first", n, turn,
+                         whole.rule, first);
+            n_signed += whole.verdict == VERDICT_SIGN;
+            n_later += whole.verdict == VERDICT_SIGN && first > 0;
+            // Another order: two of them change places, with what was spent under them.
+            const size_t a = draw_below(&d, (uint32_t)p.policy.n_rules);
+            const size_t b = draw_below(&d, (uint32_t)p.policy.n_rules);
+            const struct rule rule = p.rules[a];
+            const struct sats spent = r.velocity.spent[a];
+            p.rules[a] = p.rules[b];
+            p.rules[b] = rule;
+            r.velocity.spent[a] = r.velocity.spent[b];
+            r.velocity.spent[b] = spent;
+        }
+    }
+    assert_in_range(n_signed, DRAWS / 20, 3 * DRAWS);
+    assert_in_range(n_later, DRAWS / 100, 3 * DRAWS);
 }
 
 TEST(policy_24_31_stored_forms_of_drawn_policies)

@@ -1,6 +1,7 @@
 #include "tests/support/policy_random.h"
 #include "base/require.h"
 #include "crypto/otp.h"
+#include "policy/extension.h"
 
 #define ATTESTED_AMOUNT 2000000
 #define TOTP_STEP       58000000u
@@ -115,6 +116,21 @@ static void draw_whitelist(struct drawn_policy *out, size_t i, struct draw *d)
     rule->allow_zeroval_outs = one_in(d, 2);
 }
 
+// Extension members. Fees are small beside amounts, so limits on them are.
+static struct sats draw_fee(struct draw *d)
+{
+    static const uint64_t fees[] = { 0, 1, 1000, 1001, 20000, 24999, 100000 };
+    return (struct sats){ fees[draw_below(d, COUNT(fees))] };
+}
+
+static void draw_extension(struct extension *out, struct draw *d)
+{
+    out->count_fees = one_in(d, 6);
+    out->max_fee.is_set = one_in(d, 6);
+    if (out->max_fee.is_set)
+        out->max_fee.max = draw_fee(d);
+}
+
 static void draw_rule(struct drawn_policy *out, size_t i, struct draw *d)
 {
     struct rule *rule = &out->rules[i];
@@ -130,6 +146,8 @@ static void draw_rule(struct drawn_policy *out, size_t i, struct draw *d)
     rule->patterns = out->patterns[i];
     while (rule->n_patterns < SHAPES && one_in(d, 8))
         out->patterns[i][rule->n_patterns++] = (enum shape)draw_below(d, SHAPES);
+    draw_extension(&rule->extension, d);
+    rule->terms = extension_both(&out->policy.extension, &rule->extension);
 }
 
 static struct keypath draw_path(struct draw *d)
@@ -172,6 +190,8 @@ void draw_policy(struct drawn_policy *out, struct draw *d)
         p->sl_hash = sha256(BYTES("locker"));
     p->boot_to_hsm = one_in(d, 4) ? BYTES("xyzzy") : BYTES("");
     p->period_min = 1 + draw_below(d, 4320);
+    if (one_in(d, 3))
+        draw_extension(&p->extension, d);
     p->n_rules = draw_below(d, DRAWN_RULES + 1);
     for (size_t i = 0; i < p->n_rules; i++)
         draw_rule(out, i, d);
@@ -219,6 +239,30 @@ static void sum_up(struct drawn_request *r)
     }
 }
 
+// What comes in is what goes out and a fee that a signer gets as far as its policy with: below 5 % of
+// what goes out, or there is a warning. Where amounts do not allow that, the first is not known.
+static void draw_the_fee(struct drawn_request *r, struct draw *d)
+{
+    struct tx_facts *tx = &r->tx;
+    const uint64_t fee = draw_fee(d).n, out = tx->total_out.n;
+    uint64_t others = 0;
+    bool known = true;
+    for (size_t i = 0; i < tx->n_in; i++) {
+        known &= r->in[i].has_amount;
+        others += i > 0 ? r->in[i].amount.n : 0;
+    }
+    if (known && others <= out + fee && fee * 10 < out) {
+        r->in[0].amount.n = out + fee - others;
+        tx->fee_known = true;
+        tx->fee.n = fee;
+        tx->total_in.n = out + fee;
+    } else if (known) {
+        r->in[0].has_amount = r->in[0].verified = false;
+    }
+    if (!tx->fee_known || fee * 20 >= out)
+        tx->n_warnings = 1;
+}
+
 static void draw_facts(struct drawn_request *r, struct draw *d)
 {
     r->tx = (struct tx_facts){
@@ -236,7 +280,13 @@ static void draw_facts(struct drawn_request *r, struct draw *d)
         draw_input(&r->in[i], d);
     for (size_t i = 0; i < r->tx.n_out; i++)
         draw_output(&r->out[i], d);
+    // "Zero Value"
+    for (size_t i = 0; i < r->tx.n_out; i++)
+        if (r->out[i].amount.n == 0 && !bytes_equal(r->out[i].script, drawn_script(3)))
+            r->tx.n_warnings = 1;
     sum_up(r);
+    if (!r->tx.is_message)
+        draw_the_fee(r, d);
 }
 
 static void make_users(struct drawn_request *r)
