@@ -194,13 +194,8 @@ static bool shield(struct err *err)
 
 static bool open_store(struct program *p, struct err *err)
 {
-    struct err open_err;
-    if (store_open(&p->store, p->dir, &open_err))
-        return true;
-    if (p->options.simulator && open_err.code == ERR_NOT_FOUND)
-        return simulator_create(&p->store, p->dir, err);
-    *err = open_err;
-    return false;
+    return p->options.simulator ? simulator_open(&p->store, p->dir, err)
+                                : store_open(&p->store, p->dir, err);
 }
 
 static bool read_config(struct program *p, struct config *out, struct err *err)

@@ -13,7 +13,7 @@ struct config simulator_config(enum chain_id chain)
     require_failed("simulator_is_built()", __FILE__, __LINE__);
 }
 
-bool simulator_create(struct store **out, const char *dir, struct err *err)
+bool simulator_open(struct store **out, const char *dir, struct err *err)
 {
     (void)out;
     (void)dir;

@@ -20,22 +20,40 @@ struct config simulator_config(enum chain_id chain)
     return config;
 }
 
-bool simulator_create(struct store **out, const char *dir, struct err *err)
+// The card first: a simulator that dies while it makes its store finds one without a PIN again.
+static bool make_card(const struct store *store, const char *dir, struct err *err)
 {
-    struct secret *words = NULL;
-    struct store *store = NULL;
-    if (!master_of_words(&words, BYTES(SIMULATOR_WORDS), BYTES(""), err))
+    return mkdirat(store_dir_fd(store), AUDIT_CARD_DIR, 0700) == 0 || errno == EEXIST ||
+           err_set_errno(err, errno, "%s/%s", dir, AUDIT_CARD_DIR);
+}
+
+static bool set_seed(struct store *store, const char *dir, struct err *err)
+{
+    AUTO(secret_freep) struct secret *words = NULL;
+    if (!make_card(store, dir, err) ||
+        !master_of_words(&words, BYTES(SIMULATOR_WORDS), BYTES(""), err))
         return false;
-    const struct bytes secret = secret_open(words);
-    const bool ok = store_create(&store, dir, err) &&
-                    vault_create(store, BYTES(SIMULATOR_PIN), secret, vault_cost_weak(), err);
+    const bool ok =
+        vault_create(store, BYTES(SIMULATOR_PIN), secret_open(words), vault_cost_weak(), err);
     secret_close(words);
-    secret_free(words);
-    if (ok && mkdirat(store_dir_fd(store), AUDIT_CARD_DIR, 0700) != 0 && errno != EEXIST) {
-        store_close(store);
-        return err_set_errno(err, errno, "%s/%s", dir, AUDIT_CARD_DIR);
-    }
-    if (!ok) {
+    return ok;
+}
+
+static bool is_empty(struct store *store)
+{
+    const struct clock clock = clock_system();
+    struct vault vault;
+    struct err ignored; // the device finds the same
+    return vault_init(&vault, store, &clock, 0, true, &ignored) && vault.state == VAULT_EMPTY;
+}
+
+bool simulator_open(struct store **out, const char *dir, struct err *err)
+{
+    struct store *store = NULL;
+    if (!store_open(&store, dir, err) &&
+        (err->code != ERR_NOT_FOUND || !store_create(&store, dir, err)))
+        return false;
+    if (is_empty(store) && !set_seed(store, dir, err)) {
         store_close(store);
         return false;
     }

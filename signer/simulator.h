@@ -18,8 +18,9 @@ bool simulator_is_built(void);
 // The configuration it starts with.
 struct config simulator_config(enum chain_id chain);
 
-// Makes a store with the test seed in a directory, and a card. Fails: as store_create, vault_create.
-MUST_CHECK bool simulator_create(struct store **out, const char *dir, struct err *err);
+// Opens the store of a directory; one that is missing or has no PIN yet is made, with the test seed and a
+// card. Fails: as store_open, store_create, vault_create.
+MUST_CHECK bool simulator_open(struct store **out, const char *dir, struct err *err);
 
 // Removes a temporary state directory and all in it.
 void simulator_remove(const char *dir);

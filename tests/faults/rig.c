@@ -190,7 +190,8 @@ struct bytes rig_said(const struct rig *rig)
 
 bool rig_try_connect(const struct rig *rig, struct connection **out, struct err *err)
 {
-    const struct connection_options options = { .socket_path = rig->socket };
+    const struct connection_options options = { .socket_path = rig->socket,
+                                                .reply_ms = rig->reply_ms };
     return connection_open(out, &options, err);
 }
 
