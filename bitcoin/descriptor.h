@@ -8,6 +8,7 @@
 #define CASEMATE_BITCOIN_DESCRIPTOR_H
 #include "base/reader.h"
 #include "bitcoin/hdkey.h"
+#include "bitcoin/script.h"
 
 #define DESCRIPTOR_CHECKSUM_LEN 8
 
@@ -97,5 +98,26 @@ MUST_CHECK bool descriptor_key_parse(struct descriptor_key *out, struct bytes ex
 //        function cannot have, and for hardened steps of an extended key.
 MUST_CHECK bool descriptor_script(struct writer *w, const struct descriptor *descriptor,
                                   bool second, uint32_t child, struct err *err);
+
+// What all children have in common, read once: for a thousand of them.
+struct descriptor_keys {
+    struct descriptor descriptor;
+    bool has_star; // some key has: its children differ
+    bool has_pair; // some key has <a;b>
+    size_t n;
+    struct descriptor_parent {
+        uint8_t point[65]; // of a key without a star
+        size_t point_len;
+        enum keypath_tail tail;
+        struct hdpub node; // above the star:
+        struct point at;   // its key
+    } keys[SCRIPT_MULTISIG_KEYS_MAX];
+};
+// Fails: as descriptor_script. *out borrows what `descriptor` does.
+MUST_CHECK bool descriptor_keys_read(struct descriptor_keys *out,
+                                     const struct descriptor *descriptor, bool second,
+                                     struct err *err);
+MUST_CHECK bool descriptor_child(struct writer *w, const struct descriptor_keys *keys,
+                                 uint32_t child, struct err *err);
 
 #endif

@@ -31,6 +31,8 @@ struct output_facts {
     bool multisig; // re-made from a registered wallet
     bool has_attestation;
     struct bytes attestation;
+    bool has_bound_attestation; // subtype 1: of this output in a transaction with this first input
+    struct bytes bound_attestation;
 };
 
 struct labelled_text {
@@ -40,6 +42,9 @@ struct labelled_text {
 
 struct tx_facts {
     struct hash256 psbt_hash; // SHA-256 of the PSBT bytes as uploaded
+    struct hash256 txid;      // of the transaction without signatures
+    uint32_t locktime;
+    bool locktime_counts; // consensus enforces it: some input's sequence is not final
     const struct chain *chain;
     size_t n_in, n_out;
     struct input_facts *in;

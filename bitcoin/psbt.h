@@ -65,6 +65,11 @@ enum psbt_out_type {
     "\xfc\x08"                                                                                     \
     "COINKITE"                                                                                     \
     "\x00"
+// Likewise subtype 1, which is good in one transaction only. Source: policy.md D26.
+#define PSBT_OUT_BOUND_ATTESTATION_KEY                                                             \
+    "\xfc\x08"                                                                                     \
+    "COINKITE"                                                                                     \
+    "\x01"
 
 // One key-value pair as it stands in the file.
 struct psbt_field {

@@ -170,6 +170,10 @@ static bool start(struct work *w, struct psbt_facts *out, struct err *err)
     struct tx_facts *tx = &out->tx;
     *out = (struct psbt_facts){ .psbt = p, .xfp = w->view->xfp, .taproot = w->view->taproot };
     tx->psbt_hash = sha256(p->raw);
+    tx->txid = tx_txid(&p->tx);
+    tx->locktime = p->tx.locktime;
+    for (size_t i = 0; i < p->tx.n_in; i++) // "final" in every input switches the locktime off
+        tx->locktime_counts |= p->tx.in[i].sequence != UINT32_MAX;
     tx->chain = w->view->chain;
     tx->n_in = p->n_in;
     tx->n_out = p->n_out;

@@ -38,17 +38,24 @@ static bool read_paths(struct work *w, size_t i, size_t *n_paths, bool *claims, 
     return true;
 }
 
+static bool find_value(struct bytes *out, const struct psbt_map *map, struct bytes key)
+{
+    const struct psbt_field *field = psbt_find(map, key);
+    if (field != NULL)
+        *out = field->value;
+    return field != NULL;
+}
+
 static bool judge_output(struct work *w, size_t i, struct err *err)
 {
     struct output_facts *out = &w->facts->tx.out[i];
-    const struct psbt_field *attestation =
-        psbt_find(&w->psbt->out[i], BYTES(PSBT_OUT_ATTESTATION_KEY));
+    const struct psbt_map *map = &w->psbt->out[i];
     size_t n_paths;
     bool claims;
     out->script = w->psbt->tx.out[i].script;
-    out->has_attestation = attestation != NULL;
-    if (attestation != NULL)
-        out->attestation = attestation->value;
+    out->has_attestation = find_value(&out->attestation, map, BYTES(PSBT_OUT_ATTESTATION_KEY));
+    out->has_bound_attestation =
+        find_value(&out->bound_attestation, map, BYTES(PSBT_OUT_BOUND_ATTESTATION_KEY));
     if (out->script.len > SCRIPT_MAX)
         return psbt_invalid(err, "output %zu: script of %zu bytes", i, out->script.len);
     if (!read_paths(w, i, &n_paths, &claims, err))

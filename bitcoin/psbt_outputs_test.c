@@ -566,6 +566,27 @@ TEST(psbt_signing_27_80_unknown_fee_silences_nothing)
     assert_false(rig->facts.tx.fee_known);
 }
 
+// --- What policies with extensions look at ---
+
+TEST(policy_22_locktime_and_txid_are_facts)
+{
+    struct rig *rig = rig_new();
+    struct draft *d = draft_usual(rig);
+    d->tx.locktime = 840000;
+    d->tx.in[0].sequence = 0xfffffffe;
+    rig_accepts(rig, draft_v0(d));
+    assert_int_equal(rig->facts.tx.locktime, 840000);
+    assert_true(rig->facts.tx.locktime_counts);
+    struct psbt p;
+    assert_true(psbt_parse(&p, draft_v0(d), test_arena(), &rig->err));
+    const struct hash256 txid = tx_txid(&p.tx);
+    assert_memory_equal(rig->facts.tx.txid.b, txid.b, sizeof txid.b);
+    for (size_t i = 0; i < d->tx.n_in; i++)
+        d->tx.in[i].sequence = 0xffffffff;
+    rig_accepts(rig, draft_v0(d));
+    assert_false(rig->facts.tx.locktime_counts);
+}
+
 // --- Attestations ---
 
 TEST(psbt_signing_20_attestation_is_handed_on_and_returned)
@@ -579,6 +600,9 @@ TEST(psbt_signing_20_attestation_is_handed_on_and_returned)
     assert_true(rig->facts.tx.out[0].has_attestation);
     assert_bytes_text(rig->facts.tx.out[0].attestation, "attested");
     assert_false(rig->facts.tx.out[1].has_attestation);
+    assert_true(rig->facts.tx.out[1].has_bound_attestation);
+    assert_bytes_text(rig->facts.tx.out[1].bound_attestation, "other subtype");
+    assert_false(rig->facts.tx.out[0].has_bound_attestation);
     assert_true(psbt_parse(&p, rig->result, test_arena(), &rig->err));
     assert_bytes_text(psbt_find(&p.out[0], test_hex("fc08434f494e4b49544500"))->value, "attested");
     assert_bytes_text(psbt_find(&p.out[1], test_hex("fc08434f494e4b49544501"))->value,

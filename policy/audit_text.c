@@ -1,6 +1,7 @@
 // policy/audit_text.c
 #include "policy/audit_text.h"
 #include "base/hex.h"
+#include "policy/payees.h"
 
 #define AUDIT_NAME_BYTES ((size_t)8) // of the hash, from its end
 
@@ -26,11 +27,8 @@ static bool codes_were_verified(const struct decision *d)
     return d->cause == CAUSE_RULE || d->cause == CAUSE_NO_RULE_PASSES;
 }
 
-static void write_verified(struct writer *w, const struct decision *d,
-                           const struct auth_facts *auth)
+static void write_users(struct writer *w, const struct decision *d, const struct auth_facts *auth)
 {
-    if (d->local_code_good)
-        writer_text(w, "Local operator gave correct code.\n");
     if (d->n_verified == 0)
         return;
     writer_text(w, "These users gave correct auth codes: ");
@@ -52,8 +50,11 @@ void audit_transaction_write(struct writer *w, const struct decision *decision,
     writer_text(w, "\n-^^^-\n");
     if (decision->n_warnings > 0 && decision->cause != CAUSE_WARNINGS)
         writer_text(w, "Txn has warnings, but policy is to accept anyway.\n");
-    if (codes_were_verified(decision))
-        write_verified(w, decision, auth);
+    if (codes_were_verified(decision) && decision->local_code_good)
+        writer_text(w, "Local operator gave correct code.\n");
+    write_users(w, decision, auth);
+    if (decision->cause == CAUSE_RULE)
+        payees_log_write(w, policy, decision->rule, tx);
     write_end(w, decision, policy, tx);
 }
 
@@ -65,5 +66,6 @@ void audit_message_write(struct writer *w, const struct decision *decision,
     writer_printf(w, "\n\n%zu bytes to be signed by ", message->len);
     keypath_write(w, message->path);
     writer_printf(w, " => %.*s\n", BYTES_ARG(message->address));
+    write_users(w, decision, message->auth);
     write_end(w, decision, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #define AUDIT_FILE_NAME_SIZE 21
 void audit_file_name(char out[static AUDIT_FILE_NAME_SIZE], const struct hash256 *hash);
 
+// Outputs that go to `destinations` of the rule that approved are named [EXT].
 // story: as bitcoin/psbt_analyse.h story_write makes it with STORY_LOG.
 void audit_transaction_write(struct writer *w, const struct decision *decision,
                              const struct policy *policy, const struct tx_facts *tx,
@@ -23,6 +24,7 @@ struct audit_message {
     size_t len;          // of the text in bytes
     const struct keypath *path;
     struct bytes address;
+    const struct auth_facts *auth; // of users who approved, if any did [EXT]
 };
 void audit_message_write(struct writer *w, const struct decision *decision,
                          const struct audit_message *message);

@@ -134,11 +134,13 @@ TEST(policy_17_3_lines_stand_where_the_step_was_reached)
 TEST(policy_24_77_message_records)
 {
     const struct policy p = parsed("{\"msg_paths\":[\"m/84h/1h/0h/0/*\"]}");
-    struct keypath path;
+    struct message_facts facts = { .hash = sha256(BYTES("hello")) };
+    struct fixture f;
     struct err err;
-    assert_true(keypath_parse(&path, BYTES("m/84h/1h/0h/0/7"), &err));
-    const struct audit_message message = { sha256(BYTES("hello")), 5, &path, BYTES(STRANGER) };
-    struct decision d = policy_evaluate_message(&p, &path, true);
+    fixture_init(&f);
+    assert_true(keypath_parse(&facts.path, BYTES("m/84h/1h/0h/0/7"), &err));
+    const struct audit_message message = { facts.hash, 5, &facts.path, BYTES(STRANGER), &f.auth };
+    struct decision d = policy_evaluate_message(&p, &facts, &f.auth, &f.velocity, f.now_s);
     struct writer w = text_writer();
     audit_message_write(&w, &d, &message);
     assert_bytes_text(
@@ -150,8 +152,8 @@ TEST(policy_24_77_message_records)
         "\n"
         "APPROVED: Message signing allowed\n"
         "\n===\n\n");
-    path.depth = 0;
-    d = policy_evaluate_message(&p, &path, true);
+    facts.path.depth = 0;
+    d = policy_evaluate_message(&p, &facts, &f.auth, &f.velocity, f.now_s);
     w = text_writer();
     audit_message_write(&w, &d, &message);
     assert_true(has(written(&w),

@@ -107,13 +107,16 @@ static void try_code(bool *found, uint64_t *match, const struct user *user,
     wipe(code, sizeof code);
 }
 
+const struct totp_window totp_any_time = { 0, UINT64_MAX };
+
 static enum auth_problem verify_totp(struct user_progress *after, const struct user *user,
-                                     const struct authorisation *auth)
+                                     const struct authorisation *auth,
+                                     const struct totp_window *window)
 {
     const uint64_t t = auth->time_step, last = user->progress.last;
     bool found = false;
     uint64_t match = 0;
-    if (t < TOTP_STEP_MIN)
+    if (t < TOTP_STEP_MIN || t < window->first || t > window->last)
         return AUTH_RANGE;
     if (t <= last)
         return AUTH_REPLAY;
@@ -143,7 +146,8 @@ static enum auth_problem verify_hotp(struct user_progress *after, const struct u
 }
 
 enum auth_problem user_verify(struct user_progress *after, const struct user *user,
-                              const struct authorisation *auth, const struct hash256 *psbt_hash)
+                              const struct authorisation *auth, const struct hash256 *psbt_hash,
+                              const struct totp_window *window)
 {
     if (user == NULL || user->mode == USER_NONE)
         return AUTH_UNKNOWN_USER;
@@ -151,6 +155,6 @@ enum auth_problem user_verify(struct user_progress *after, const struct user *us
         return verify_password(after, user, auth, psbt_hash);
     if (auth->token_len != OTP_TEXT_SIZE - 1)
         return AUTH_EXPECT_OTP;
-    return user->mode == USER_TOTP ? verify_totp(after, user, auth)
+    return user->mode == USER_TOTP ? verify_totp(after, user, auth, window)
                                    : verify_hotp(after, user, auth);
 }

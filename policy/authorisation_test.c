@@ -11,7 +11,7 @@ static const char *try_token(struct user *user, const char *token, uint32_t step
     struct authorisation auth = { .time_step = step, .token_len = strlen(token) };
     struct user_progress after = { .last = 12345 };
     memcpy(auth.token, token, auth.token_len);
-    const enum auth_problem problem = user_verify(&after, user, &auth, &no_psbt);
+    const enum auth_problem problem = user_verify(&after, user, &auth, &no_psbt, &totp_any_time);
     if (problem == AUTH_GOOD)
         user->progress = after;
     else
@@ -138,9 +138,10 @@ TEST(policy_24_58_tokens_of_other_lengths)
     assert_string_equal(try_token(&f.users[0], "3200330", 1), "expect otp"); // before `range`
     assert_string_equal(try_token(&f.users[1], "", 0), "expect otp");
     assert_string_equal(try_token(&f.users[2], "320033", 0), "mismatch");
-    assert_string_equal(auth_problem_text(user_verify(&(struct user_progress){ 0 }, NULL,
-                                                      &(struct authorisation){ 0 }, &no_psbt)),
-                        "unknown user");
+    assert_string_equal(
+        auth_problem_text(user_verify(&(struct user_progress){ 0 }, NULL,
+                                      &(struct authorisation){ 0 }, &no_psbt, &totp_any_time)),
+        "unknown user");
 }
 
 // No replay rule: the same token is good for the same PSBT for ever, and for no other.
@@ -153,15 +154,15 @@ TEST(policy_24_58_password_tokens)
     struct user_progress after = { 0 };
     struct authorisation auth = { .token_len = 32 };
     user_password_token(auth.token, carol->secret, &a);
-    assert_int_equal(user_verify(&after, carol, &auth, &a), AUTH_GOOD);
+    assert_int_equal(user_verify(&after, carol, &auth, &a, &totp_any_time), AUTH_GOOD);
     assert_int_equal(after.last, 1);
-    assert_int_equal(user_verify(&after, carol, &auth, &a), AUTH_GOOD);
-    assert_int_equal(user_verify(&after, carol, &auth, &b), AUTH_MISMATCH);
+    assert_int_equal(user_verify(&after, carol, &auth, &a, &totp_any_time), AUTH_GOOD);
+    assert_int_equal(user_verify(&after, carol, &auth, &b, &totp_any_time), AUTH_MISMATCH);
     auth.token[31] ^= 1;
-    assert_int_equal(user_verify(&after, carol, &auth, &a), AUTH_MISMATCH);
+    assert_int_equal(user_verify(&after, carol, &auth, &a, &totp_any_time), AUTH_MISMATCH);
     auth.token[31] ^= 1;
     auth.token_len = 31;
-    assert_int_equal(user_verify(&after, carol, &auth, &a), AUTH_MISMATCH);
+    assert_int_equal(user_verify(&after, carol, &auth, &a, &totp_any_time), AUTH_MISMATCH);
 }
 
 // Out of HSM mode a password is checked against 32 zero bytes, and good codes are used up all the
@@ -175,7 +176,8 @@ TEST(policy_24_74_out_of_hsm_mode)
     struct fixture f;
     user_password_secret(user.secret, BYTES("1234abcd"), BYTES("F1F1F1F1F1F1"), false);
     memcpy(auth.token, token.ptr, 32);
-    assert_int_equal(user_verify(&user.progress, &user, &auth, &no_psbt), AUTH_GOOD);
+    assert_int_equal(user_verify(&user.progress, &user, &auth, &no_psbt, &totp_any_time),
+                     AUTH_GOOD);
     assert_int_equal(user.progress.last, 1);
     fixture_init(&f);
     assert_string_equal(try_code(&f.users[0], 57000000, 57000000), "");

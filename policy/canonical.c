@@ -154,7 +154,7 @@ static void put_rule(struct json_writer *j, const struct rule *rule, struct form
     put_percent(j, "min_pct_self_transfer", rule->min_pct, form);
     put_shapes(j, "patterns", rule);
     put_whitelist_opts(j, rule);
-    extension_put(j, &rule->extension);
+    extension_put_rule(j, rule);
     json_end_object(j);
 }
 
@@ -180,7 +180,7 @@ static void put_policy(struct json_writer *j, const struct policy *p, struct for
     for (size_t i = 0; i < p->n_rules; i++)
         put_rule(j, &p->rules[i], form);
     json_end_array(j);
-    extension_put(j, &p->extension);
+    extension_put_policy(j, p);
 }
 
 static void put_sl_hash(struct json_writer *j, const struct policy *p)
@@ -288,11 +288,19 @@ static bool has_wallet(const struct policy_bindings *b, struct bytes name)
     return i < b->n_wallets;
 }
 
+static bool users_are_bound(const struct bytes *users, size_t n, const struct policy_bindings *b,
+                            struct err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!has_user(b, users[i]))
+            return err_set(err, ERR_NOT_FOUND, "Unknown user: %.*s", BYTES_ARG(users[i]));
+    return true;
+}
+
 static bool rule_is_bound(const struct rule *rule, const struct policy_bindings *b, struct err *err)
 {
-    for (size_t i = 0; i < rule->n_users; i++)
-        if (!has_user(b, rule->users[i]))
-            return err_set(err, ERR_NOT_FOUND, "Unknown user: %.*s", BYTES_ARG(rule->users[i]));
+    if (!users_are_bound(rule->users, rule->n_users, b, err))
+        return false;
     if (rule->wallet.len == 0 || bytes_equal_text(rule->wallet, "1") || has_wallet(b, rule->wallet))
         return true;
     return err_set(err, ERR_NOT_FOUND, "unknown MS wallet: %.*s", BYTES_ARG(rule->wallet));
@@ -359,6 +367,8 @@ bool policy_hash_full(struct hash256 *out, const struct policy *policy,
     struct json_writer j = json_writer_of(&w);
     struct policy_bindings b = *bindings;
     struct bytes form;
+    if (!users_are_bound(policy->own.msg_users, policy->own.n_msg_users, bindings, err))
+        return false;
     for (size_t i = 0; i < policy->n_rules; i++)
         if (!rule_is_bound(&policy->rules[i], bindings, err))
             return false;

@@ -1,7 +1,10 @@
 // policy/clauses.c -- one function for each row of the table of policy.md 10.3.
 #include "policy/clauses.h"
+#include "policy/payees.h"
 #include "policy/percent.h"
 #include "policy/simulate.h"
+
+#define LOCKTIME_TIMES 500000000u // from here on nLockTime is a time. Source: consensus
 
 struct trial {
     const struct rule *rule;
@@ -95,10 +98,26 @@ static bool max_fee_holds(const struct trial *t)
     return fee <= limit.max.n || fails_by(t, REASON_FEE, fee, limit.max.n);
 }
 
+static bool is_among(struct bytes text, const struct bytes *sorted, size_t n)
+{
+    return n > 0 && text.len > 0 && bsearch(&text, sorted, n, sizeof text, by_bytes) != NULL;
+}
+
 static bool is_listed(const struct rule *rule, struct bytes address)
 {
-    return address.len > 0 && bsearch(&address, rule->whitelist_sorted, rule->n_whitelist,
-                                      sizeof address, by_bytes) != NULL;
+    return is_among(address, rule->whitelist_sorted, rule->n_whitelist);
+}
+
+// Extensions [EXT]: `scripts` are "further whitelisted scripts", and an output of `destinations`
+// "passes the whitelist clause as if listed".
+static bool is_allowed(const struct trial *t, struct destination *d)
+{
+    const struct rule *rule = t->rule;
+    struct payee_hit ignored;
+    return is_listed(rule, d->address) ||
+           is_among(d->script, rule->own.scripts_sorted, rule->own.n_scripts) ||
+           (rule->own.n_payees > 0 &&
+            payee_find(t->evidence->policy->payee_table, t->index, destination_hash(d), &ignored));
 }
 
 // 3. "every destination is in the list"; note 3: "Casemate names the first in output order"
@@ -107,10 +126,10 @@ static bool every_destination_is_listed(const struct trial *t)
     const struct evidence *e = t->evidence;
     evidence_need_destinations(t->evidence);
     for (size_t i = 0; i < e->n_destinations; i++) {
-        const struct destination *d = &e->destinations[i];
+        struct destination *d = &e->destinations[i];
         if (d->is_zero && t->rule->allow_zeroval_outs)
             continue;
-        if (!is_listed(t->rule, d->address))
+        if (!is_allowed(t, d))
             return fails_at(t, REASON_NOT_WHITELISTED, d->output);
     }
     return true;
@@ -119,28 +138,42 @@ static bool every_destination_is_listed(const struct trial *t)
 // 4. "every destination carries a good attestation"
 static bool output_is_attested(const struct trial *t, size_t output)
 {
-    const struct attestor *a = attestor_of(t->evidence, output);
+    const struct attestor *a = attestor_of(t->evidence, output, t->rule->own.attest_bound);
     t->outcome->actual = a->header;
     if (a->reason != REASON_NONE)
         return fails_at(t, a->reason, output);
     return is_listed(t->rule, a->address) || fails_at(t, REASON_ATTEST_KEY, output);
 }
 
+static bool needs_attestation(const struct trial *t, size_t output)
+{
+    const struct output_facts *out = &t->evidence->tx->out[output];
+    return !out->change && !(out->amount.n == 0 && t->rule->allow_zeroval_outs);
+}
+
+// Extension [EXT, D26]: "a number of uses of 1". Another signature for the same output is the same use.
+static bool is_first_use(const struct trial *t, size_t output)
+{
+    const struct output_facts *out = t->evidence->tx->out;
+    for (size_t i = 0; i < output && t->rule->own.attest_bound; i++)
+        if (needs_attestation(t, i) && out[i].amount.n == out[output].amount.n &&
+            bytes_equal(out[i].script, out[output].script))
+            return fails_at(t, REASON_ATTEST_TWICE, output);
+    return true;
+}
+
 static bool every_destination_is_attested(const struct trial *t)
 {
-    const struct tx_facts *tx = t->evidence->tx;
-    for (size_t i = 0; i < tx->n_out; i++) {
-        const bool bypasses = tx->out[i].amount.n == 0 && t->rule->allow_zeroval_outs;
-        if (!tx->out[i].change && !bypasses && !output_is_attested(t, i))
+    for (size_t i = 0; i < t->evidence->tx->n_out; i++)
+        if (needs_attestation(t, i) && (!output_is_attested(t, i) || !is_first_use(t, i)))
             return false;
-    }
     return true;
 }
 
 // "`[]` means no restriction, not "nothing allowed""
 static bool whitelist_holds(const struct trial *t)
 {
-    if (t->rule->n_whitelist == 0)
+    if (!rule_lists_destinations(t->rule))
         return true;
     return t->rule->mode == WHITELIST_ATTEST ? every_destination_is_attested(t)
                                              : every_destination_is_listed(t);
@@ -174,17 +207,52 @@ static bool users_hold(const struct trial *t)
     return n >= rule->min_users || fails_by(t, REASON_FEW_USERS, n, rule->min_users);
 }
 
+// Extension [EXT, D10]: "within a period, a transaction whose unsigned txid was already charged is not
+// charged again". To the same rule: in another it is the first.
+bool rule_was_charged(const struct rule *rule, size_t index, const struct policy *policy,
+                      const struct tx_facts *tx, const struct velocity *velocity)
+{
+    return policy->own.dedupe && rule_counts(rule) &&
+           velocity_was_charged(velocity, index, &tx->txid);
+}
+
+static bool is_repeated(const struct trial *t)
+{
+    const struct evidence *e = t->evidence;
+    return rule_was_charged(t->rule, t->index, e->policy, e->tx, &e->decision->velocity);
+}
+
 // 7. "spent + total_out <= per_period"
 static bool per_period_holds(const struct trial *t)
 {
     const struct evidence *e = t->evidence;
     const struct sats_limit limit = t->rule->per_period;
     struct sats sum = e->decision->velocity.spent[t->index], moved = { 0 };
-    if (!limit.is_set)
+    if (!limit.is_set || is_repeated(t))
         return true;
     if (!rule_charge(&moved, t->rule, e->tx, e->spent) || !sats_add(&sum, moved))
         return fails_by(t, REASON_PERIOD, UINT64_MAX, limit.max.n);
     return sum.n <= limit.max.n || fails_by(t, REASON_PERIOD, sum.n, limit.max.n);
+}
+
+// Extension [EXT, D17]: "approvals per period".
+static bool max_txns_holds(const struct trial *t)
+{
+    const uint64_t limit = t->rule->own.max_txns;
+    const uint64_t n = (uint64_t)t->evidence->decision->velocity.n[t->index] + 1;
+    return limit == 0 || n <= limit || is_repeated(t) || fails_by(t, REASON_TXNS, n, limit);
+}
+
+// Extension [EXT]: "nLockTime must be a height >= value of the last signed + this". One that consensus
+// does not enforce limits nothing.
+static bool locktime_holds(const struct trial *t)
+{
+    const struct tx_facts *tx = t->evidence->tx;
+    const uint64_t step = t->rule->own.not_before_height;
+    const uint64_t least = t->evidence->decision->velocity.heights[t->index] + step;
+    const bool is_height = tx->locktime_counts && tx->locktime < LOCKTIME_TIMES;
+    const uint64_t height = is_height ? tx->locktime : 0;
+    return step == 0 || height >= least || fails_by(t, REASON_LOCKTIME, height, least);
 }
 
 // 8. "own outputs / own inputs x 100 >= the value"; "`min_pct_self_transfer` (not 0)"
@@ -248,9 +316,14 @@ static bool has_max_fee(const struct rule *rule)
     return rule->terms.max_fee.is_set;
 }
 
-static bool has_whitelist(const struct rule *rule)
+static bool has_max_txns(const struct rule *rule)
 {
-    return rule->n_whitelist > 0;
+    return rule->own.max_txns > 0;
+}
+
+static bool has_height(const struct rule *rule)
+{
+    return rule->own.not_before_height > 0;
 }
 
 static bool has_local_conf(const struct rule *rule)
@@ -296,10 +369,12 @@ static const struct {
     { "wallet", has_wallet, wallet_holds },
     { "max_amount", has_max_amount, max_amount_holds },
     { "max_fee", has_max_fee, max_fee_holds },
-    { "whitelist", has_whitelist, whitelist_holds },
+    { "whitelist", rule_lists_destinations, whitelist_holds },
     { "local_conf", has_local_conf, local_conf_holds },
     { "users", has_users, users_hold },
     { "per_period", has_per_period, per_period_holds },
+    { "max_txns", has_max_txns, max_txns_holds },
+    { "not_before_height", has_height, locktime_holds },
     { "min_pct_self_transfer", has_min_pct, min_pct_holds },
     { "EQ_NUM_INS_OUTS", has_num_ins_outs, num_ins_outs_holds },
     { "EQ_NUM_OWN_INS_OUTS", has_num_own_ins_outs, num_own_ins_outs_holds },

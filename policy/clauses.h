@@ -9,6 +9,9 @@ struct destination {
     size_t output;        // the first that pays there
     bool is_zero;         // and has no value; told apart from those that have
     struct bytes address; // on the transaction's chain; empty: the script has none
+    struct bytes script;
+    bool has_hash; // worked out when a rule asks for the first time
+    struct hash256 hash;
 };
 
 // Who attested an output. Worked out when a rule asks for the first time.
@@ -22,6 +25,7 @@ struct attestor {
 // What the rules are tried on, worked out once for all of them: there may be a thousand rules and
 // tens of thousands of outputs.
 struct evidence {
+    const struct policy *policy;
     const struct tx_facts *tx;
     const struct decision *decision; // verified users, local code, velocity as it stands
     const struct auth_facts *auth;
@@ -35,12 +39,13 @@ struct evidence {
     bool has_destinations; // worked out when a rule asks for the first time
     size_t n_destinations;
     struct destination *destinations; // in output order
-    struct attestor *attestors;       // one per output
+    struct attestor *attestors;       // one per output, then of subtype 1 one per output
 };
 
 // All of it is borrowed.
-struct evidence evidence_of(const struct tx_facts *tx, const struct auth_facts *auth,
-                            const struct decision *decision, struct arena *scratch);
+struct evidence evidence_of(const struct policy *policy, const struct tx_facts *tx,
+                            const struct auth_facts *auth, const struct decision *decision,
+                            struct arena *scratch);
 
 // Bytes of scratch memory that evidence_of and rule_try need for this transaction.
 size_t evidence_scratch_size(const struct tx_facts *tx);
@@ -53,6 +58,10 @@ struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evide
 MUST_CHECK bool rule_charge(struct sats *out, const struct rule *rule, const struct tx_facts *tx,
                             struct sats spent);
 
+// With `dedupe`: the transaction was charged to the rule, and that charge still counts.
+bool rule_was_charged(const struct rule *rule, size_t index, const struct policy *policy,
+                      const struct tx_facts *tx, const struct velocity *velocity);
+
 // Every clause by itself. Source: policy/simulate.h.
 struct rule_verdict;
 void rule_try_clauses(struct rule_verdict *out, const struct rule *rule, size_t index,
@@ -61,7 +70,10 @@ void rule_try_clauses(struct rule_verdict *out, const struct rule *rule, size_t 
 // Sets `destinations`: most policies never ask, and every address costs a checksum.
 void evidence_need_destinations(struct evidence *evidence);
 
-// The signer of an output's attestation.
-const struct attestor *attestor_of(struct evidence *evidence, size_t output);
+// The signer of an output's attestation: of subtype 0, or of subtype 1.
+const struct attestor *attestor_of(struct evidence *evidence, size_t output, bool is_bound);
+
+// The SHA-256 of its script.
+const struct hash256 *destination_hash(struct destination *destination);
 
 #endif

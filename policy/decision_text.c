@@ -22,10 +22,13 @@ static const struct {
     [REASON_ATTEST_HEADER] = { "attestation-header", NULL },
     [REASON_ATTEST_SIGNATURE] = { "attestation-signature", "invalid signature" },
     [REASON_ATTEST_KEY] = { "attestation-key", NULL },
+    [REASON_ATTEST_TWICE] = { "attestation-twice", NULL },
     [REASON_LOCAL_CODE] = { "local-code", "local operator didn't confirm" },
     [REASON_NO_USER] = { "users", "need user(s) confirmation" },
     [REASON_FEW_USERS] = { "min-users", NULL },
     [REASON_PERIOD] = { "period", "would exceed period spending" },
+    [REASON_TXNS] = { "transactions", "would exceed transactions per period" },
+    [REASON_LOCKTIME] = { "locktime", "locktime" },
     [REASON_SELF_TRANSFER] = { "self-transfer", NULL },
     [REASON_NO_OWN_INPUT] = { "own-input-none", "divide by zero" },
     [REASON_OWN_INPUT_UNKNOWN] = { "own-input-unknown", "own input value unknown" },
@@ -48,6 +51,11 @@ static void write_address(struct writer *w, struct bytes script, const struct ch
         writer_text(w, "...");
 }
 
+static void write_few_users(struct writer *w, uint64_t given, uint64_t needed)
+{
+    writer_printf(w, "need more users to confirm (got %" PRIu64 " of %" PRIu64 ")", given, needed);
+}
+
 void rule_outcome_write(struct writer *w, const struct rule_outcome *outcome,
                         const struct rule *rule, const struct tx_facts *tx)
 {
@@ -65,9 +73,11 @@ void rule_outcome_write(struct writer *w, const struct rule_outcome *outcome,
     case REASON_ATTEST_KEY:
         writer_printf(w, "non-whitelisted attestation key for output %zu", outcome->output);
         break;
+    case REASON_ATTEST_TWICE:
+        writer_printf(w, "attestation used twice, for output %zu", outcome->output);
+        break;
     case REASON_FEW_USERS:
-        writer_printf(w, "need more users to confirm (got %" PRIu64 " of %" PRIu64 ")",
-                      outcome->actual, outcome->limit);
+        write_few_users(w, outcome->actual, outcome->limit);
         break;
     case REASON_SELF_TRANSFER:
         writer_text(w, "does not meet self transfer threshold, expected: ");
@@ -82,6 +92,25 @@ void rule_outcome_write(struct writer *w, const struct rule_outcome *outcome,
 }
 
 // --- Decisions ---
+
+const char *cause_code(enum cause cause)
+{
+    static const char *const codes[CAUSES] = {
+        [CAUSE_NOT_EVALUATED] = "not-evaluated",
+        [CAUSE_NO_LOG] = "log",
+        [CAUSE_WARNINGS] = "warnings",
+        [CAUSE_MSG_NONE] = "messages",
+        [CAUSE_MSG_PATH] = "message-path",
+        [CAUSE_MSG_USERS] = "message-users",
+        [CAUSE_MSG_COUNT] = "message-count",
+        [CAUSE_NO_RULES] = "no-rules",
+        [CAUSE_BAD_AUTH] = "bad-code",
+        [CAUSE_NO_RULE_PASSES] = "no-rule",
+        [CAUSE_RULE] = "rule",
+        [CAUSE_MSG_ALLOWED] = "message",
+    };
+    return codes[cause];
+}
 
 // "`Rejected: rule #<n>: <reason>` joined with `, `"
 static void write_tried(struct writer *w, const struct decision *d, const struct policy *policy,
@@ -122,6 +151,15 @@ void decision_write(struct writer *w, const struct decision *decision, const str
         break;
     case CAUSE_MSG_PATH:
         write_message_refusal(w, decision, "Message signing not enabled for that path");
+        break;
+    case CAUSE_MSG_USERS:
+        write_message_refusal(w, decision,
+                              decision->msg_given == 0 ? "need user(s) confirmation" : "");
+        if (decision->msg_given > 0)
+            write_few_users(w, decision->msg_given, decision->msg_needed);
+        break;
+    case CAUSE_MSG_COUNT:
+        write_message_refusal(w, decision, "would exceed messages per period");
         break;
     case CAUSE_NO_RULES:
         writer_text(w, "Rejected: no txn signing allowed");

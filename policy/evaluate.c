@@ -7,7 +7,8 @@
 
 struct request {
     const struct policy *policy;
-    const struct tx_facts *tx;
+    const struct tx_facts *tx;  // NULL: a text message
+    const struct hash256 *hash; // of the PSBT or message
     const struct auth_facts *auth;
     int64_t now_s;
 };
@@ -80,14 +81,14 @@ static bool signing_paths_match(const struct request *r)
     return signs;
 }
 
-static void decide_bip322(struct decision *d, const struct request *r)
+// Extension [EXT, D12]: "t must be within that distance of the signer's own clock".
+static struct totp_window totp_window_of(const struct request *r)
 {
-    if (r->policy->msg_paths.n == 0)
-        (void)refuse(d, CAUSE_MSG_NONE);
-    else if (!signing_paths_match(r))
-        (void)refuse(d, CAUSE_MSG_PATH);
-    else
-        accept(d, CAUSE_MSG_ALLOWED);
+    const uint64_t skew = r->policy->own.totp_skew;
+    const uint64_t step = r->now_s < 0 ? 0 : (uint64_t)r->now_s / 30;
+    if (!r->policy->own.has_totp_skew)
+        return totp_any_time;
+    return (struct totp_window){ step > skew ? step - skew : 0, step + skew };
 }
 
 // E9. "[FIX] Casemate walks them in order of submission, and advances counters only when all are
@@ -95,12 +96,13 @@ static void decide_bip322(struct decision *d, const struct request *r)
 static bool codes_are_good(struct decision *d, const struct request *r)
 {
     const struct auth_queue *queue = r->auth->queue;
+    const struct totp_window window = totp_window_of(r);
     struct verified_user verified[USERS_MAX];
     REQUIRE(queue->n <= USERS_MAX);
     for (size_t i = 0; i < queue->n; i++) {
         const struct bytes name = authorisation_name(&queue->items[i]);
         const struct user *user = user_find(r->auth->users, r->auth->n_users, name);
-        d->problem = user_verify(&verified[i].after, user, &queue->items[i], &r->tx->psbt_hash);
+        d->problem = user_verify(&verified[i].after, user, &queue->items[i], r->hash, &window);
         if (d->problem != AUTH_GOOD) {
             d->bad_auth = name;
             return refuse(d, CAUSE_BAD_AUTH);
@@ -113,11 +115,52 @@ static bool codes_are_good(struct decision *d, const struct request *r)
     return true;
 }
 
+// --- Messages ---
+
+// Extension [EXT, D29]: all of msg_users, and at most msg_per_period.
+static bool message_users_agree(struct decision *d, const struct request *r)
+{
+    const struct policy *p = r->policy;
+    if (p->own.n_msg_users == 0)
+        return true;
+    if (!codes_are_good(d, r))
+        return false;
+    d->msg_needed = p->own.n_msg_users;
+    for (size_t i = 0; i < p->own.n_msg_users; i++)
+        for (size_t k = 0; k < d->n_verified; k++)
+            d->msg_given +=
+                bytes_equal(user_name(&r->auth->users[d->verified[k].user]), p->own.msg_users[i]);
+    return d->msg_given == d->msg_needed || refuse(d, CAUSE_MSG_USERS);
+}
+
+static bool message_is_counted(struct decision *d, const struct request *r)
+{
+    const unsigned limit = r->policy->own.msg_per_period;
+    if (limit == 0)
+        return true;
+    if (d->velocity.n[VELOCITY_MESSAGES] >= limit)
+        return refuse(d, CAUSE_MSG_COUNT);
+    velocity_count_message(&d->velocity, r->now_s);
+    return true;
+}
+
+static void decide_message(struct decision *d, const struct request *r, bool path_matches)
+{
+    if (r->policy->msg_paths.n == 0)
+        (void)refuse(d, CAUSE_MSG_NONE);
+    else if (!path_matches)
+        (void)refuse(d, CAUSE_MSG_PATH);
+    else if (message_users_agree(d, r) && message_is_counted(d, r))
+        accept(d, CAUSE_MSG_ALLOWED);
+}
+
+// --- Transactions ---
+
 // E12. "try each rule in order"; "The first rule whose clauses all pass is applied".
 static bool find_rule(struct decision *d, const struct request *r)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new(evidence_scratch_size(r->tx));
-    struct evidence evidence = evidence_of(r->tx, r->auth, d, scratch);
+    struct evidence evidence = evidence_of(r->policy, r->tx, r->auth, d, scratch);
     d->spent = evidence.spent;
     for (size_t i = 0; i < r->policy->n_rules; i++) {
         d->tried[i] = rule_try(&r->policy->rules[i], i, &evidence);
@@ -134,11 +177,21 @@ static bool find_rule(struct decision *d, const struct request *r)
 // is running"
 static void charge(struct decision *d, const struct request *r)
 {
-    if (!r->policy->rules[d->rule].per_period.is_set)
+    const struct rule *rule = &r->policy->rules[d->rule];
+    uint32_t *height = &d->velocity.heights[d->rule];
+    if (rule->own.not_before_height > 0 && r->tx->locktime > *height)
+        *height = r->tx->locktime;
+    if (!rule_counts(rule))
         return;
-    // Clause 7 held.
-    REQUIRE(rule_charge(&d->charge, &r->policy->rules[d->rule], r->tx, d->spent));
-    REQUIRE(velocity_charge(&d->velocity, d->rule, d->charge, r->now_s));
+    d->repeated = rule_was_charged(rule, d->rule, r->policy, r->tx, &d->velocity);
+    if (d->repeated)
+        return;
+    // Clause 7 held. What no per_period limits is only counted.
+    if (rule->per_period.is_set)
+        REQUIRE(rule_charge(&d->charge, rule, r->tx, d->spent));
+    REQUIRE(velocity_charge(&d->velocity, r->policy, d->rule, d->charge, r->now_s));
+    if (r->policy->own.dedupe)
+        velocity_remember(&d->velocity, r->policy, d->rule, &r->tx->txid, r->now_s);
     d->charged = true;
 }
 
@@ -159,7 +212,7 @@ struct decision policy_evaluate(const struct policy *policy, const struct tx_fac
                                 const struct auth_facts *auth, const struct velocity *velocity,
                                 int64_t now_s)
 {
-    const struct request r = { policy, tx, auth, now_s };
+    const struct request r = { policy, tx, &tx->psbt_hash, auth, now_s };
     struct decision d = { .is_message = tx->is_message };
     take_velocity(&d, &r, velocity);
     if (!open_log(&d, policy, auth->card_usable))
@@ -168,23 +221,24 @@ struct decision policy_evaluate(const struct policy *policy, const struct tx_fac
     if (!warnings_are_accepted(&d, &r))
         return d;
     if (tx->is_message)
-        decide_bip322(&d, &r);
+        decide_message(&d, &r, signing_paths_match(&r));
     else
         decide_transaction(&d, &r);
     return d;
 }
 
-struct decision policy_evaluate_message(const struct policy *policy, const struct keypath *path,
-                                        bool card_usable)
+struct decision policy_evaluate_message(const struct policy *policy,
+                                        const struct message_facts *message,
+                                        const struct auth_facts *auth,
+                                        const struct velocity *velocity, int64_t now_s)
 {
+    const struct request r = { policy, NULL, &message->hash, auth, now_s };
     struct decision d = { .is_message = true, .is_text = true };
-    if (!open_log(&d, policy, card_usable))
+    if (policy_limits_messages(policy))
+        take_velocity(&d, &r, velocity);
+    if (!open_log(&d, policy, auth->card_usable))
         return d;
-    if (policy->msg_paths.n == 0)
-        (void)refuse(&d, CAUSE_MSG_NONE);
-    else if (!path_list_matches(&policy->msg_paths, path))
-        (void)refuse(&d, CAUSE_MSG_PATH);
-    else
-        accept(&d, CAUSE_MSG_ALLOWED);
+    d.queue_consumed = policy->own.n_msg_users > 0;
+    decide_message(&d, &r, path_list_matches(&policy->msg_paths, &message->path));
     return d;
 }

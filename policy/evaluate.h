@@ -26,12 +26,15 @@ enum cause {
     CAUSE_WARNINGS,       // "Rejected: has <n> warning(s)"
     CAUSE_MSG_NONE,       // "Message signing not permitted", BIP-322 with "Rejected: "
     CAUSE_MSG_PATH,       // "Message signing not enabled for that path", likewise
+    CAUSE_MSG_USERS,      // "need user(s) confirmation", likewise, and as REASON_FEW_USERS [EXT]
+    CAUSE_MSG_COUNT,      // "would exceed messages per period", likewise [EXT]
     CAUSE_NO_RULES,       // "Rejected: no txn signing allowed"
     CAUSE_BAD_AUTH,       // "User '<name>' gave wrong auth value: <problem>"
     CAUSE_NO_RULE_PASSES, // "Rejected: rule #1: <reason>, rule #2: <reason>"
     CAUSE_RULE,           // "Acceptable by rule #<n>"
     CAUSE_MSG_ALLOWED,    // "Message signing allowed", "BIP-322 message signing allowed"
 };
+#define CAUSES 12
 
 // What a rule lacked: its first clause that failed. Source: policy.md 10.3.
 enum reason {
@@ -47,10 +50,13 @@ enum reason {
     REASON_ATTEST_HEADER,    // output, actual: the header byte
     REASON_ATTEST_SIGNATURE, // output
     REASON_ATTEST_KEY,       // output
+    REASON_ATTEST_TWICE, // output: one of an earlier output's, in a rule with attest_bound [EXT]
     REASON_LOCAL_CODE,
-    REASON_NO_USER,       // limit: needed
-    REASON_FEW_USERS,     // actual, limit
-    REASON_PERIOD,        // actual: what would be spent, limit
+    REASON_NO_USER,   // limit: needed
+    REASON_FEW_USERS, // actual, limit
+    REASON_PERIOD,    // actual: what would be spent, limit
+    REASON_TXNS,      // actual: approvals that there would be, limit [EXT]
+    REASON_LOCKTIME,  // actual: its height, 0 if it has none; limit: the least that would do [EXT]
     REASON_SELF_TRANSFER, // actual, limit: hundredths of a percent
     REASON_NO_OWN_INPUT,
     REASON_OWN_INPUT_UNKNOWN,
@@ -75,6 +81,12 @@ struct auth_facts {
     bool card_usable;                   // a log record can be opened now
 };
 
+// A text message.
+struct message_facts {
+    struct keypath path; // of the key that is to sign
+    struct hash256 hash; // SHA-256 of its text: what password tokens are made for
+};
+
 // A user whose code was good. `user` is an index into auth_facts.users.
 struct verified_user {
     size_t user;
@@ -89,6 +101,7 @@ struct decision {
     bool is_text;       // a text message
     struct sats spent;  // total_out
     struct sats charge; // what was charged: `spent`, with the fee if the rule counts it
+    bool repeated;      // `dedupe`: it was charged to that rule before [EXT]
     size_t n_warnings;
 
     // Per rule, n_tried of them, in order.
@@ -103,10 +116,13 @@ struct decision {
     struct bytes bad_auth;     // name; borrowed from auth_facts.queue
     bool local_code_good;
 
+    size_t msg_needed, msg_given; // with CAUSE_MSG_USERS
+
     bool consumed; // the queue and the local code are used up; a new local secret must be drawn
-    bool log;      // a record is to be written
-    bool expired;  // the period that was running is over
-    bool charged;  // `velocity` includes this request
+    bool queue_consumed;      // the queue alone: a text message that needs users [EXT]
+    bool log;                 // a record is to be written
+    bool expired;             // the period that was running is over
+    bool charged;             // `velocity` includes this request
     struct velocity velocity; // to be stored before a signature leaves
 };
 
@@ -120,10 +136,13 @@ struct decision policy_evaluate(const struct policy *policy, const struct tx_fac
                                 const struct auth_facts *auth, const struct velocity *velocity,
                                 int64_t now_s);
 
-// A text message to be signed by the key at `path`. Source: policy.md 15.1 steps 1, 3, 4, 5. Only
-// verdict, cause, is_message, is_text and log are set; queue, local code and velocity play no part.
-struct decision policy_evaluate_message(const struct policy *policy, const struct keypath *path,
-                                        bool card_usable);
+// A text message. Source: policy.md 15.1 steps 1, 3, 4, 5. Without policy_limits_messages only verdict,
+// cause, is_message, is_text and log are set; queue, local code and velocity play no part. With it
+// what users queued is taken and verified, and messages are counted.
+struct decision policy_evaluate_message(const struct policy *policy,
+                                        const struct message_facts *message,
+                                        const struct auth_facts *auth,
+                                        const struct velocity *velocity, int64_t now_s);
 
 // The exact text of policy.md 12: `last_refusal`, or what stands behind "APPROVED: " in the log.
 // The arguments are those of the evaluation; tx may be NULL for a text message.
@@ -143,5 +162,6 @@ void rule_outcome_write(struct writer *w, const struct rule_outcome *outcome,
 
 // A stable name for programs, "amount", "period". Source: policy.md D19.
 const char *reason_code(enum reason reason);
+const char *cause_code(enum cause cause);
 
 #endif

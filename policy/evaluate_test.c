@@ -421,7 +421,8 @@ TEST(policy_24_50_more_than_can_exist)
     (void)assert_decision(&f, "{\"rules\":[{}]}", "Rejected: rule #1: amount exceeded");
     f.out[0].own = false;
     check_clause(&f, "\"per_period\":2100000000000000", NULL);
-    assert_true(velocity_charge(&f.velocity, 0, (struct sats){ 1 }, f.now_s));
+    const struct policy limited = parsed("{\"period\":1,\"rules\":[{\"per_period\":1}]}");
+    assert_true(velocity_charge(&f.velocity, &limited, 0, (struct sats){ 1 }, f.now_s));
     check_clause(&f, "\"per_period\":2100000000000000", "would exceed period spending");
 }
 
@@ -765,7 +766,7 @@ TEST(policy_24_63_expiry_in_a_refusal)
     const struct policy p = parsed("{\"must_log\":1,\"period\":60,\"rules\":[{\"per_period\":5}]}");
     struct fixture f;
     fixture_init(&f);
-    assert_true(velocity_charge(&f.velocity, 0, (struct sats){ 5 }, f.now_s - 3600));
+    assert_true(velocity_charge(&f.velocity, &p, 0, (struct sats){ 5 }, f.now_s - 3600));
     f.auth.card_usable = false;
     const struct decision d = fixture_decide(&f, &p);
     assert_int_equal(d.cause, CAUSE_NO_LOG);
@@ -791,10 +792,13 @@ TEST(policy_24_65_clock_set_back_in_a_decision)
 static struct bytes message_text(const char *policy, const char *path, bool card, bool *signs)
 {
     const struct policy p = parsed(policy);
-    struct keypath keypath;
+    struct message_facts message = { .hash = sha256(BYTES("text")) };
+    struct fixture f;
     struct err err;
-    assert_true(keypath_parse(&keypath, bytes_of_text(path), &err));
-    const struct decision d = policy_evaluate_message(&p, &keypath, card);
+    assert_true(keypath_parse(&message.path, bytes_of_text(path), &err));
+    fixture_init(&f);
+    f.auth.card_usable = card;
+    const struct decision d = policy_evaluate_message(&p, &message, &f.auth, &f.velocity, f.now_s);
     *signs = d.verdict == VERDICT_SIGN;
     assert_true(d.is_text && !d.consumed && !d.charged);
     assert_int_equal(d.log, card && !p.never_log);

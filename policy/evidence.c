@@ -4,14 +4,15 @@
 #include "bitcoin/message.h"
 #include "policy/clauses.h"
 
-#define PER_OUTPUT   512 // destination, attestor, two addresses, and what alignment adds
-#define ATTESTED_MAX 17  // amount and compact size before the script of an attested output
+#define PER_OUTPUT   1024 // destination, two attestors, three addresses, and what alignment adds
+#define ATTESTED_MAX 57   // amount and compact size before the script, outpoint and uses behind it
+#define ONE_USE      1u
 
 size_t evidence_scratch_size(const struct tx_facts *tx)
 {
     size_t size = 65536 + tx->n_out * PER_OUTPUT;
     for (size_t i = 0; i < tx->n_out; i++)
-        size += tx->out[i].script.len;
+        size += 2 * tx->out[i].script.len;
     return size;
 }
 
@@ -36,20 +37,20 @@ static struct bytes address_of(struct arena *scratch, struct bytes script,
 
 // --- Destinations ---
 
-// Same value or none, then address, then place.
+// Same value or none, then script, then place.
 static int by_target(const void *a, const void *b)
 {
     const struct destination *x = *(struct destination *const *)a;
     const struct destination *y = *(struct destination *const *)b;
     if (x->is_zero != y->is_zero)
         return x->is_zero ? 1 : -1;
-    const int order = bytes_compare(x->address, y->address);
+    const int order = bytes_compare(x->script, y->script);
     return order != 0 ? order : (x->output > y->output) - (x->output < y->output);
 }
 
 static bool same_target(const struct destination *x, const struct destination *y)
 {
-    return x->is_zero == y->is_zero && bytes_equal(x->address, y->address);
+    return x->is_zero == y->is_zero && bytes_equal(x->script, y->script);
 }
 
 // Keeps the first of each target, in output order: a rule then asks its list once for each address
@@ -86,9 +87,18 @@ void evidence_need_destinations(struct evidence *e)
             .output = i,
             .is_zero = tx->out[i].amount.n == 0,
             .address = address_of(e->scratch, tx->out[i].script, tx->chain),
+            .script = tx->out[i].script,
         };
     }
     drop_repeated(e);
+}
+
+const struct hash256 *destination_hash(struct destination *destination)
+{
+    if (!destination->has_hash)
+        destination->hash = sha256(destination->script);
+    destination->has_hash = true;
+    return &destination->hash;
 }
 
 // --- Sums ---
@@ -127,60 +137,72 @@ static void sum_inputs(struct evidence *e)
     }
 }
 
-struct evidence evidence_of(const struct tx_facts *tx, const struct auth_facts *auth,
-                            const struct decision *decision, struct arena *scratch)
+struct evidence evidence_of(const struct policy *policy, const struct tx_facts *tx,
+                            const struct auth_facts *auth, const struct decision *decision,
+                            struct arena *scratch)
 {
-    struct evidence e = { .tx = tx, .auth = auth, .decision = decision, .scratch = scratch };
+    struct evidence e = {
+        .policy = policy, .tx = tx, .auth = auth, .decision = decision, .scratch = scratch
+    };
     sum_outputs(&e);
     sum_inputs(&e);
-    e.attestors = need(scratch, tx->n_out, sizeof *e.attestors);
+    e.attestors = need(scratch, 2 * tx->n_out, sizeof *e.attestors);
     return e;
 }
 
 // --- Attestations. Source: policy.md 10.4 ---
 
 // "The signed message is the consensus encoding of the output: 8 bytes little-endian value, the
-// compact size of the script, the script [...] It is hashed as a signed message"
-static struct hash256 attested_digest(struct arena *scratch, const struct output_facts *out)
+// compact size of the script, the script [...] It is hashed as a signed message". D26: subtype 1 "also
+// covers the transaction's first input outpoint and a number of uses of 1", here in 36 and 4 bytes.
+static struct hash256 attested_digest(const struct evidence *e, const struct output_facts *out,
+                                      bool is_bound)
 {
     const size_t room = ATTESTED_MAX + out->script.len;
-    struct writer w = writer_of(need(scratch, 1, room), room);
+    struct writer w = writer_of(need(e->scratch, 1, room), room);
     struct bytes message;
     writer_u64le(&w, out->amount.n);
     writer_counted(&w, out->script);
+    if (is_bound) {
+        const struct outpoint *first = &e->tx->in[0].prevout;
+        writer_put(&w, BYTES_OF(first->txid.b));
+        writer_u32le(&w, first->index);
+        writer_u32le(&w, ONE_USE);
+    }
     REQUIRE(writer_finish(&w, &message));
     return message_digest(message);
 }
 
 // "Checks in order: present; 65 bytes; header range; recovery; membership." The last is the rule's.
 static enum reason read_attestation(struct attestor *a, struct evidence *e,
-                                    const struct output_facts *out)
+                                    const struct output_facts *out, bool is_bound)
 {
+    const struct bytes given = is_bound ? out->bound_attestation : out->attestation;
     uint8_t mem[64];
     struct writer script = writer_of(mem, sizeof mem);
     enum addr_format format;
     struct pubkey key;
     struct err err;
-    if (!out->has_attestation)
+    if (!(is_bound ? out->has_bound_attestation && e->tx->n_in > 0 : out->has_attestation))
         return REASON_NO_ATTESTATION;
-    if (out->attestation.len != MESSAGE_SIGNATURE_LEN)
+    if (given.len != MESSAGE_SIGNATURE_LEN)
         return REASON_ATTEST_LENGTH;
-    a->header = out->attestation.ptr[0];
+    a->header = given.ptr[0];
     if (a->header < 27 || a->header > 42)
         return REASON_ATTEST_HEADER;
-    const struct hash256 digest = attested_digest(e->scratch, out);
-    if (!message_recover(&key, &format, out->attestation, &digest) ||
+    const struct hash256 digest = attested_digest(e, out, is_bound);
+    if (!message_recover(&key, &format, given, &digest) ||
         !address_script_of_key(&script, &key, format, &err))
         return REASON_ATTEST_SIGNATURE;
     a->address = address_of(e->scratch, writer_bytes(&script), e->tx->chain);
     return REASON_NONE;
 }
 
-const struct attestor *attestor_of(struct evidence *evidence, size_t output)
+const struct attestor *attestor_of(struct evidence *evidence, size_t output, bool is_bound)
 {
-    struct attestor *a = &evidence->attestors[output];
+    struct attestor *a = &evidence->attestors[output + (is_bound ? evidence->tx->n_out : 0)];
     if (!a->is_known)
-        a->reason = read_attestation(a, evidence, &evidence->tx->out[output]);
+        a->reason = read_attestation(a, evidence, &evidence->tx->out[output], is_bound);
     a->is_known = true;
     return a;
 }

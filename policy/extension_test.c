@@ -73,23 +73,37 @@ TEST(policy_24_84_stored_and_read_back)
     assert_true(!again.rules[1].terms.max_fee.is_set && again.rules[1].terms.count_fees);
 }
 
-// Those of section 22 that this version does not have are refused by name, as any unknown member is.
+// What stands where it does not belong is refused by name, as any unknown member is.
 TEST(policy_24_84_unknown_members)
 {
-    static const char *const unknown[] = {
-        "period",        "window",         "max_txns",          "scripts",
-        "destinations",  "attest_bound",   "not_before_height", "totp_skew",
-        "escape_tries",  "local_conf_ttl", "max_refusals",      "dedupe",
-        "hide_refusals", "msg_users",      "msg_per_period",    "x",
+    static const char *const of_rules[] = {
+        "period",       "window",       "max_txns",          "scripts",
+        "destinations", "attest_bound", "not_before_height", "x",
+        "Max_fee"
     };
-    for (size_t i = 0; i < COUNT(unknown); i++) {
-        char text[120], expected[80];
-        snprintf(text, sizeof text, "{\"casemate\":{\"%s\":1}}", unknown[i]);
-        snprintf(expected, sizeof expected, "policy: Unknown item: %s", unknown[i]);
+    static const char *const of_policies[] = {
+        "totp_skew",
+        "escape_tries",
+        "local_conf_ttl",
+        "max_refusals",
+        "acknowledge_refusals",
+        "dedupe",
+        "hide_refusals",
+        "msg_users",
+        "msg_per_period",
+        "x",
+        "min_msg_users",
+    };
+    char text[120], expected[80];
+    for (size_t i = 0; i < COUNT(of_rules); i++) {
+        snprintf(text, sizeof text, "{\"casemate\":{\"%s\":1}}", of_rules[i]);
+        snprintf(expected, sizeof expected, "policy: Unknown item: %s", of_rules[i]);
         assert_policy_error(text, expected);
+    }
+    for (size_t i = 0; i < COUNT(of_policies); i++) {
         snprintf(text, sizeof text, "{\"rules\":[{\"casemate\":{\"max_fee\":1,\"%s\":1}}]}",
-                 unknown[i]);
-        snprintf(expected, sizeof expected, "rule #1: Unknown item: %s", unknown[i]);
+                 of_policies[i]);
+        snprintf(expected, sizeof expected, "rule #1: Unknown item: %s", of_policies[i]);
         assert_policy_error(text, expected);
     }
     assert_policy_error("{\"casemate\":[]}", "policy: casemate: must be dict");

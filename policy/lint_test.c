@@ -304,13 +304,13 @@ TEST(policy_23_worst_case_of_a_day_is_reached_and_not_passed)
         const int64_t period_s = (int64_t)periods[i] * 60, day_s = 86400;
         uint64_t left = 0;
         const int64_t begin_s = 1000000, end_s = begin_s + period_s - 1 + day_s;
-        assert_true(velocity_charge(&v, 0, (struct sats){ 0 }, begin_s));
+        assert_true(velocity_charge(&v, &policy, 0, (struct sats){ 0 }, begin_s));
         for (int64_t t = begin_s + period_s - 1; t < end_s; t++) {
             velocity_advance(&v, &policy, t);
             const struct sats rest = { 10 - v.spent[0].n };
             if (rest.n == 0)
                 continue;
-            assert_true(velocity_charge(&v, 0, rest, t));
+            assert_true(velocity_charge(&v, &policy, 0, rest, t));
             left += rest.n;
         }
         assert_int_equal(left, said);

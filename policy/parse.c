@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "policy/canonical.h"
 #include "policy/extension.h"
+#include "policy/payees.h"
 
 #define NOTES_MAX     80 // characters
 #define PERIOD_MAX    4320
@@ -20,13 +21,6 @@ static const char *const stored_fields[] = {
     "share_xpubs", "share_addrs", "notes",        "period",      "allow_sl",
     "sl_hash",     "boot_to_hsm", "rules",        "casemate",
 };
-
-bool has_no_extension(const struct json *object)
-{
-    const struct json *extension = json_get(object, "casemate");
-    return extension == NULL || extension->type == JSON_NULL ||
-           (extension->type == JSON_OBJECT && extension->n_items == 0);
-}
 
 // --- Log, paths ---
 
@@ -177,18 +171,21 @@ static bool read_rules(struct policy *out, struct rule **rules_out, const struct
         struct rule *rule = &rules[out->n_rules++];
         if (!read_rule(rule, f, out->n_rules, item, world))
             return false;
-        needs_period |= rule->per_period.is_set;
+        needs_period |= rule_counts(rule) && rule->own.period_min == 0;
     }
     out->rules = *rules_out = rules;
+    if (policy_count_payees(out) > PAYEES_MAX)
+        return fields_fail(f, "too many destinations");
     if (needs_period && out->period_min == 0)
         return fields_fail(f, "Needs period to be specified");
     return true;
 }
 
 // What the policy has for every rule is checked last, and then holds for each.
-static bool read_extension(struct policy *out, struct rule *rules, const struct fields *f)
+static bool read_extension(struct policy *out, struct rule *rules, const struct fields *f,
+                           const struct policy_world *world)
 {
-    if (!extension_read(&out->extension, f))
+    if (!extension_read_policy(out, f, world))
         return false;
     for (size_t i = 0; i < out->n_rules; i++)
         rules[i].terms = extension_both(&out->extension, &rules[i].extension);
@@ -207,7 +204,7 @@ static bool read_fields(struct policy *out, const struct fields *f, enum policy_
         !read_unsigned(&out->allow_sl, f, "allow_sl", ALLOW_SL_MAX) ||
         !(is_file ? read_locker(out, f) : read_stored_locker(out, f)) ||
         !field_text(f, "boot_to_hsm", 1, BOOT_TEXT_MAX, &out->boot_to_hsm) ||
-        !read_rules(out, &rules, f, world) || !read_extension(out, rules, f))
+        !read_rules(out, &rules, f, world) || !read_extension(out, rules, f, world))
         return false;
     if (!is_file)
         return fields_finish(f, stored_fields, COUNT(stored_fields));

@@ -18,8 +18,9 @@ MUST_CHECK bool policy_read(struct policy *out, struct bytes text, enum policy_s
 MUST_CHECK bool rule_read(struct rule *out, const struct fields *f,
                           const struct policy_world *world);
 
-// The member `casemate` holds extensions, none of which this version knows. Empty is the same as
-// absent; anything else is left for fields_finish to refuse. Source: policy.md 22.
-bool has_no_extension(const struct json *object);
+// A list of users that exist, and that none is in it twice.
+MUST_CHECK bool users_read(const struct bytes **out, size_t *n, const struct fields *f,
+                           const char *key, const struct policy_world *world);
+MUST_CHECK bool no_user_twice(const struct bytes *users, size_t n, const struct fields *f);
 
 #endif

@@ -36,10 +36,11 @@ static size_t count_name(struct bytes name, const struct bytes *names, size_t n_
     return n;
 }
 
-static bool read_users(struct rule *out, const struct fields *f, const struct policy_world *world)
+bool users_read(const struct bytes **out, size_t *n, const struct fields *f, const char *key,
+                const struct policy_world *world)
 {
     const struct json *list;
-    if (!field_list(f, "users", &list))
+    if (!field_list(f, key, &list))
         return false;
     if (list == NULL)
         return true;
@@ -50,10 +51,10 @@ static bool read_users(struct rule *out, const struct fields *f, const struct po
         const struct bytes shown = json_shown(item);
         if (item->type != JSON_STRING || count_name(item->text, world->users, world->n_users) == 0)
             return fields_fail(f, "Unknown user: %.*s", BYTES_ARG(shown));
-        if (!arena_copy(f->arena, item->text, &users[out->n_users++]))
+        if (!arena_copy(f->arena, item->text, &users[(*n)++]))
             return fields_no_memory(f);
     }
-    out->users = users;
+    *out = users;
     return true;
 }
 
@@ -139,11 +140,11 @@ static bool read_min_users(struct rule *out, const struct fields *f)
     return true;
 }
 
-static bool no_user_twice(const struct rule *rule, const struct fields *f)
+bool no_user_twice(const struct bytes *users, size_t n, const struct fields *f)
 {
     // All are known users, so there is a repetition before this takes long.
-    for (size_t i = 0; i < rule->n_users; i++)
-        if (count_name(rule->users[i], rule->users, i) > 0)
+    for (size_t i = 0; i < n; i++)
+        if (count_name(users[i], users, i) > 0)
             return fields_fail(f, "dup users");
     return true;
 }
@@ -189,15 +190,17 @@ bool rule_read(struct rule *out, const struct fields *f, const struct policy_wor
     const struct json *patterns;
     *out = (struct rule){ 0 };
     if (!read_limit(&out->per_period, f, "per_period") ||
-        !read_limit(&out->max_amount, f, "max_amount") || !read_users(out, f, world) ||
-        !read_whitelist(out, f) || !read_whitelist_opts(out, f) || !read_min_users(out, f) ||
+        !read_limit(&out->max_amount, f, "max_amount") ||
+        !users_read(&out->users, &out->n_users, f, "users", world) || !read_whitelist(out, f) ||
+        !read_whitelist_opts(out, f) || !read_min_users(out, f) ||
         !field_bool(f, "local_conf", &out->local_conf) ||
         !field_text(f, "wallet", 1, WALLET_NAME_MAX, &out->wallet) ||
         !field_percent(f, "min_pct_self_transfer", &out->min_pct) ||
-        !field_list(f, "patterns", &patterns) || !no_user_twice(out, f))
+        !field_list(f, "patterns", &patterns) || !no_user_twice(out->users, out->n_users, f))
         return false;
-    if (out->has_whitelist_opts && out->n_whitelist == 0)
+    if (out->has_whitelist_opts && out->n_whitelist == 0 &&
+        !extension_lists_destinations(f->object))
         return fields_fail(f, "whitelist options present with no whitelist");
     return wallet_is_known(out, f, world) && read_shapes(out, f, patterns) &&
-           extension_read(&out->extension, f) && fields_finish(f, rule_fields, COUNT(rule_fields));
+           extension_read_rule(out, f) && fields_finish(f, rule_fields, COUNT(rule_fields));
 }

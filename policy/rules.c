@@ -64,6 +64,9 @@ bool policy_can_be_left(const struct policy *policy)
 
 bool policy_names_user(const struct policy *policy, struct bytes name)
 {
+    for (size_t i = 0; i < policy->own.n_msg_users; i++)
+        if (bytes_equal(policy->own.msg_users[i], name))
+            return true;
     for (size_t i = 0; i < policy->n_rules; i++)
         for (size_t k = 0; k < policy->rules[i].n_users; k++)
             if (bytes_equal(policy->rules[i].users[k], name))
@@ -78,6 +81,38 @@ bool policy_names_wallet(const struct policy *policy, struct bytes name)
         if (bytes_equal(policy->rules[i].wallet, name))
             return name.len > 0 && !bytes_equal_text(name, "1");
     return false;
+}
+
+unsigned rule_period_min(const struct policy *policy, const struct rule *rule)
+{
+    if (!rule_counts(rule))
+        return 0;
+    return rule->own.period_min > 0 ? rule->own.period_min : policy->period_min;
+}
+
+bool rule_has_own_window(const struct rule *rule)
+{
+    return rule->own.period_min > 0 || rule->own.window == WINDOW_SLIDING;
+}
+
+bool rule_counts(const struct rule *rule)
+{
+    return rule->per_period.is_set || rule->own.max_txns > 0;
+}
+
+bool rule_lists_destinations(const struct rule *rule)
+{
+    return rule->n_whitelist > 0 || rule->own.n_scripts > 0 || rule->own.n_payees > 0;
+}
+
+uint64_t policy_max_refusals(const struct policy *policy)
+{
+    return policy->own.max_refusals > 0 ? policy->own.max_refusals : POLICY_REFUSALS_MAX;
+}
+
+bool policy_limits_messages(const struct policy *policy)
+{
+    return policy->own.n_msg_users > 0 || policy->own.msg_per_period > 0;
 }
 
 const char *shape_name(enum shape shape)

@@ -51,10 +51,50 @@ enum whitelist_mode { WHITELIST_BASIC, WHITELIST_ATTEST };
 enum shape { SHAPE_EQ_NUM_INS_OUTS, SHAPE_EQ_NUM_OWN_INS_OUTS, SHAPE_EQ_OUT_AMOUNTS };
 #define SHAPES 3
 
-// Members of `casemate` [EXT]; zeroed: none. Source: policy.md 22.
+// --- Members of `casemate` [EXT]; zeroed: none. Source: policy.md 22 ---
+
+// Of a rule, or of the policy for every rule.
 struct extension {
     struct sats_limit max_fee; // the network fee is known, and at most this
     bool count_fees;           // it counts in max_amount, per_period and what is charged
+};
+
+// How long what a rule counts stays counted. Source: policy.md D17.
+enum window { WINDOW_UNSET, WINDOW_FIXED, WINDOW_SLIDING };
+
+// Watch-only scripts of a payee: the children `first` to `last` of a descriptor. Source: policy.md D35.
+struct payee {
+    struct bytes descriptor; // with its checksum, as in the file
+    uint32_t first, last;
+};
+
+// Of a rule alone. Numbers: 0 is unset.
+struct rule_extension {
+    unsigned period_min; // its own period, minutes
+    enum window window;
+    unsigned max_txns;                  // approvals per period
+    size_t n_scripts;                   // that are whitelisted
+    const struct bytes *scripts;        // in the order of the file
+    const struct bytes *scripts_sorted; // by bytes_compare
+    size_t n_payees;                    // `destinations`
+    const struct payee *payees;         //
+    bool attest_bound;                  // attestations of subtype 1 only (D26)
+    unsigned not_before_height;         // blocks between the locktimes of its transactions
+};
+
+// Of the policy alone. Numbers: 0 is unset.
+struct policy_extension {
+    bool has_totp_skew;
+    unsigned totp_skew;        // steps that a TOTP time may be off the signer's clock (D12)
+    unsigned escape_tries;     // wrong codes that end the escape window (D4)
+    unsigned local_conf_ttl_s; // a local code is good for so long (D28)
+    unsigned max_refusals;     // instead of POLICY_REFUSALS_MAX (D27)
+    bool acknowledge_refusals; // ... which block until the operator acknowledges (D27)
+    bool dedupe;               // what was charged is not charged again in its period (D10)
+    bool hide_refusals;        // priv_over_ux hides approvals and refusals, too
+    size_t n_msg_users;        // all of whom must approve a message (D29)
+    const struct bytes *msg_users;
+    unsigned msg_per_period; // messages
 };
 
 // The clauses of one rule: all that are set must hold. Source: policy.md 2.6 and 2.7.
@@ -74,6 +114,7 @@ struct rule {
     struct percent min_pct; // min_pct_self_transfer
     size_t n_patterns;
     const enum shape *patterns;
+    struct rule_extension own;  // what only rules have
     struct extension extension; // as the rule has it
     struct extension terms;     // what holds for it: with what the policy has for all rules
 };
@@ -91,7 +132,11 @@ struct policy {
     struct bytes boot_to_hsm;
     size_t n_rules;
     const struct rule *rules;
-    struct extension extension; // for every rule; each has it in its `terms`
+    struct policy_extension own; // what only policies have
+    struct extension extension;  // for every rule; each has it in its `terms`
+    // The scripts of all `destinations`, once policy_derive_payees has made them; borrowed. Without
+    // them no output is one of theirs.
+    const struct payee_table *payee_table;
 };
 
 // The names that a policy may use.
@@ -128,9 +173,25 @@ bool policy_wants_local_code(const struct policy *policy);
 // boot_to_hsm is unset or six digits, which is all that the keypad can enter. Source: policy.md 8.4.
 bool policy_can_be_left(const struct policy *policy);
 
-// A rule names that user / that multisig wallet. Source: policy.md D21.
+// A rule (or msg_users) names that user / a rule that multisig wallet. Source: policy.md D21.
 bool policy_names_user(const struct policy *policy, struct bytes name);
 bool policy_names_wallet(const struct policy *policy, struct bytes name);
+
+// What a rule counts (per_period, max_txns) stays counted for so many minutes; 0: it counts nothing,
+// or the policy has no period.
+unsigned rule_period_min(const struct policy *policy, const struct rule *rule);
+// It counts by itself, not in the one period that all other rules share [EXT].
+bool rule_has_own_window(const struct rule *rule);
+bool rule_counts(const struct rule *rule);
+
+// Where money may go is limited: by a whitelist, scripts or destinations.
+bool rule_lists_destinations(const struct rule *rule);
+
+// The refusal of this number shuts the signer down, or blocks it. Source: policy.md 12, D27.
+uint64_t policy_max_refusals(const struct policy *policy);
+
+// Messages need more than a path that is allowed: users, or room in a count [EXT].
+bool policy_limits_messages(const struct policy *policy);
 
 // "EQ_NUM_INS_OUTS", as files write it.
 const char *shape_name(enum shape shape);

@@ -57,7 +57,7 @@ static bool try_every_rule(struct simulation *out, const struct policy *policy,
     before->velocity = assumed->velocity;
     velocity_advance(&before->velocity, policy, assumed->now_s);
     AUTO(arena_freep) struct arena *scratch = arena_new(evidence_scratch_size(tx));
-    struct evidence evidence = evidence_of(tx, auth, before, scratch);
+    struct evidence evidence = evidence_of(policy, tx, auth, before, scratch);
     for (size_t i = 0; i < policy->n_rules; i++)
         rule_try_clauses(&out->rules[i], &policy->rules[i], i, &evidence);
     out->n_rules = policy->n_rules;

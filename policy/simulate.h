@@ -8,7 +8,7 @@
 #include "policy/evaluate.h"
 
 // The clauses of a rule, in the order of policy.md 10.3. The first that does not hold is its reason.
-#define RULE_CLAUSES 11
+#define RULE_CLAUSES 13
 const char *rule_clause_name(size_t clause); // "max_amount", as files write it
 
 struct clause_outcome {

@@ -4,6 +4,7 @@
 #include "policy/summary.h"
 #include "policy/canonical.h"
 #include "policy/device_float.h"
+#include "policy/extension.h"
 #include "policy/percent.h"
 #include "policy/users.h"
 
@@ -129,19 +130,6 @@ static void put_rule(struct writer *w, const struct rule *rule, const struct amo
     put_patterns(w, rule);
 }
 
-// Policy 22: "one extra line per member, in the section where it belongs, each starting with
-// `- Casemate: `". `of`: "Rule #1", "Every rule".
-static void put_extension(struct writer *w, const char *of, const struct extension *extension,
-                          const struct amounts *in)
-{
-    if (extension->count_fees)
-        writer_printf(w, "- Casemate: %s: the network fee counts in its limits\n", of);
-    if (extension->max_fee.is_set) {
-        writer_printf(w, "- Casemate: %s: ", of);
-        put_up_to(w, "up to ", extension->max_fee, in, " of network fee per txn\n");
-    }
-}
-
 // --- Sections ---
 
 static void put_notes(struct writer *w, const struct policy *p)
@@ -162,11 +150,9 @@ static void put_transactions(struct writer *w, const struct policy *p, const str
         writer_printf(w, "- Rule #%zu: ", i + 1);
         put_rule(w, &p->rules[i], in);
         writer_text(w, "\n");
-        char of[32];
-        (void)snprintf(of, sizeof of, "Rule #%zu", i + 1);
-        put_extension(w, of, &p->rules[i].extension, in);
+        extension_lines_of_rule(w, &p->rules[i], i + 1, in->chain, in->unit);
     }
-    put_extension(w, "Every rule", &p->extension, in);
+    extension_lines_of_policy(w, p, SECTION_TRANSACTIONS, in->chain, in->unit);
 }
 
 static void put_period(struct writer *w, const struct policy *p)
@@ -212,7 +198,7 @@ static void put_locker(struct writer *w, const struct policy *p)
         writer_printf(w, "- Storage Locker can be read only %u times.\n", p->allow_sl);
 }
 
-static void put_other(struct writer *w, const struct policy *p)
+static void put_other(struct writer *w, const struct policy *p, const struct amounts *in)
 {
     writer_text(w, "\nOther policy:\n");
     put_log(w, p);
@@ -226,6 +212,7 @@ static void put_other(struct writer *w, const struct policy *p)
         writer_text(w, "- Status responses optimized for privacy.\n");
     if (p->boot_to_hsm.len > 0)
         writer_text(w, "- Boot to HSM enabled.\n");
+    extension_lines_of_policy(w, p, SECTION_OTHER, in->chain, in->unit);
 }
 
 void policy_summary(struct writer *w, const struct policy *policy, const struct chain *chain,
@@ -239,7 +226,8 @@ void policy_summary(struct writer *w, const struct policy *policy, const struct 
     if (policy->msg_paths.n == 0)
         writer_text(w, "- Not allowed.\n");
     put_path_line(w, "- Allowed if path matches: ", &policy->msg_paths, "\n");
-    put_other(w, policy);
+    extension_lines_of_policy(w, policy, SECTION_MESSAGES, chain, unit);
+    put_other(w, policy, &in);
 }
 
 // --- Screens ---

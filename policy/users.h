@@ -123,9 +123,16 @@ enum auth_problem {
 // "unknown user", "mismatch", "expect otp", "range", "replay"; "" when good.
 const char *auth_problem_text(enum auth_problem problem);
 
+// The time steps that a TOTP code may claim, both ends included; any other is AUTH_RANGE.
+struct totp_window {
+    uint64_t first, last;
+};
+extern const struct totp_window totp_any_time;
+
 // `user` may be NULL: unknown. *after is written when good, and only then.
 // Outside HSM mode the caller passes 32 zero bytes for the PSBT's hash.
 enum auth_problem user_verify(struct user_progress *after, const struct user *user,
-                              const struct authorisation *auth, const struct hash256 *psbt_hash);
+                              const struct authorisation *auth, const struct hash256 *psbt_hash,
+                              const struct totp_window *window);
 
 #endif

@@ -69,7 +69,7 @@ bool device_try_user(struct device *device, const struct authorisation *auth,
     struct store_progress progress = { .user = authorisation_name(auth) };
     const struct user *user = user_find(users->items, users->n, progress.user);
     bool ok = true;
-    *problem = user_verify(&progress.after, user, auth, &no_psbt);
+    *problem = user_verify(&progress.after, user, auth, &no_psbt, &totp_any_time);
     if (*problem == AUTH_GOOD) {
         struct store_decision stored = { .counters = store_get_counters(device->store),
                                          .progress = &progress,

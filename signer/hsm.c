@@ -52,14 +52,17 @@ static bool initial_velocity(struct velocity *out, struct device *device,
     *out = (struct velocity){ 0 };
     if (how == HSM_NEW_FILE)
         return true;
-    if (policy->boot_to_hsm.len > 0) {
-        *out = velocity_all_spent(policy, now_s);
-        return true;
-    }
-    if (!store_get_velocity(device->store, hash, out, err))
-        return false;
-    velocity_advance(out, policy, now_s);
-    return true;
+    struct velocity *stored = calloc(1, sizeof *stored);
+    REQUIRE(stored != NULL);
+    const bool ok = store_get_velocity(device->store, hash, stored, err);
+    if (ok && policy->boot_to_hsm.len > 0)
+        *out = velocity_all_spent(policy, stored, now_s);
+    else if (ok)
+        *out = *stored;
+    if (ok)
+        velocity_advance(out, policy, now_s);
+    free(stored);
+    return ok;
 }
 
 // "An operator's activation (with keys) sets it to 0"; a start without keys keeps the refusals. Reads

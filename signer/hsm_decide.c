@@ -16,13 +16,19 @@ static void set_last_refusal(struct hsm *hsm, struct bytes text)
     hsm->last_refusal[text.len] = 0;
 }
 
+// Text messages count only with the extension that counts them.
+static bool has_velocity(const struct decision *decision, const struct policy *policy)
+{
+    return !decision->is_text || policy_limits_messages(policy);
+}
+
 // The same in memory, after the batch has it.
 static void take_up(struct device *device, const struct decision *decision, struct bytes text,
                     const struct store_counters *counters)
 {
     struct hsm *hsm = device->hsm;
     hsm->counters = *counters;
-    if (!decision->is_text)
+    if (has_velocity(decision, &hsm->policy))
         hsm->velocity = decision->velocity;
     if (decision->n_verified > 0) {
         struct user_list *users = device_edit_users(device);
@@ -36,8 +42,9 @@ static void take_up(struct device *device, const struct decision *decision, stru
     } else {
         set_last_refusal(hsm, text);
     }
-    if (decision->consumed) {
+    if (decision->consumed || decision->queue_consumed)
         auth_queue_clear(&hsm->queue);
+    if (decision->consumed) {
         hsm->has_code = false;
         random_bytes(hsm->local_secret, sizeof hsm->local_secret);
     }
@@ -60,7 +67,8 @@ static bool ruling_line(struct device *device, struct bytes *out, const struct h
         .has_counts = true,
         .approvals = counters->approvals,
         .refusals = counters->refusals,
-        .velocity = ruling->decision->is_text ? NULL : &ruling->decision->velocity,
+        .velocity =
+            has_velocity(ruling->decision, &hsm->policy) ? &ruling->decision->velocity : NULL,
         .n_rules = hsm->policy.n_rules,
     };
     return journal_line(device, out, &event, arena, err);
@@ -76,7 +84,7 @@ bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct e
         counters.approvals++;
     else
         counters.refusals++;
-    counters.stopped = counters.refusals >= POLICY_REFUSALS_MAX;
+    counters.stopped = counters.refusals >= policy_max_refusals(&hsm->policy);
 
     struct store_progress progress[USERS_MAX];
     const struct user_list *users = device_open_users(device);
@@ -88,7 +96,7 @@ bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct e
     struct store_decision stored = {
         .counters = counters,
         .policy_hash = hsm->policy_hash,
-        .velocity = decision->is_text ? NULL : &decision->velocity,
+        .velocity = has_velocity(decision, &hsm->policy) ? &decision->velocity : NULL,
         .progress = progress,
         .n_progress = decision->n_verified,
         .amounts = ruling->amounts.items,
@@ -186,24 +194,14 @@ bool hsm_batch_commit(struct hsm_batch *batch, struct err *err)
 
 // --- Taking back ---
 
-static bool is_same(const struct velocity *a, const struct velocity *b)
-{
-    return a->running == b->running && a->start_s == b->start_s &&
-           memcmp(a->spent, b->spent, sizeof a->spent) == 0;
-}
-
-// What is charged now, less what `decision` charged if its period still runs. A period that it began
-// ends only if nothing was charged since.
-static struct velocity without(const struct velocity *now, const struct decision *decision,
+// What is charged now, less what `decision` charged on top of `before`, if that can still be told.
+static struct velocity without(const struct hsm *hsm, const struct decision *decision,
                                const struct velocity *before)
 {
-    struct velocity out = *now;
-    struct sats *spent = &out.spent[decision->rule];
-    if (is_same(now, &decision->velocity))
-        return *before;
-    if (decision->charged && now->running && now->start_s == decision->velocity.start_s &&
-        spent->n >= decision->charge.n)
-        spent->n -= decision->charge.n;
+    struct velocity out = hsm->velocity;
+    if (decision->charged)
+        velocity_take_back(&out, before, &decision->velocity, &hsm->policy, decision->rule,
+                           decision->charge);
     return out;
 }
 
@@ -212,7 +210,7 @@ bool hsm_take_back(struct device *device, const struct decision *decision,
 {
     AUTO(arena_freep) struct arena *arena = arena_new(JOURNAL_NOTE_ARENA);
     struct hsm *hsm = device->hsm;
-    const struct velocity left = without(&hsm->velocity, decision, before);
+    const struct velocity left = without(hsm, decision, before);
     struct store_decision stored = { .counters = hsm->counters,
                                      .policy_hash = hsm->policy_hash,
                                      .velocity = &left };

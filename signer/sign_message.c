@@ -46,36 +46,44 @@ static bool decision_text(struct bytes *out, struct arena *arena, const struct d
     return writer_finish(&w, out) || err_set(err, ERR_NO_MEMORY, "Confused no memory");
 }
 
-static bool save_record(struct audit *record, struct arena *arena, const struct job *job,
-                        const struct decision *decision, const struct hash256 *hash)
+static bool save_record(struct audit *record, const struct job *job,
+                        const struct decision *decision, const struct hash256 *hash,
+                        const struct auth_facts *auth)
 {
     const struct audit_message message = { *hash, job->message.len, &job->path,
-                                           bytes_of_text(job->address) };
-    struct writer w = writer_growing(arena, 65536);
+                                           bytes_of_text(job->address), auth };
+    struct writer w = writer_growing(job->arena, 65536);
     audit_message_write(&w, decision, &message);
     struct bytes text;
     struct err err;
     return writer_finish(&w, &text) && audit_save(record, text, &err);
 }
 
-// The record is on the card, and the decision in the batch, before a signature is made.
-static bool decide(struct device *device, struct job *job, struct decision *decision,
-                   struct err *err)
+// Decides, and puts the record on the card: without one again, if that fails and must_log is set.
+static void rule(struct device *device, const struct job *job, const struct hash256 *hash,
+                 struct auth_facts *auth, struct decision *decision)
 {
-    const struct policy *policy = &device->hsm->policy;
-    const struct hash256 hash = sha256(blob_bytes(&job->message));
+    const struct hsm *hsm = device->hsm;
+    const struct message_facts message = { job->path, *hash };
+    const int64_t now_s = device->clock->wall_s(device->clock);
     struct audit record = { 0 };
     struct err card;
-    const bool card_usable = !policy->never_log && audit_open(&record, store_dir_fd(device->store),
-                                                              AUDIT_MESSAGE, &hash, &card);
-    *decision = policy_evaluate_message(policy, &job->path, card_usable);
-    if (!card_usable || !decision->log)
-        audit_cancel(&record);
-    else if (!save_record(&record, job->arena, job, decision, &hash) && policy->must_log)
-        *decision = policy_evaluate_message(policy, &job->path, false);
+    auth->card_usable = !hsm->policy.never_log && audit_open(&record, store_dir_fd(device->store),
+                                                             AUDIT_MESSAGE, hash, &card);
+    *decision = policy_evaluate_message(&hsm->policy, &message, auth, &hsm->velocity, now_s);
+    if (auth->card_usable && decision->log && !save_record(&record, job, decision, hash, auth) &&
+        hsm->policy.must_log) {
+        auth->card_usable = false;
+        *decision = policy_evaluate_message(&hsm->policy, &message, auth, &hsm->velocity, now_s);
+    }
     audit_cancel(&record);
+}
 
-    struct hsm_ruling ruling = { .decision = decision, .hash = hash };
+static bool carry_out(struct device *device, struct job *job, const struct hash256 *hash,
+                      const struct auth_facts *auth, const struct decision *decision,
+                      struct err *err)
+{
+    struct hsm_ruling ruling = { .decision = decision, .hash = *hash, .auth = auth };
     if (!decision_text(&ruling.text, job->arena, device, decision, err))
         return false;
     if (!hsm_decide(device, &ruling, err)) {
@@ -85,6 +93,21 @@ static bool decide(struct device *device, struct job *job, struct decision *deci
     job->decision = decision;
     job->decision_text = ruling.text;
     return true;
+}
+
+// The record is on the card, and the decision in the batch, before a signature is made.
+static bool decide(struct device *device, struct job *job, struct decision *decision,
+                   struct err *err)
+{
+    const struct hash256 hash = sha256(blob_bytes(&job->message));
+    const struct user_list *users = device_open_users(device);
+    struct auth_facts auth = { .users = users->items,
+                               .n_users = users->n,
+                               .queue = &device->hsm->queue };
+    rule(device, job, &hash, &auth, decision);
+    const bool ok = carry_out(device, job, &hash, &auth, decision, err);
+    device_close_users(device);
+    return ok;
 }
 
 static bool run_hsm(struct device *device, struct job *job, struct err *err)

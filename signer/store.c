@@ -4,7 +4,7 @@
 #include "base/require.h"
 #include "signer/store_internal.h"
 
-enum { SMALL_MEMORY = 1 << 20, VELOCITY_SIZE = 32 + 8 * POLICY_RULES_MAX };
+enum { SMALL_MEMORY = 1 << 20, VELOCITY_SIZE = 128 << 10 };
 
 // --- Open and close ---
 
@@ -147,16 +147,106 @@ static void velocity_row(char out[static STORE_ROW_NAME_SIZE], const struct hash
     (void)snprintf(out, STORE_ROW_NAME_SIZE, ROW_VELOCITY "%s", hex);
 }
 
-// The totals up to the last that is not 0.
+// Values up to the last that is not 0, with their number before them.
+static void write_sats(struct writer *w, const struct sats *values, size_t n)
+{
+    while (n > 0 && values[n - 1].n == 0)
+        n--;
+    writer_compact_size(w, n);
+    for (size_t i = 0; i < n; i++)
+        writer_u64le(w, values[i].n);
+}
+
+static void write_numbers(struct writer *w, const uint32_t *values, size_t n)
+{
+    while (n > 0 && values[n - 1] == 0)
+        n--;
+    writer_compact_size(w, n);
+    for (size_t i = 0; i < n; i++)
+        writer_u32le(w, values[i]);
+}
+
+static void write_outlay(struct writer *w, const struct outlay *outlay)
+{
+    writer_u32le(w, outlay->rule);
+    writer_u32le(w, outlay->n);
+    writer_i64le(w, outlay->since_s);
+    writer_u64le(w, outlay->sats.n);
+}
+
 static void write_velocity(struct writer *w, const struct velocity *v)
 {
-    size_t n = COUNT(v->spent);
-    while (n > 0 && v->spent[n - 1].n == 0)
-        n--;
     writer_u8(w, v->running);
     writer_i64le(w, v->start_s);
+    write_sats(w, v->spent, COUNT(v->spent));
+    write_numbers(w, v->n, COUNT(v->n));
+    write_numbers(w, v->heights, COUNT(v->heights));
+    writer_compact_size(w, v->n_outlays);
+    for (size_t i = 0; i < v->n_outlays; i++)
+        write_outlay(w, &v->outlays[i]);
+    writer_compact_size(w, v->n_repeats);
+    for (size_t i = 0; i < v->n_repeats; i++) {
+        writer_u32le(w, v->repeats[i].rule);
+        writer_i64le(w, v->repeats[i].since_s);
+        writer_put(w, BYTES_OF(v->repeats[i].txid.b));
+    }
+}
+
+static bool read_count(struct reader *r, size_t max, size_t *n)
+{
+    uint64_t count;
+    if (!reader_compact_size(r, &count) || count > max)
+        return false;
+    *n = (size_t)count;
+    return true;
+}
+
+static bool read_sats(struct reader *r, struct sats *values, size_t max)
+{
+    size_t n;
+    if (!read_count(r, max, &n))
+        return false;
     for (size_t i = 0; i < n; i++)
-        writer_u64le(w, v->spent[i].n);
+        if (!reader_u64le(r, &values[i].n))
+            return false;
+    return true;
+}
+
+static bool read_numbers(struct reader *r, uint32_t *values, size_t max)
+{
+    size_t n;
+    if (!read_count(r, max, &n))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!reader_u32le(r, &values[i]))
+            return false;
+    return true;
+}
+
+static bool read_outlays(struct reader *r, struct velocity *v)
+{
+    if (!read_count(r, COUNT(v->outlays), &v->n_outlays))
+        return false;
+    for (size_t i = 0; i < v->n_outlays; i++) {
+        struct outlay *o = &v->outlays[i];
+        if (!reader_u32le(r, &o->rule) || o->rule > VELOCITY_MESSAGES || !reader_u32le(r, &o->n) ||
+            !reader_i64le(r, &o->since_s) || !reader_u64le(r, &o->sats.n))
+            return false;
+    }
+    return true;
+}
+
+static bool read_repeats(struct reader *r, struct velocity *v)
+{
+    if (!read_count(r, COUNT(v->repeats), &v->n_repeats))
+        return false;
+    for (size_t i = 0; i < v->n_repeats; i++) {
+        struct repeat *repeat = &v->repeats[i];
+        if (!reader_u32le(r, &repeat->rule) || !reader_i64le(r, &repeat->since_s) ||
+            !reader_copy(r, repeat->txid.b, sizeof repeat->txid.b))
+            return false;
+    }
+    return true;
 }
 
 static bool read_velocity(struct bytes content, struct velocity *out)
@@ -166,10 +256,10 @@ static bool read_velocity(struct bytes content, struct velocity *out)
     if (!reader_u8(&r, &running) || running > 1 || !reader_i64le(&r, &out->start_s))
         return false;
     out->running = running == 1;
-    for (size_t i = 0; !reader_done(&r); i++)
-        if (i == COUNT(out->spent) || !reader_u64le(&r, &out->spent[i].n))
-            return false;
-    return true;
+    return read_sats(&r, out->spent, COUNT(out->spent)) &&
+           read_numbers(&r, out->n, COUNT(out->n)) &&
+           read_numbers(&r, out->heights, COUNT(out->heights)) && read_outlays(&r, out) &&
+           read_repeats(&r, out) && reader_done(&r);
 }
 
 bool store_get_velocity(struct store *store, const struct hash256 *policy_hash,
