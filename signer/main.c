@@ -154,12 +154,30 @@ static bool unlock_from_file(struct program *p)
     return true;
 }
 
-static bool unlock(void *context)
+static bool unlock_by_itself(struct program *p)
 {
-    struct program *p = context;
     if (p->options.simulator)
         return unlock_with(p, BYTES(SIMULATOR_PIN));
     return (p->options.pin_fd >= 0 || p->options.pin_file != NULL) && unlock_from_file(p);
+}
+
+static void pause_is_over(void *context)
+{
+    struct program *p = context;
+    if (p->device.state == DEVICE_LOCKED && !unlock_by_itself(p))
+        LOG_NOTE(&p->log, LOG_INFO, "pin_awaited");
+}
+
+// A pause is no wrong PIN: what died during a try has left one, and comes up when it is over. The
+// panel asks in the meantime.
+static bool unlock(void *context)
+{
+    struct program *p = context;
+    const int64_t wait_ms = vault_wait_ms(&p->device.vault);
+    if (wait_ms <= 0)
+        return unlock_by_itself(p);
+    (void)loop_after(p->loop, wait_ms, pause_is_over, p);
+    return false;
 }
 
 static void stopped(void *context)
