@@ -222,17 +222,29 @@ void psbt_sign_cancel(struct psbt_signing *s)
     atomic_store_explicit(&s->cancelled, true, memory_order_relaxed);
 }
 
+// NULL: all is well. A fault counts more than that another slice was stopped.
+static const struct err *first_error(const struct psbt_signing *s)
+{
+    const struct err *found = NULL;
+    for (size_t i = 0; i < s->n_slices; i++) {
+        const struct err *err = &s->slices[i].err;
+        if (err->code != ERR_NONE && (found == NULL || found->code == ERR_INTERRUPTED))
+            found = err;
+    }
+    return found;
+}
+
 bool psbt_sign_end(struct psbt_signed *out, struct psbt_signing *s, struct err *err)
 {
+    const struct err *why = first_error(s);
     keycache_close(s->keys);
-    for (size_t i = 0; i < s->n_slices; i++)
-        if (s->slices[i].err.code != ERR_NONE) {
-            *err = s->slices[i].err;
-            wipe(s->rooms, s->all.n_sigs * sizeof *s->rooms);
-            return false;
-        }
-    *out = s->all;
-    return true;
+    if (why == NULL) {
+        *out = s->all;
+        return true;
+    }
+    *err = *why;
+    wipe(s->rooms, s->all.n_sigs * sizeof *s->rooms);
+    return false;
 }
 
 bool psbt_sign(struct psbt_signed *out, const struct psbt_facts *facts, struct keycache *keys,

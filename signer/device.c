@@ -4,6 +4,7 @@
 #include "signer/device_wallets.h"
 #include "signer/hsm_start.h"
 #include "signer/master.h"
+#include "signer/sign_work.h"
 
 #define IDLE_CHECK_MS 5000 // wire-protocol.md 5.1: "checked every 5 s"
 
@@ -19,6 +20,7 @@ bool device_init(struct device *device, const struct device_options *options, st
         .clock = options->clock,
         .log = options->log,
         .store = options->store,
+        .worker = options->worker,
         .name = options->name,
         .simulator = options->simulator,
         .config = options->config,
@@ -121,6 +123,7 @@ static bool load_users(struct device *device, struct err *err)
 
 bool device_load(struct device *device, struct err *err)
 {
+    sign_work_settle(device);
     AUTO(arena_freep) struct arena *arena = arena_new(STORE_POLICY_MAX + (1u << 20));
     struct store_policy policy;
     if (!load_seed(device, err) || !load_users(device, err) || !device_load_wallets(device, err) ||
@@ -260,6 +263,7 @@ static void check_idle(void *context)
 void device_enter(struct device *device, enum device_state state)
 {
     REQUIRE(state == DEVICE_NORMAL || state == DEVICE_HSM);
+    sign_work_settle(device);
     const bool was_open = device->state == DEVICE_NORMAL || device->state == DEVICE_HSM;
     device->state = state;
     screen_dismiss(&device->screen); // what the menu asked is not answered in another mode
@@ -287,6 +291,7 @@ void device_enter(struct device *device, enum device_state state)
 // Everything that knows a secret or serves a host goes; what is stored stays.
 static void shut(struct device *device)
 {
+    sign_work_settle(device); // before anything that it uses goes
     loop_cancel(device->loop, device->idle_timer);
     loop_cancel(device->loop, device->stop_timer);
     device->idle_timer = device->stop_timer = 0;

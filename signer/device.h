@@ -48,6 +48,7 @@ struct device {
     struct clock *clock;
     const struct log *log;
     struct store *store;
+    struct worker *worker; // NULL: all work is done at once
     const char *name;
     bool simulator;
     struct device_host host;
@@ -69,11 +70,12 @@ struct device {
     struct secret *users;      // struct user_list
     struct ms_wallets wallets; // registered, in order; they live in:
     struct arena *wallets_arena;
-    bool hsm_commands;   // the switch of 5.3
-    bool bound;          // link version 2 is in force
-    struct job job;      // outside HSM mode
-    uint64_t last_order; // of jobs
-    struct hsm *hsm;     // in HSM mode
+    bool hsm_commands;      // the switch of 5.3
+    bool bound;             // link version 2 is in force
+    struct job job;         // outside HSM mode
+    struct sign_work *work; // of some job, or NULL
+    uint64_t last_order;    // of jobs
+    struct hsm *hsm;        // in HSM mode
 
     struct journal_state journal;
 
@@ -97,6 +99,7 @@ struct device_options {
     struct clock *clock;
     const struct log *log;
     struct store *store;
+    struct worker *worker; // may be NULL
     const char *name;
     bool simulator;
     struct config config;

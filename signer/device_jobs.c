@@ -2,6 +2,7 @@
 #include "signer/device.h"
 #include "signer/sign_message.h"
 #include "signer/sign_tx.h"
+#include "signer/sign_work.h"
 
 // Work goes on for that long at most before packets and panels get their turn, but for the job that is
 // being worked on.
@@ -32,9 +33,10 @@ static void run_job(struct device *device, struct job *job)
 
 // --- HSM mode ---
 
-static bool is_over(const struct device *device, int64_t end_ms)
+// What the worker works on is finished before anything else is begun.
+static bool may_go_on(const struct device *device, int64_t end_ms)
 {
-    return device->clock->monotonic_ms(device->clock) >= end_ms;
+    return device->clock->monotonic_ms(device->clock) < end_ms && !sign_work_is_busy(device);
 }
 
 // How far a job has come.
@@ -42,7 +44,7 @@ enum stage { STAGE_NEW, STAGE_DECIDED, STAGE_COMMITTED };
 
 static bool is_at(const struct job *job, enum stage stage)
 {
-    if (job_is_over(job))
+    if (job_is_over(job) || job->work != NULL)
         return false;
     return stage == STAGE_NEW
                ? !job->begun
@@ -83,7 +85,7 @@ static void decide_batch(struct device *device)
         job = first_at(device, STAGE_NEW);
         if (job != NULL)
             run_job(device, job);
-    } while (job != NULL && !is_over(device, end_ms));
+    } while (job != NULL && may_go_on(device, end_ms));
     if (!hsm_batch_commit(&batch, &err)) {
         LOG(device->log, LOG_ERROR, "decisions_not_stored", LOG_TEXT("error", err.text));
         fail_decided(device);
@@ -108,7 +110,7 @@ static void release_some(struct device *device)
         job = first_at(device, STAGE_COMMITTED);
         if (job != NULL)
             release(device, job);
-    } while (job != NULL && !is_over(device, end_ms));
+    } while (job != NULL && may_go_on(device, end_ms));
 }
 
 // What was committed goes first: its peers have waited longest.
@@ -116,7 +118,10 @@ static void run_hsm_jobs(struct device *device)
 {
     if (first_at(device, STAGE_COMMITTED) == NULL)
         decide_batch(device);
-    release_some(device);
+    if (!sign_work_is_busy(device))
+        release_some(device);
+    if (sign_work_is_busy(device))
+        return; // its end brings us back
     if (first_at(device, STAGE_COMMITTED) != NULL || first_at(device, STAGE_NEW) != NULL)
         device_queue_jobs(device);
 }
@@ -127,6 +132,8 @@ static void run_jobs(void *context)
 {
     struct device *device = context;
     device->job_queued = false;
+    if (sign_work_is_busy(device))
+        return; // its end brings us back
     if (device->state == DEVICE_NORMAL)
         run_job(device, &device->job);
     else if (device->state == DEVICE_HSM)

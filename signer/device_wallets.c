@@ -1,6 +1,7 @@
 #include "signer/device_wallets.h"
 #include "base/require.h"
 #include "signer/device_users.h"
+#include "signer/sign_work.h"
 
 // Bytes for all wallets in memory, and for reading them: a stored form is parsed in the second.
 #define WALLETS_ARENA (STORE_WALLETS_MAX * (sizeof(struct ms_wallet) + 64))
@@ -11,6 +12,7 @@
 
 void device_forget_wallets(struct device *device)
 {
+    sign_work_settle(device); // facts name wallets
     arena_free(device->wallets_arena);
     device->wallets_arena = NULL;
     device->wallets = (struct ms_wallets){ 0 };

@@ -1,14 +1,19 @@
 #include "signer/job.h"
 #include "base/arena.h"
+#include "base/require.h"
 #include "base/secret.h"
+#include "signer/sign_work.h"
 
 static void end_work(struct job *job)
 {
+    REQUIRE(job->work == NULL);
     blob_drop(&job->psbt);
     blob_drop(&job->message);
     arena_free(job->arena);
     job->arena = NULL;
+    job->container = NULL;
     job->facts = NULL;
+    job->is_understood = false;
     job->story = (struct bytes){ 0 };
     job->decision = NULL;
     job->decision_text = (struct bytes){ 0 };
@@ -18,6 +23,10 @@ static void end_work(struct job *job)
 
 void job_drop(struct job *job)
 {
+    if (job->work != NULL) {
+        sign_work_take_over(job);
+        return;
+    }
     end_work(job);
     blob_drop(&job->result);
     wipe(job, sizeof *job);

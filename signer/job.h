@@ -28,6 +28,8 @@ enum job_state {
     JOB_FINISHED,
 };
 
+struct sign_work;
+
 struct job {
     enum job_kind kind;
     enum job_state state;
@@ -43,9 +45,11 @@ struct job {
     uint32_t flags; // STXN_*
     // While it is being worked on or asked about: facts and PSBT live in the arena.
     struct arena *arena;
-    struct psbt container;
+    struct psbt *container;
     struct psbt_facts *facts;
-    struct bytes story; // as the screen shows it
+    struct bytes story;     // as the screen shows it
+    bool is_understood;     // all of these are there
+    struct sign_work *work; // that goes on (sign_work.h); NULL: none
 
     // In HSM mode, from the decision until there is a signature; they live in the arena.
     const struct decision *decision; // NULL: none yet
@@ -68,7 +72,7 @@ struct job {
 
 #define JOB_ARENA_MAX (64u << 20) // psbt-signing.md 8.6: "64 MiB is ample"
 
-// Forgets everything; the job is JOB_NONE then.
+// Forgets everything, work that goes on included; the job is JOB_NONE then.
 void job_drop(struct job *job);
 
 // Nobody is waiting for it any more except to fetch the result.

@@ -2,37 +2,12 @@
 #include "base/base64.h"
 #include "base/require.h"
 #include "bitcoin/message.h"
-#include "crypto/random.h"
 #include "policy/audit_text.h"
 #include "signer/audit.h"
+#include "signer/sign_work.h"
 #include "wire/request.h"
 
 #define TOO_COMPLEX "Transaction is too complex"
-
-static struct bytes story_bytes(const struct device *device, const struct job *job,
-                                enum story_form form)
-{
-    struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
-    story_write(&w, &job->facts->tx, device->config.unit, form);
-    struct bytes story;
-    return writer_finish(&w, &story) ? story : (struct bytes){ 0 };
-}
-
-static bool understand(struct device *device, struct job *job, struct err *err)
-{
-    job->arena = arena_new(JOB_ARENA_MAX);
-    job->facts = arena_alloc(job->arena, sizeof *job->facts);
-    if (job->facts == NULL)
-        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
-    struct signer_view view;
-    device_view(device, &view);
-    if (!psbt_parse(&job->container, blob_bytes(&job->psbt), job->arena, err) ||
-        !psbt_analyse(job->facts, &job->container, &view, job->arena, err))
-        return false;
-    job->facts->tx.psbt_hash = job->psbt_hash;
-    job->story = story_bytes(device, job, STORY_SCREEN);
-    return job->story.len > 0 || err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
-}
 
 // "one more line follows: the base64 of a 65-byte message signature (header base 31, never ground)
 // by the master key over the story in that form"
@@ -52,7 +27,7 @@ static bool write_story_signature(struct writer *w, const struct device *device,
 
 static bool visualize(struct device *device, struct job *job, struct err *err)
 {
-    const struct bytes story = story_bytes(device, job, STORY_TEXT);
+    const struct bytes story = sign_work_story(device, job, STORY_TEXT);
     struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
     writer_put(&w, story);
     if ((job->flags & STXN_SIGNED) != 0 && !write_story_signature(&w, device, story, err))
@@ -61,62 +36,26 @@ static bool visualize(struct device *device, struct job *job, struct err *err)
     if (!writer_finish(&w, &text))
         return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
     blob_set(&job->result, text);
+    job->result_len = text.len;
+    job->result_hash = sha256(text);
     return true;
-}
-
-static bool prove(struct device *device, struct job *job, struct err *err)
-{
-    if (device->keys == NULL)
-        return err_set(err, ERR_STATE, "Signing failed late");
-    return psbt_prove(job->facts, device->keys, err);
 }
 
 // The result is there: whoever asked for it may download it (wire-protocol.md 6.2).
 static void finish(struct device *device, struct job *job)
 {
-    const struct bytes result = blob_bytes(&job->result);
-    job->result_len = result.len;
-    job->result_hash = sha256(result);
     struct peer *peer = peers_find(&device->peers, job->peer);
-    if (peer != NULL) {
+    if (peer != NULL && device->state == DEVICE_HSM) {
+        lease_grant(&peer->lease, 1, &job->result); // nobody else can ask for it
+    } else if (peer != NULL) {
         AUTO(blob_drop) struct blob copy = { 0 };
-        blob_set(&copy, result);
+        blob_set(&copy, blob_bytes(&job->result));
         lease_grant(&peer->lease, 1, &copy);
     }
     job_finish(job);
 }
 
 // --- Signing: only after what limits later spends is stored ---
-
-static void fresh_entropy(void *context, uint8_t out[32])
-{
-    (void)context;
-    random_bytes(out, 32);
-}
-
-static bool compute_signatures(struct device *device, struct job *job, struct psbt_signed *out,
-                               struct err *err)
-{
-    const struct entropy entropy = { fresh_entropy, NULL };
-    crypto_randomize();
-    return psbt_sign(out, job->facts, device->keys, &entropy, job->arena, err);
-}
-
-static bool write_result(struct job *job, const struct psbt_signed *sigs, struct err *err)
-{
-    // "Message PSBTs are never finalised, whatever the flag."
-    const bool finalize = (job->flags & STXN_FINALIZE) != 0 && !job->facts->tx.is_message;
-    struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
-    const bool ok = finalize ? psbt_finalize(&w, NULL, job->facts, sigs, job->arena, err)
-                             : psbt_write_signed(&w, job->facts, sigs, err);
-    struct bytes result;
-    if (!ok)
-        return false;
-    if (!writer_finish(&w, &result))
-        return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
-    blob_set(&job->result, result);
-    return true;
-}
 
 // Hardware that computes wrongly must not try again: psbt-signing.md 25.3, rule 5.
 static void stop_if_broken(struct device *device, const struct err *err)
@@ -163,7 +102,7 @@ static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, 
     }
     if (!all_native_segwit(facts))
         return true;
-    const struct hash256 txid = tx_txid(&job->container.tx);
+    const struct hash256 txid = tx_txid(&job->container->tx);
     for (size_t i = 0; i < facts->tx.n_out; i++) {
         const struct output_facts *change = &facts->tx.out[i];
         if (change->change && is_segwit_output(change))
@@ -216,7 +155,7 @@ static bool save_record(struct device *device, struct ruling *ruling, const stru
     }
     struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
     audit_transaction_write(&w, &ruling->decision, &device->hsm->policy, &job->facts->tx,
-                            &ruling->auth, story_bytes(device, job, STORY_LOG));
+                            &ruling->auth, sign_work_story(device, job, STORY_LOG));
     struct bytes record;
     struct err err;
     if (!writer_finish(&w, &record)) {
@@ -300,17 +239,34 @@ static void log_decision(const struct device *device, const struct job *job)
         LOG_U64("refusals", device->hsm->counters.refusals));
 }
 
-static bool sign_approved(struct device *device, struct job *job, struct err *err)
+static void fail(struct device *device, struct job *job, const struct err *err)
 {
-    struct psbt_signed sigs;
-    struct err ignored;
-    if (compute_signatures(device, job, &sigs, err))
-        return write_result(job, &sigs, err);
-    if (err->code != ERR_INTERNAL &&
-        !hsm_take_back(device, job->decision, job->before, &job->psbt_hash, &ignored))
-        LOG(device->log, LOG_ERROR, "charge_not_taken_back", LOG_TEXT("error", ignored.text));
-    stop_if_broken(device, err);
-    return false;
+    LOG(device->log, LOG_INFO, "transaction_failed", LOG_TEXT("error", err->text),
+        LOG_TEXT("detail", err->detail));
+    journal_failure(device, &job->psbt_hash, err);
+    job_fail(job, err);
+}
+
+static void take_back(struct device *device, const struct job *job)
+{
+    struct err err;
+    if (!hsm_take_back(device, job->decision, job->before, &job->psbt_hash, &err))
+        LOG(device->log, LOG_ERROR, "charge_not_taken_back", LOG_TEXT("error", err.text));
+}
+
+static void approved_is_signed(struct device *device, struct job *job,
+                               const struct sign_outcome *outcome)
+{
+    if (!outcome->is_signed && outcome->err->code != ERR_INTERNAL)
+        take_back(device, job);
+    if (outcome->err == NULL) {
+        if (!outcome->is_dropped)
+            finish(device, job);
+        return;
+    }
+    stop_if_broken(device, outcome->err);
+    if (!outcome->is_dropped)
+        fail(device, job, outcome->err);
 }
 
 // --- Normal mode: a person decides ---
@@ -330,15 +286,16 @@ static bool remember_amounts(struct device *device, const struct job *job, struc
     return err_set(err, ERR_IO, "Signing failed late");
 }
 
-static void sign_after_ok(struct device *device)
+static void accepted_is_signed(struct device *device, struct job *job,
+                               const struct sign_outcome *outcome)
 {
-    struct job *job = &device->job;
-    struct psbt_signed sigs;
     struct err err;
-    if (!compute_signatures(device, job, &sigs, &err)) {
-        job_fail(job, &err);
-        stop_if_broken(device, &err);
-    } else if (!remember_amounts(device, job, &err) || !write_result(job, &sigs, &err)) {
+    if (outcome->err != NULL) {
+        job_fail(job, outcome->err);
+        stop_if_broken(device, outcome->err);
+    } else if (outcome->is_dropped) {
+        return;
+    } else if (!remember_amounts(device, job, &err)) {
         job_fail(job, &err);
     } else {
         finish(device, job);
@@ -353,7 +310,7 @@ static void transaction_key(void *context, char key)
         screen_done(&device->screen);
     } else if (key == 'y') {
         screen_done(&device->screen);
-        sign_after_ok(device);
+        sign_work_sign(device, &device->job, accepted_is_signed);
     }
 }
 
@@ -394,44 +351,49 @@ static bool result_can_be_fetched(const struct job *job, struct err *err)
     return true;
 }
 
-static bool run(struct device *device, struct job *job, struct err *err)
+static bool go_on(struct device *device, struct job *job, struct err *err)
 {
-    if (!understand(device, job, err))
-        return false;
     if ((job->flags & STXN_VISUALIZE) != 0) {
         if (!visualize(device, job, err))
             return false;
         finish(device, job);
         return true;
     }
-    if (!prove(device, job, err) || !result_can_be_fetched(job, err))
+    if (!result_can_be_fetched(job, err))
         return false;
     return device->state == DEVICE_HSM ? run_hsm(device, job, err) : ask(device, job, err);
 }
 
-static void fail(struct device *device, struct job *job, const struct err *err)
+static void understood(struct device *device, struct job *job, const struct sign_outcome *outcome)
 {
-    LOG(device->log, LOG_INFO, "transaction_failed", LOG_TEXT("error", err->text),
-        LOG_TEXT("detail", err->detail));
-    journal_failure(device, &job->psbt_hash, err);
-    job_fail(job, err);
+    if (outcome->is_dropped)
+        return;
+    job->begun = false; // it waits for its turn once more
+    if (outcome->err != NULL) {
+        fail(device, job, outcome->err);
+        return;
+    }
+    job->facts->tx.psbt_hash = job->psbt_hash;
+    job->is_understood = true;
 }
 
 void sign_tx_run(struct device *device, struct job *job)
 {
     struct err err;
-    if (!run(device, job, &err))
+    if (!job->is_understood)
+        sign_work_understand(device, job, understood);
+    if (!job->is_understood)
+        return; // failed, or being worked on
+    job->begun = true;
+    if (!go_on(device, job, &err))
         fail(device, job, &err);
 }
 
 void sign_tx_release(struct device *device, struct job *job)
 {
-    struct err err;
     log_decision(device, job);
     if (job->decision->verdict != VERDICT_SIGN)
         job_refuse(job);
-    else if (sign_approved(device, job, &err))
-        finish(device, job);
     else
-        fail(device, job, &err);
+        sign_work_sign(device, job, approved_is_signed);
 }

@@ -1,7 +1,8 @@
 // signer/sign_tx.h -- a transaction from accepted bytes to result.
 //
 // The order is the invariant (policy.md 10.1 with its [FIX]es, style 7):
-//   parse, analyse, story; visualisation stops here; prove; decide; log; commit, with what other peers asked for; sign; result.
+//   parse, analyse, story; visualisation stops here; prove; decide; log; commit, with what other peers
+//   asked for; sign; result. What takes its time is in sign_work.h.
 // A crash between any two of these loses a signature, never a limit.
 #ifndef CASEMATE_SIGNER_SIGN_TX_H
 #define CASEMATE_SIGNER_SIGN_TX_H
