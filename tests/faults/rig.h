@@ -5,6 +5,7 @@
 // FAULT_COUNT, if it is set, is how much of it a test does.
 #ifndef CASEMATE_TESTS_FAULTS_RIG_H
 #define CASEMATE_TESTS_FAULTS_RIG_H
+#include "bitcoin/hdkey.h"
 #include "client/hsm_status.h"
 #include "client/panel_client.h"
 #include "client/transfer.h"
@@ -45,7 +46,7 @@ void rig_stop(struct rig *rig);
 void rig_drop(struct rig *rig); // for AUTO: nothing is left running
 bool rig_runs(struct rig *rig);
 
-// What it wrote to its standard error since it was first started, in the test's arena.
+// The last of what it wrote to its standard error, in the test's arena.
 struct bytes rig_said(const struct rig *rig);
 
 void rig_pause_ms(long ms);
@@ -71,6 +72,8 @@ bool rig_try_arm(const struct rig *rig, const char *policy);
 struct hsm_status rig_status(struct connection *c); // in the test's arena
 // The first member of has_spent; 0 if nothing was spent.
 uint64_t rig_spent(const struct hsm_status *status);
+
+const struct hdkey *rig_master(void); // of the test seed, which all these signers have
 
 // A payment of `sats` out of a coin of 10,000,000; each salt is another.
 struct bytes rig_payment(uint64_t sats, uint32_t salt);
