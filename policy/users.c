@@ -117,6 +117,9 @@ bool user_create(struct user *out, char picked[static USER_PICKED_SIZE],
     memcpy(out->name, request->name.ptr, request->name.len);
     out->name_len = request->name.len;
     picked[0] = '\0';
+    if (out->mode == USER_PASSWORD)
+        (void)snprintf(out->salt_serial, sizeof out->salt_serial, "%.*s",
+                       BYTES_ARG(request->serial));
     if (request->secret.len > 0)
         set_secret(out, request->secret);
     else

@@ -19,6 +19,7 @@
 #define USER_PICKED_SIZE 17 // 16 characters of base32 and a final zero
 #define USER_TOKEN_MAX   255
 #define USER_RECORD_MAX  128 // bytes of user_record_write
+#define USER_SERIAL_SIZE 33  // a serial number and a final zero
 
 enum user_mode { USER_NONE, USER_TOTP = 1, USER_HOTP = 2, USER_PASSWORD = 3 };
 
@@ -35,6 +36,9 @@ struct user {
     uint8_t secret[USER_SECRET_MAX];
     size_t secret_len;
     struct user_progress progress;
+    // Of a password user: the serial number that the password was salted with, which need not be this
+    // signer's (D33); "" for others.
+    char salt_serial[USER_SERIAL_SIZE];
 };
 void user_wipe(struct user *user); // also for AUTO
 struct bytes user_name(const struct user *user);

@@ -54,8 +54,10 @@ static bool initial_velocity(struct velocity *out, struct device *device,
         return true;
     struct velocity *stored = calloc(1, sizeof *stored);
     REQUIRE(stored != NULL);
-    const bool ok = store_get_velocity(device->store, hash, stored, err);
-    if (ok && policy->boot_to_hsm.len > 0)
+    bool is_past = false; // what was spent since the backup of a restored signer, nobody knows
+    const bool ok = store_get_velocity(device->store, hash, stored, err) &&
+                    store_is_past(device->store, hash, &is_past, stored, err);
+    if (ok && (is_past || policy->boot_to_hsm.len > 0))
         *out = velocity_all_spent(policy, stored, now_s);
     else if (ok)
         *out = *stored;

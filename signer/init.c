@@ -1,6 +1,7 @@
 // The seed is there before the store is made, and the store is made in one go; what was made is
 // removed if any of it fails.
 #include "signer/init.h"
+#include "signer/init_backup.h"
 #include "signer/init_internal.h"
 #include "signer/master.h"
 #include <errno.h>
@@ -209,10 +210,21 @@ static bool open_empty(struct store **out, const char *dir, struct err *err)
     return err_set(err, ERR_EXISTS, "%s: there is a signer already", dir);
 }
 
+// The journal of a signer that is gone: its lines would not be this one's.
+static bool has_journal(const char *dir)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    const int len = snprintf(path, sizeof path, "%s/journal.jsonl", dir);
+    return len > 0 && (size_t)len < sizeof path && lstat(path, &st) == 0;
+}
+
 // Before the first question: what could not be made in the end.
 static bool check_free(const char *dir, struct err *err)
 {
     struct store *store;
+    if (has_journal(dir))
+        return err_set(err, ERR_EXISTS, "%s: there is the journal of a signer; move it away", dir);
     if (open_empty(&store, dir, err)) {
         store_close(store);
         return true;
@@ -240,13 +252,13 @@ static void remove_file(const char *dir, const char *name)
 }
 
 static bool make_store(const struct init_options *o, struct bytes pin, struct bytes secret,
-                       struct err *err)
+                       const struct store_restored *restored, struct err *err)
 {
     AUTO(store_closep) struct store *store = NULL;
     if (!open_empty(&store, o->dir, err) &&
         (err->code != ERR_NOT_FOUND || !store_create(&store, o->dir, err)))
         return false;
-    if (vault_create(store, pin, secret, o->cost, err))
+    if (vault_restore(store, pin, secret, o->cost, restored, err))
         return true;
     store_closep(&store);
     remove_file(o->dir, STORE_FILE);
@@ -272,9 +284,30 @@ static bool gather_and_make(const struct init_options *o, struct secret **secret
     AUTO(line_wipe) struct line pin = { 0 };
     if (!get_secret(o, secret, err) || !get_pin(o, &pin, err))
         return false;
-    const bool made = make_store(o, bytes_of(pin.b, pin.len), secret_open(*secret), err);
+    const bool made = make_store(o, bytes_of(pin.b, pin.len), secret_open(*secret), NULL, err);
     secret_close(*secret);
     return made && say_done(o, *secret, err);
+}
+
+static bool read_and_make(const struct init_options *o, struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(BACKUP_ARENA);
+    AUTO(backup_wipe) struct backup backup = { 0 };
+    AUTO(line_wipe) struct line pin = { 0 };
+    if (!init_read_backup(o, &backup, arena, err) || !get_pin(o, &pin, err))
+        return false;
+    const struct store_restored restored = init_restored(&backup);
+    const bool made =
+        make_store(o, bytes_of(pin.b, pin.len), secret_open(backup.master), &restored, err);
+    secret_close(backup.master);
+    if (!made || !say_done(o, backup.master, err))
+        return false;
+    if (backup.chain->id != CHAIN_BTC) {
+        init_say(o, "It is a test network's: set chain = ");
+        init_say(o, backup.chain->code);
+        init_say(o, " in signer.conf.\n");
+    }
+    return true;
 }
 
 bool init_run(const struct init_options *options, struct err *err)
@@ -287,8 +320,9 @@ bool init_run(const struct init_options *options, struct err *err)
     if (o.n_words != 12 && o.n_words != 18 && o.n_words != 24)
         return err_set(err, ERR_USAGE, "a seed has 12, 18 or 24 words");
     // What cannot be made in the end is better known before the first question.
-    const bool made = check_free(o.dir, err) && make_folder(&o, &made_folder, err) &&
-                      gather_and_make(&o, &secret, err);
+    const bool made =
+        check_free(o.dir, err) && make_folder(&o, &made_folder, err) &&
+        (o.source == INIT_BACKUP ? read_and_make(&o, err) : gather_and_make(&o, &secret, err));
     if (!made && made_folder)
         (void)rmdir(o.dir);
     return made;

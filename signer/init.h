@@ -9,6 +9,10 @@
 //   1, 2: the BIP-39 passphrase, empty for none; if not empty: again
 //   the PIN; the PIN again
 //
+// `casemate-signer restore` makes a signer of a backup instead, and asks for its words (again while they
+// are wrong), if it is sealed, and for the new PIN, twice. What a restored signer knows and does not
+// know: docs/backup-format.md.
+//
 // Source: design.md "Seed", "At rest", PIN.
 #ifndef CASEMATE_SIGNER_INIT_H
 #define CASEMATE_SIGNER_INIT_H
@@ -20,6 +24,7 @@ enum init_source {
     INIT_GENERATE, // kernel and dice or coins
     INIT_WORDS,
     INIT_XPRV,
+    INIT_BACKUP, // `restore`: `backup` names the file
 };
 
 // Where questions go and answers come from.
@@ -40,8 +45,9 @@ struct init_io init_io_terminal(void);
 struct init_options {
     const char *dir;
     enum init_source source;
-    size_t n_words;   // to generate: 12, 18 or 24; 0: 24
-    struct bytes pin; // empty: ask, twice
+    const char *backup; // INIT_BACKUP: a sealed backup, or the text of a Coldcard's archive
+    size_t n_words;     // to generate: 12, 18 or 24; 0: 24
+    struct bytes pin;   // empty: ask, twice
     struct init_io io;
     struct vault_cost cost;
     bool has_group; // the directory's group
@@ -52,7 +58,7 @@ struct init_options {
 };
 
 // Makes the directory (0710, of the group) unless it is there; its parent must be.
-// Fails: ERR_EXISTS if there is a signer, ERR_REFUSED if the operator gives up, ERR_IO, and what a
+// Fails: ERR_EXISTS if there is a signer, or the journal of one, ERR_REFUSED if the operator gives up, ERR_IO, and what a
 // part says. What it made is then removed.
 MUST_CHECK bool init_run(const struct init_options *options, struct err *err);
 

@@ -1,6 +1,7 @@
 // signer/main.c -- casemate-signer: command line, order of the start, and the way out.
 #include "base/file.h"
 #include "base/require.h"
+#include "signer/backup.h"
 #include "signer/hid_gadget.h"
 #include "signer/options.h"
 #include "signer/panel_backend.h"
@@ -357,7 +358,8 @@ static bool make_signer(struct program *p, struct err *err)
     struct options *o = &p->options;
     AUTO(arena_freep) struct arena *arena = arena_new(4096);
     struct init_options init = { .dir = p->dir,
-                                 .source = o->source,
+                                 .source = o->verb == VERB_RESTORE ? INIT_BACKUP : o->source,
+                                 .backup = o->file,
                                  .n_words = o->n_words,
                                  .io = init_io_terminal(),
                                  .cost = vault_cost_default() };
@@ -366,6 +368,26 @@ static bool make_signer(struct program *p, struct err *err)
     init.has_group = find_group(OPERATOR_GROUP, &p->operator_group);
     init.group = p->operator_group;
     return init_run(&init, err);
+}
+
+static bool take_backup(struct program *p, struct err *err)
+{
+    struct options *o = &p->options;
+    AUTO(arena_freep) struct arena *arena = arena_new(4096);
+    struct config config;
+    p->clock = clock_system();
+    struct backup_options backup = { .dir = p->dir,
+                                     .name = o->name,
+                                     .file = o->file,
+                                     .cost = vault_cost_default(),
+                                     .clock = &p->clock,
+                                     .io = init_io_terminal() };
+    if (((o->pin_fd >= 0 || o->pin_file != NULL) && !read_pin(p, &backup.pin, arena, err)) ||
+        !read_config(p, &config, err))
+        return false;
+    backup.chain = chain_by_id(config.chain);
+    backup.pin_tries = config.pin_tries;
+    return backup_run(&backup, err);
 }
 
 static bool run(struct program *p, struct err *err)
@@ -379,13 +401,17 @@ static bool run(struct program *p, struct err *err)
         return true;
     case VERB_RUN:
     case VERB_INIT:
+    case VERB_BACKUP:
+    case VERB_RESTORE:
         break;
     }
     if (!shield(err) || !find_paths(p, err))
         return false;
     if (p->options.check_config)
         return print_config(p, err);
-    return p->options.verb == VERB_INIT ? make_signer(p, err) : run_signer(p, err);
+    if (p->options.verb == VERB_BACKUP)
+        return take_backup(p, err);
+    return p->options.verb == VERB_RUN ? run_signer(p, err) : make_signer(p, err);
 }
 
 int main(int argc, char **argv)

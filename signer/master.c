@@ -198,3 +198,12 @@ bool master_words(struct writer *out, const struct secret *container, struct err
     secret_close(container);
     return made;
 }
+
+bool master_passphrase(struct writer *out, const struct secret *container, struct err *err)
+{
+    const struct content c = parse(secret_open(container));
+    const bool has_words = c.kind == MASTER_WORDS;
+    writer_put(out, c.passphrase);
+    secret_close(container);
+    return has_words || err_set(err, ERR_STATE, "no words");
+}

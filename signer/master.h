@@ -44,4 +44,8 @@ MUST_CHECK bool master_node_with_passphrase(struct hdkey *out, const struct secr
 // The words, for the backup. Fails: ERR_STATE "no words" unless MASTER_WORDS.
 MUST_CHECK bool master_words(struct writer *out, const struct secret *container, struct err *err);
 
+// The passphrase, empty for none. Fails as master_words.
+MUST_CHECK bool master_passphrase(struct writer *out, const struct secret *container,
+                                  struct err *err);
+
 #endif

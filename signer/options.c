@@ -8,12 +8,17 @@
 static const char help[] =
     "usage: casemate-signer run NAME [OPTION ...]\n"
     "       casemate-signer init NAME [OPTION ...]\n"
+    "       casemate-signer backup NAME FILE [OPTION ...]\n"
+    "       casemate-signer restore NAME FILE [OPTION ...]\n"
     "       casemate-signer --simulator [OPTION ...]\n"
     "\n"
     "Signs Bitcoin transactions that a written policy allows, with nobody at the keyboard.\n"
     "\n"
     "  run NAME         run the signer of that name (1 to 16 of A-Za-z0-9_)\n"
     "  init NAME        make its state directory, PIN and seed\n"
+    "  backup NAME FILE write what it holds, sealed under twelve words; it must not be running\n"
+    "  restore NAME FILE\n"
+    "                   make it out of a backup, or of the text in a Coldcard's backup archive\n"
     "\n"
     "  --dir DIR        state directory, in place of " STATE_DIR "/NAME\n"
     "  --config FILE    configuration, in place of DIR/signer.conf\n"
@@ -133,23 +138,38 @@ static bool parse_option(struct options *o, int option, const char *value, struc
 
 static bool parse_verb(struct options *o, char **words, struct err *err)
 {
+    static const struct {
+        const char *word;
+        enum verb verb;
+        bool has_file;
+    } verbs[] = { { "run", VERB_RUN, false },
+                  { "init", VERB_INIT, false },
+                  { "backup", VERB_BACKUP, true },
+                  { "restore", VERB_RESTORE, true } };
+    size_t v = 0, n = 0;
     if (words[0] == NULL) {
         o->name = "simulator";
         return o->simulator || err_set(err, ERR_USAGE, "run or init? See casemate-signer --help");
     }
-    if (strcmp(words[0], "init") == 0)
-        o->verb = VERB_INIT;
-    else if (strcmp(words[0], "run") != 0)
-        return err_set(err, ERR_USAGE, "'%s' is not run or init", words[0]);
-    if (words[1] == NULL && o->dir == NULL)
+    while (v < COUNT(verbs) && strcmp(words[0], verbs[v].word) != 0)
+        v++;
+    if (v == COUNT(verbs))
+        return err_set(err, ERR_USAGE, "'%s' is not run, init, backup or restore", words[0]);
+    o->verb = verbs[v].verb;
+    while (words[n + 1] != NULL)
+        n++;
+    if (n > 1u + verbs[v].has_file)
+        return err_set(err, ERR_USAGE, "'%s' is too much", words[2 + verbs[v].has_file]);
+    if (verbs[v].has_file) {
+        if (n == 0)
+            return err_set(err, ERR_USAGE, "%s: a FILE is missing", words[0]);
+        o->file = words[n--];
+    }
+    if (n == 0 && o->dir == NULL)
         return err_set(err, ERR_USAGE, "%s: a NAME is missing, or --dir", words[0]);
-    o->name = words[1] != NULL ? words[1] : "signer";
-    if (!is_name(o->name))
-        return err_set(err, ERR_USAGE, "'%s': a name has 1 to %d of A-Za-z0-9_", o->name,
-                       NAME_LEN_MAX);
-    if (words[1] != NULL && words[2] != NULL)
-        return err_set(err, ERR_USAGE, "'%s' is too much", words[2]);
-    return true;
+    o->name = n == 1 ? words[1] : "signer";
+    return is_name(o->name) ||
+           err_set(err, ERR_USAGE, "'%s': a name has 1 to %d of A-Za-z0-9_", o->name, NAME_LEN_MAX);
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct err *err)

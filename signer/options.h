@@ -8,11 +8,12 @@
 #define STATE_DIR "/var/lib/casemate"
 #define RUN_DIR   "/run/casemate"
 
-enum verb { VERB_RUN, VERB_INIT, VERB_HELP, VERB_VERSION };
+enum verb { VERB_RUN, VERB_INIT, VERB_BACKUP, VERB_RESTORE, VERB_HELP, VERB_VERSION };
 
 // Texts borrow from the arguments; NULL: not given.
 struct options {
     enum verb verb;
+    const char *file; // backup, restore
     const char *name, *dir, *config, *socket, *panel, *pin_file;
     int pin_fd; // -1: none
     bool check_config, simulator, quiet;

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "signer/hsm_start.h"
 #include "signer/pinned.h"
+#include "wire/socket_name.h"
 
 static void write_names(struct json_writer *j, const char *key, const struct device *device)
 {
@@ -31,6 +32,35 @@ static void write_journal(struct json_writer *j, const struct device *device)
     json_end_object(j);
 }
 
+// Password users whose key was salted with another serial number than the one on this link: clients
+// salt with it. Source: policy.md D33.
+static void write_serials(struct json_writer *j, const struct device *device)
+{
+    const struct user_list *users = device_open_users(device);
+    json_key(j, "serials");
+    json_begin_object(j);
+    for (size_t i = 0; i < users->n; i++) {
+        const struct user *user = &users->items[i];
+        if (user->mode != USER_PASSWORD || strcmp(user->salt_serial, SOCKET_SERIAL) == 0)
+            continue;
+        json_key_bytes(j, user_name(user));
+        json_text(j, user->salt_serial);
+    }
+    json_end_object(j);
+    device_close_users(device);
+}
+
+static bool has_foreign_serials(const struct device *device)
+{
+    const struct user_list *users = device_open_users(device);
+    bool found = false;
+    for (size_t i = 0; i < users->n; i++)
+        found = found || (users->items[i].mode == USER_PASSWORD &&
+                          strcmp(users->items[i].salt_serial, SOCKET_SERIAL) != 0);
+    device_close_users(device);
+    return found;
+}
+
 // The member that clients of a Coldcard ignore: what is ours.
 static void write_casemate(struct json_writer *j, struct device *device)
 {
@@ -47,6 +77,9 @@ static void write_casemate(struct json_writer *j, struct device *device)
         json_hex(j, BYTES_OF(full.b));
     }
     write_journal(j, device);
+    const bool hides_users = device->state == DEVICE_HSM && device->hsm->policy.priv_over_ux;
+    if (!hides_users && has_foreign_serials(device))
+        write_serials(j, device);
     json_end_object(j);
 }
 

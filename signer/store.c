@@ -93,7 +93,7 @@ bool store_append_journal(struct store *store, struct bytes line, struct err *er
 
 // --- Policy ---
 
-static bool put_policy(struct store_tx *tx, const struct store_policy *policy, struct err *err)
+bool store_put_policy(struct store_tx *tx, const struct store_policy *policy, struct err *err)
 {
     struct bytes content;
     if (policy->form.len == 0 || policy->form.len > STORE_POLICY_MAX)
@@ -249,7 +249,7 @@ static bool read_repeats(struct reader *r, struct velocity *v)
     return true;
 }
 
-static bool read_velocity(struct bytes content, struct velocity *out)
+bool store_velocity_read(struct velocity *out, struct bytes content)
 {
     struct reader r = reader_of(content);
     uint8_t running;
@@ -273,7 +273,7 @@ bool store_get_velocity(struct store *store, const struct hash256 *policy_hash,
     velocity_row(name, policy_hash);
     if (!store_row(store, name, &content, &found, arena, err))
         return false;
-    return !found || read_velocity(content, out) ||
+    return !found || store_velocity_read(out, content) ||
            db_damaged(store->db, "its spending totals cannot be read", err);
 }
 
@@ -308,7 +308,7 @@ static bool put_velocity(struct store_tx *tx, const struct hash256 *policy_hash,
 
 // --- Activation and decision ---
 
-static bool put_locker(struct store_tx *tx, struct bytes value, struct err *err)
+bool store_put_locker(struct store_tx *tx, struct bytes value, struct err *err)
 {
     if (value.len > STORE_LOCKER_MAX)
         return err_set(err, ERR_LIMIT, "the storage locker holds %d bytes", STORE_LOCKER_MAX);
@@ -322,8 +322,8 @@ bool store_activate(struct store *store, const struct store_activation *a, struc
         return false;
     tx.scrub = a->policy || a->has_locker;
     tx.next->counters = a->counters;
-    return (!a->policy || put_policy(&tx, a->policy, err)) &&
-           (!a->has_locker || put_locker(&tx, a->locker, err)) &&
+    return (!a->policy || store_put_policy(&tx, a->policy, err)) &&
+           (!a->has_locker || store_put_locker(&tx, a->locker, err)) &&
            put_velocity(&tx, &a->policy_hash, a->velocity, err) &&
            store_put_line(&tx, a->journal_line, err) && store_commit(&tx, err);
 }

@@ -181,6 +181,44 @@ struct store_settings store_get_settings(const struct store *store);
 MUST_CHECK bool store_set_settings(struct store *store, const struct store_settings *settings,
                                    struct err *err);
 
+// --- Backup and restore ---
+
+// What was spent under which policy, as the store keeps it: opaque.
+struct store_past_item {
+    struct hash256 policy_hash;
+    struct bytes state;
+};
+struct store_past {
+    size_t n;
+    const struct store_past_item *items;
+};
+#define STORE_PAST_MAX 512
+
+// For a backup: the velocity of every policy, those that this store itself was restored with too.
+MUST_CHECK bool store_get_past(struct store *store, struct store_past *out, struct arena *arena,
+                               struct err *err);
+// The locker without counting a read. Empty if none was ever stored.
+MUST_CHECK bool store_get_locker(struct store *store, struct bytes *out, struct arena *arena,
+                                 struct err *err);
+
+// What a new store begins with beside its master secret: vault_restore.
+struct store_restored {
+    const struct user *users; // sorted by name
+    size_t n_users;
+    const struct store_wallet *wallets;
+    size_t n_wallets;
+    const struct store_policy *policy; // NULL: none
+    struct store_past past;
+    struct store_counters counters;
+    struct store_settings settings;
+    struct bytes locker; // empty: none
+};
+
+// Whether nobody knows what was spent under a policy: the store was restored, and the policy was not
+// in force since. *before is then what the backup knew, and otherwise as it was.
+MUST_CHECK bool store_is_past(struct store *store, const struct hash256 *policy_hash, bool *is_past,
+                              struct velocity *before, struct err *err);
+
 // --- Journal: each line is part of the commit that it tells of ---
 
 // Of the last line ever committed; seq 0 and 32 zero bytes before the first.

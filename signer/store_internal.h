@@ -27,6 +27,7 @@
 #define ROW_WALLETS  "wallets"
 #define ROW_LOCKER   "locker"
 #define ROW_VELOCITY "velocity/" // and the policy hash in hex
+#define ROW_PAST     "past"      // velocities that a restored store came with
 
 struct store_row {
     char name[STORE_ROW_NAME_SIZE];
@@ -123,6 +124,22 @@ struct store_row *store_find_row(struct store_state *state, const char *name);
 
 void store_state_write(struct writer *w, const struct store_state *state);
 MUST_CHECK bool store_state_read(struct store_state *out, struct bytes content);
+
+// --- Lists, policy, locker as a whole: store_lists.c, store.c ---
+
+MUST_CHECK bool store_put_users(struct store_tx *tx, const struct user *users, size_t n,
+                                struct err *err);
+MUST_CHECK bool store_put_wallets(struct store_tx *tx, const struct store_wallet *wallets, size_t n,
+                                  struct err *err);
+MUST_CHECK bool store_put_policy(struct store_tx *tx, const struct store_policy *policy,
+                                 struct err *err);
+MUST_CHECK bool store_put_locker(struct store_tx *tx, struct bytes value, struct err *err);
+// A velocity as its row holds it.
+MUST_CHECK bool store_velocity_read(struct velocity *out, struct bytes state);
+
+// Part of the transaction that makes a store. Source: signer/store_restore.c.
+MUST_CHECK bool store_put_restored(struct store_tx *tx, const struct store_restored *restored,
+                                   struct err *err);
 
 // --- Users: store_lists.c ---
 

@@ -3,7 +3,10 @@
 #include "base/require.h"
 #include "signer/store_internal.h"
 
-enum { USER_MAX = USER_NAME_SIZE + USER_SECRET_MAX + 32, LIST_MEMORY = 16 << 20 };
+enum {
+    USER_MAX = USER_NAME_SIZE + USER_SECRET_MAX + USER_SERIAL_SIZE + 32,
+    LIST_MEMORY = 16 << 20
+};
 
 // --- Users ---
 
@@ -14,6 +17,7 @@ static void write_user(struct writer *w, const struct user *user)
     writer_counted(w, bytes_of(user->secret, user->secret_len));
     writer_u64le(w, user->progress.last);
     writer_u8(w, user->progress.zero_used);
+    writer_counted(w, bytes_of_text(user->salt_serial));
 }
 
 static bool read_into(struct reader *r, uint8_t *out, size_t room, size_t *len)
@@ -29,11 +33,14 @@ static bool read_into(struct reader *r, uint8_t *out, size_t room, size_t *len)
 static bool read_user(struct reader *r, struct user *out)
 {
     uint8_t mode, zero_used;
+    struct bytes serial;
     if (!read_into(r, out->name, sizeof out->name, &out->name_len) || !reader_u8(r, &mode) ||
         mode < USER_TOTP || mode > USER_PASSWORD ||
         !read_into(r, out->secret, sizeof out->secret, &out->secret_len) ||
-        !reader_u64le(r, &out->progress.last) || !reader_u8(r, &zero_used) || zero_used > 1)
+        !reader_u64le(r, &out->progress.last) || !reader_u8(r, &zero_used) || zero_used > 1 ||
+        !reader_counted(r, &serial) || serial.len >= sizeof out->salt_serial)
         return false;
+    memcpy(out->salt_serial, serial.ptr, serial.len);
     out->mode = (enum user_mode)mode;
     out->progress.zero_used = zero_used == 1;
     return true;
@@ -71,14 +78,19 @@ static void users_wipe(struct users *users)
     wipe(users, sizeof *users);
 }
 
-static bool put_users(struct store_tx *tx, const struct users *users, struct err *err)
+bool store_put_users(struct store_tx *tx, const struct user *users, size_t n, struct err *err)
 {
     struct writer w = writer_growing(tx->arena, (size_t)USERS_MAX * USER_MAX);
     struct bytes content;
-    for (size_t i = 0; i < users->n; i++)
-        write_user(&w, &users->list[i]);
+    for (size_t i = 0; i < n; i++)
+        write_user(&w, &users[i]);
     REQUIRE(writer_finish(&w, &content));
     return store_put_row(tx, ROW_USERS, content, err);
+}
+
+static bool put_users(struct store_tx *tx, const struct users *users, struct err *err)
+{
+    return store_put_users(tx, users->list, users->n, err);
 }
 
 // The user of that name, or where it would stand.
@@ -198,17 +210,23 @@ bool store_get_wallets(struct store *store, const struct store_wallet **out, siz
     return true;
 }
 
-static bool put_wallets(struct store_tx *tx, const struct wallets *wallets, struct err *err)
+bool store_put_wallets(struct store_tx *tx, const struct store_wallet *wallets, size_t n,
+                       struct err *err)
 {
     struct writer w = writer_growing(tx->arena, LIST_MEMORY);
     struct bytes content;
-    for (size_t i = 0; i < wallets->n; i++) {
-        writer_counted(&w, wallets->list[i].name);
-        writer_counted(&w, wallets->list[i].form);
+    for (size_t i = 0; i < n; i++) {
+        writer_counted(&w, wallets[i].name);
+        writer_counted(&w, wallets[i].form);
     }
     if (!writer_finish(&w, &content))
         return err_set(err, ERR_LIMIT, "the wallets are too large");
     return store_put_row(tx, ROW_WALLETS, content, err);
+}
+
+static bool put_wallets(struct store_tx *tx, const struct wallets *wallets, struct err *err)
+{
+    return store_put_wallets(tx, wallets->list, wallets->n, err);
 }
 
 static size_t wallet_place(const struct wallets *wallets, struct bytes name)

@@ -144,15 +144,22 @@ static bool seal_key(struct record *record, const struct key *store_key, struct 
 // --- Making ---
 
 static bool write_first(struct store *store, const struct record *record, struct bytes secret,
-                        struct err *err)
+                        const struct store_restored *restored, struct err *err)
 {
     AUTO(store_tx_end) struct store_tx tx = { 0 };
     return store_begin(&tx, store, err) && save_record(store->db, record, err) &&
-           store_put_row(&tx, ROW_SECRET, secret, err) && store_commit(&tx, err);
+           store_put_row(&tx, ROW_SECRET, secret, err) &&
+           (restored == NULL || store_put_restored(&tx, restored, err)) && store_commit(&tx, err);
 }
 
 bool vault_create(struct store *store, struct bytes pin, struct bytes secret,
                   struct vault_cost cost, struct err *err)
+{
+    return vault_restore(store, pin, secret, cost, NULL, err);
+}
+
+bool vault_restore(struct store *store, struct bytes pin, struct bytes secret,
+                   struct vault_cost cost, const struct store_restored *restored, struct err *err)
 {
     AUTO(key_wipe) struct key key;
     struct record record;
@@ -166,7 +173,7 @@ bool vault_create(struct store *store, struct bytes pin, struct bytes secret,
     if (!seal_key(&record, &key, pin, err))
         return false;
     store_unlock_new(store, key.b);
-    if (write_first(store, &record, secret, err))
+    if (write_first(store, &record, secret, restored, err))
         return true;
     store_lock(store);
     return false;

@@ -53,6 +53,10 @@ MUST_CHECK bool vault_check_pin(struct bytes pin, struct err *err);
 // Fails: ERR_EXISTS if there is a PIN, ERR_INVALID for the PIN, ERR_NO_MEMORY, ERR_IO.
 MUST_CHECK bool vault_create(struct store *store, struct bytes pin, struct bytes secret,
                              struct vault_cost cost, struct err *err);
+// The same with what else the store begins with, all in one transaction.
+MUST_CHECK bool vault_restore(struct store *store, struct bytes pin, struct bytes secret,
+                              struct vault_cost cost, const struct store_restored *restored,
+                              struct err *err);
 
 // Reads the vault's state; destroys if (4) says so. Fails: ERR_IO, ERR_INVALID, ERR_UNSUPPORTED for
 // a weak cost.
