@@ -8,6 +8,7 @@
 #include "signer/sandbox.h"
 #include "signer/simulator.h"
 #include "signer/wire_server.h"
+#include "signer/worker.h"
 #include "wire/socket_name.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@ struct program {
     struct clock clock;
     struct log log;
     struct loop *loop;
+    struct worker *worker;
     struct store *store;
     struct device device;
     bool device_is_ready;
@@ -271,8 +273,10 @@ static bool close_sandbox(struct program *p, struct err *err)
     };
     bool has_landlock;
     // Threads start between these two.
-    if (!sandbox_restrict_files(&paths, &has_landlock, err) || !sandbox_restrict_calls(err))
+    if (!sandbox_restrict_files(&paths, &has_landlock, err) ||
+        !worker_new(&p->worker, p->loop, err) || !sandbox_restrict_calls(err))
         return false;
+    p->device.worker = p->worker;
     const enum sandbox_level level = sandbox_level(has_landlock);
     LOG(&p->log, level == SANDBOX_FULL ? LOG_INFO : LOG_WARNING, "sandbox",
         LOG_TEXT("restricts", levels[level]));
@@ -328,6 +332,7 @@ static bool run_signer(struct program *p, struct err *err)
     p->device.screen.changed = NULL;
     if (p->device_is_ready)
         device_free(&p->device);
+    worker_free(p->worker);
     hid_gadget_close(p->gadget);
     wire_server_close(p->wire);
     store_close(p->store);
