@@ -1,6 +1,7 @@
 #include "cli/policy_file.h"
 #include "base/file.h"
 #include "base/reader.h"
+#include "policy/payees.h"
 
 static bool add_name(struct policy_names *names, struct bytes name, enum user_mode mode)
 {
@@ -129,4 +130,9 @@ bool policy_file_parse(struct policy_file *file, struct cli *cli, struct err *er
 bool policy_file_read(struct policy_file **out, struct cli *cli, const char *path, struct err *err)
 {
     return policy_file_open(out, cli, path, err) && policy_file_parse(*out, cli, err);
+}
+
+bool policy_file_derive(struct policy_file *file, struct cli *cli, struct err *err)
+{
+    return policy_derive_payees(&file->policy, cli->arena, err);
 }

@@ -34,6 +34,10 @@ MUST_CHECK bool policy_file_parse(struct policy_file *file, struct cli *cli, str
 MUST_CHECK bool policy_file_read(struct policy_file **out, struct cli *cli, const char *path,
                                  struct err *err);
 
+// Derives the scripts of its `destinations`: before it decides about transactions.
+// Fails: as policy_derive_payees.
+MUST_CHECK bool policy_file_derive(struct policy_file *file, struct cli *cli, struct err *err);
+
 // --users, --wallets and --chain of the verbs about policies.
 #define POLICY_FILE_OPTIONS                                                                        \
     TEXT(0, "users", "NAMES", users, "the users there are, separated by commas"),                  \

@@ -69,7 +69,8 @@ static bool run_policy_replay(struct cli *cli, struct err *err)
     struct line_file *journal = arena_alloc(cli->arena, sizeof *journal);
     if (replay == NULL || journal == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for the journal");
-    if (!policy_file_read(&file, cli, cli->line.words[0], err))
+    if (!policy_file_read(&file, cli, cli->line.words[0], err) ||
+        !policy_file_derive(file, cli, err))
         return false;
     replay->policy = &file->policy;
     cli_key(cli, "different");

@@ -78,7 +78,7 @@ static bool read_time(int64_t *out, const char *option, const char *text, struct
 
 // "2=1500000"
 static bool read_spent(struct velocity *velocity, const struct policy *policy, const char *text,
-                       struct err *err)
+                       int64_t since_s, struct err *err)
 {
     struct reader r = reader_of(bytes_of_text(text));
     uint64_t rule, sats;
@@ -87,9 +87,8 @@ static bool read_spent(struct velocity *velocity, const struct policy *policy, c
         return err_set(err, ERR_USAGE, "Invalid value for '--spent': '%s' is not RULE=SATS.", text);
     if (rule == 0 || rule > policy->n_rules || !policy->rules[rule - 1].per_period.is_set)
         return err_set(err, ERR_USAGE, "--spent: rule #%" PRIu64 " has no per_period", rule);
-    velocity->running = true;
-    velocity->spent[rule - 1].n = sats;
-    return true;
+    return velocity_charge(velocity, policy, (size_t)rule - 1, (struct sats){ sats }, since_s) ||
+           err_set(err, ERR_USAGE, "--spent: more than can exist under rule #%" PRIu64, rule);
 }
 
 static bool read_assumptions(struct assumptions *out, struct cli *cli, const struct policy *policy,
@@ -108,11 +107,13 @@ static bool read_assumptions(struct assumptions *out, struct cli *cli, const str
     out->now_s = (int64_t)time(NULL);
     if (o->at != NULL && !read_time(&out->now_s, "--at", o->at, err))
         return false;
+    int64_t since_s = out->now_s;
+    if (o->since != NULL && !read_time(&since_s, "--since", o->since, err))
+        return false;
     for (size_t i = 0; i < o->spent.n; i++)
-        if (!read_spent(&out->velocity, policy, o->spent.items[i], err))
+        if (!read_spent(&out->velocity, policy, o->spent.items[i], since_s, err))
             return false;
-    out->velocity.start_s = out->now_s;
-    return o->since == NULL || read_time(&out->velocity.start_s, "--since", o->since, err);
+    return true;
 }
 
 // --- What comes of it ---
@@ -241,7 +242,7 @@ static bool run_policy_try(struct cli *cli, struct err *err)
     if (facts == NULL || assumed == NULL || simulation == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for a try");
     if (!policy_file_read(&file, cli, cli->line.words[0], err) ||
-        !read_facts(facts, cli, file->chain, err) ||
+        !policy_file_derive(file, cli, err) || !read_facts(facts, cli, file->chain, err) ||
         !read_assumptions(assumed, cli, &file->policy, err) ||
         !policy_simulate(simulation, &file->policy, &facts->tx, assumed, cli->arena, err))
         return false;

@@ -45,12 +45,13 @@ static struct most limit(struct sats_limit l)
 }
 
 // The most periods that a day can touch: one that ends as the day begins, spent at its very end, and as
-// many as begin in it.
-static unsigned periods_a_day(const struct policy *policy)
+// many as begin in it. Of a sliding window no part of its length holds more than the limit, so that a
+// day holds as many as cover it.
+static unsigned periods_a_day(unsigned period_min, enum window window)
 {
-    if (policy->period_min == 0)
+    if (period_min == 0)
         return 1;
-    return (DAY_MIN + policy->period_min - 1) / policy->period_min + 1;
+    return (DAY_MIN + period_min - 1) / period_min + (window == WINDOW_SLIDING ? 0 : 1);
 }
 
 struct exposure exposure_of_rule(const struct policy *policy, size_t index)
@@ -59,10 +60,12 @@ struct exposure exposure_of_rule(const struct policy *policy, size_t index)
     struct exposure e = { .is_possible = true };
     e.per_period = limit(rule->per_period);
     e.per_tx = smaller(limit(rule->max_amount), e.per_period);
-    // Nothing counts the transactions: a limit on one is none on many, unless it is 0.
+    if (rule->own.max_txns > 0)
+        e.per_period = smaller(e.per_period, times(e.per_tx, rule->own.max_txns));
+    // Nothing else counts the transactions: a limit on one is none on many, unless it is 0.
     if (e.per_tx.is_limited && e.per_tx.max.n == 0)
         e.per_period = at_most(0);
-    e.per_day = times(e.per_period, periods_a_day(policy));
+    e.per_day = times(e.per_period, periods_a_day(rule_period_min(policy, rule), rule->own.window));
     return e;
 }
 
@@ -143,6 +146,43 @@ void exposure_write(struct writer *w, const struct exposure *e, const struct cha
     writer_text(w, " per day");
 }
 
+static void write_listed(struct writer *w, const struct rule *rule)
+{
+    const struct {
+        size_t n;
+        const char *one, *many;
+    } kinds[] = { { rule->n_whitelist, "address", "addresses" },
+                  { rule->own.n_scripts, "script", "scripts" },
+                  { rule->own.n_payees, "destination", "destinations" } };
+    const char *before = "; to ";
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        if (kinds[i].n == 0)
+            continue;
+        writer_printf(w, "%s%zu %s", before, kinds[i].n,
+                      kinds[i].n == 1 ? kinds[i].one : kinds[i].many);
+        before = " and ";
+    }
+    writer_text(w, " only");
+}
+
+// What a limit of money says of the fee: `count_fees` puts it into the limits that there are.
+static bool fees_are_counted(const struct rule *rule)
+{
+    return rule->terms.count_fees && (rule->max_amount.is_set || rule->per_period.is_set);
+}
+
+static void write_fees(struct writer *w, const struct rule *rule, const struct chain *chain,
+                       enum unit unit)
+{
+    if (fees_are_counted(rule)) {
+        writer_text(w, ", network fees included");
+    } else if (rule->terms.max_fee.is_set) {
+        writer_text(w, ", and up to ");
+        sats_write_short(w, rule->terms.max_fee.max, chain, unit);
+        writer_text(w, " of network fee each time");
+    }
+}
+
 // What else the rule asks for, that no amount shows.
 static void write_needs(struct writer *w, const struct rule *rule)
 {
@@ -152,9 +192,8 @@ static void write_needs(struct writer *w, const struct rule *rule)
         writer_printf(w, "%s the local operator", rule->n_users > 0 ? " and" : "; needs");
     if (rule->n_whitelist > 0 && rule->mode == WHITELIST_ATTEST)
         writer_printf(w, "; attested by one of %zu", rule->n_whitelist);
-    else if (rule->n_whitelist > 0)
-        writer_printf(w, "; to %zu address%s only", rule->n_whitelist,
-                      rule->n_whitelist == 1 ? "" : "es");
+    else if (rule_lists_destinations(rule))
+        write_listed(w, rule);
     if (rule->wallet.len > 0 && bytes_equal_text(rule->wallet, "1"))
         writer_text(w, "; from single-key addresses only");
     else if (rule->wallet.len > 0) {
@@ -162,6 +201,8 @@ static void write_needs(struct writer *w, const struct rule *rule)
         name_write(w, rule->wallet);
         writer_text(w, "\" only");
     }
+    if (rule->own.not_before_height > 0)
+        writer_printf(w, "; each locked for %u blocks more", rule->own.not_before_height);
     if (!percent_is_zero(rule->min_pct)) {
         writer_text(w, "; ");
         hundredths_write(w, percent_hundredths(rule->min_pct));
@@ -179,6 +220,18 @@ static void write_help(struct writer *w, const struct policy *policy, const stru
     writer_u8(w, '\n');
 }
 
+// Of all rules that limit money.
+static const char *fees_in_all(const struct policy *policy)
+{
+    size_t n = 0, n_counted = 0;
+    for (size_t i = 0; i < policy->n_rules; i++) {
+        const struct rule *rule = &policy->rules[i];
+        n += rule->max_amount.is_set || rule->per_period.is_set;
+        n_counted += fees_are_counted(rule);
+    }
+    return n_counted == 0 ? "on top" : n_counted == n ? "included" : "on top where not included";
+}
+
 bool exposure_write_all(struct writer *w, const struct policy *policy, const struct chain *chain,
                         enum unit unit, struct arena *arena)
 {
@@ -186,11 +239,13 @@ bool exposure_write_all(struct writer *w, const struct policy *policy, const str
     size_t n;
     if (!exposure_users(policy, &users, &n, arena))
         return false;
-    writer_text(w, "The most that can leave, network fees on top:\n");
+    writer_printf(w, "The most that can leave, network fees %s:\n", fees_in_all(policy));
     for (size_t i = 0; i < policy->n_rules; i++) {
         const struct exposure e = exposure_of_rule(policy, i);
         writer_printf(w, "- Rule #%zu: ", i + 1);
         exposure_write(w, &e, chain, unit);
+        if (e.per_tx.is_limited)
+            write_fees(w, &policy->rules[i], chain, unit);
         write_needs(w, &policy->rules[i]);
     }
     writer_text(w, "In all:\n- With nobody's help");

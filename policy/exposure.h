@@ -3,7 +3,8 @@
 // (1) An upper bound: no request that the policy approves moves more, whatever order, time and restart a
 //     host chooses, as long as the people named give no help.
 // (2) Attested outputs count as attested: an attestation can be used for ever (policy.md 10.4).
-// (3) The network fee comes on top (D8).
+// (3) The network fee comes on top (D8), but where count_fees has it in a limit.
+// (4) What only delays (not_before_height) is left out: locktimes can be chosen ahead.
 // Source: policy.md 11 (fixed windows: "twice the limit can pass around its end"), 23.
 #ifndef CASEMATE_POLICY_EXPOSURE_H
 #define CASEMATE_POLICY_EXPOSURE_H

@@ -39,4 +39,11 @@ struct member {
 #define EXTENSION_MEMBERS 18
 extern const struct member extension_members[EXTENSION_MEMBERS];
 
+// --- destinations: payees.c ---
+
+// Fails: "need a list for: destinations", "destinations: must be dict", "bad destination: <why>", "range: ...",
+// "too many destinations" and the texts of its fields.
+MUST_CHECK bool payees_read(struct rule_extension *out, const struct fields *f);
+void payees_put(struct json_writer *j, const struct rule_extension *own);
+
 #endif

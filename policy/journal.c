@@ -1,6 +1,9 @@
 #include "policy/journal.h"
 #include "base/require.h"
 #include "crypto/hmac.h"
+#include "policy/payees.h"
+
+#define JOURNAL_PAYEES_MAX 100 // outputs whose destinations are named
 
 static const char *const kinds[JOURNAL_KINDS] = {
     [JOURNAL_NONE] = "none",
@@ -81,7 +84,22 @@ static void put_flag(struct json_writer *j, const char *key, bool value)
     json_bool(j, true);
 }
 
-// The velocity after the event: when the running period began, and each rule's total.
+// Up to the last that is not 0; nothing if all are.
+static void put_counts(struct json_writer *j, const char *key, const uint32_t *counts, size_t n)
+{
+    while (n > 0 && counts[n - 1] == 0)
+        n--;
+    if (n == 0)
+        return;
+    json_key(j, key);
+    json_begin_array(j);
+    for (size_t i = 0; i < n; i++)
+        json_u64(j, counts[i]);
+    json_end_array(j);
+}
+
+// The velocity after the event: when the running period began, and each rule's total. Extensions: how
+// many transactions each counts, the heights of not_before_height, messages.
 static void put_velocity(struct json_writer *j, const struct velocity *velocity, size_t n_rules)
 {
     if (velocity == NULL)
@@ -91,12 +109,18 @@ static void put_velocity(struct json_writer *j, const struct velocity *velocity,
     if (velocity->running) {
         json_key(j, "start");
         json_i64(j, velocity->start_s);
+    }
+    if (velocity->running || velocity->n_outlays > 0) {
         json_key(j, "spent");
         json_begin_array(j);
         for (size_t i = 0; i < n_rules; i++)
             json_u64(j, velocity->spent[i].n);
         json_end_array(j);
     }
+    put_counts(j, "txns", velocity->n, n_rules);
+    put_counts(j, "heights", velocity->heights, n_rules);
+    if (velocity->n[VELOCITY_MESSAGES] > 0)
+        put_u64(j, "messages", velocity->n[VELOCITY_MESSAGES]);
     json_end_object(j);
 }
 
@@ -111,6 +135,32 @@ static void put_users(struct json_writer *j, const struct journal_ruling *r)
         struct writer w = writer_of(tame, sizeof tame);
         name_write(&w, user_name(&r->auth->users[r->decision->verified[i].user]));
         json_string(j, writer_bytes(&w));
+    }
+    json_end_array(j);
+}
+
+// Which destination each output goes to: output, number of the destination, index. What is past the
+// room for a text is left out.
+static void put_payees(struct json_writer *j, const struct journal_ruling *r)
+{
+    const struct tx_facts *tx = r->tx;
+    size_t n = 0;
+    if (r->decision->cause != CAUSE_RULE || r->policy->rules[r->decision->rule].own.n_payees == 0)
+        return;
+    json_key(j, "destinations");
+    json_begin_array(j);
+    for (size_t i = 0; i < tx->n_out && n < JOURNAL_PAYEES_MAX; i++) {
+        const struct hash256 hash = sha256(tx->out[i].script);
+        struct payee_hit hit;
+        if (tx->out[i].change ||
+            !payee_find(r->policy->payee_table, r->decision->rule, &hash, &hit))
+            continue;
+        json_begin_array(j);
+        json_u64(j, i);
+        json_u64(j, hit.payee + 1);
+        json_u64(j, hit.child);
+        json_end_array(j);
+        n++;
     }
     json_end_array(j);
 }
@@ -137,7 +187,8 @@ static void put_transaction(struct json_writer *j, const struct journal_ruling *
         put_u64(j, "fee", r->tx->fee.n);
     put_u64(j, "warnings", r->tx->n_warnings);
     put_flag(j, "charged", d->charged);
-    put_users(j, r);
+    put_flag(j, "repeated", d->repeated);
+    put_payees(j, r);
     put_flag(j, "local_code", d->local_code_good);
     put_flag(j, "logged", d->log);
     put_facts(j, r->tx);
@@ -155,6 +206,7 @@ static void put_ruling(struct json_writer *j, const struct journal_ruling *r)
     if (d->cause == CAUSE_RULE)
         put_u64(j, "rule", d->rule + 1);
     put_text(j, "text", r->text);
+    put_users(j, r);
     if (r->tx != NULL)
         put_transaction(j, r);
 }

@@ -2,11 +2,13 @@
 // and no more.
 //
 //   {"chain": "XTN", "warnings": 0, "message": true, "wallet": "Treasury", "signs": "sm", "fee": 1000,
+//    "txid": "00...", "locktime": 840000, "first": ["00...", 0],
 //    "in": [[10000000, "avos", "m/84h/1h/0h/0/0"], ...], "out": [[2000000, "0014...", "co"], ...]}
 //
 // Letters of inputs: a amount given, v verified, c claims, o own, s to be signed, m multisig. Of
-// outputs: c change, o own. An attestation is a fourth item of its output. Paths stand in messages
-// only, where they decide.
+// outputs: c change, o own. An attestation is a fourth item of its output, one of subtype 1 a fifth (the
+// fourth is then null if it has no other), and then the first input's outpoint is there. Paths stand in
+// messages only, where they decide. A locktime that consensus does not enforce is left out.
 #include "base/hex.h"
 #include "policy/journal.h"
 
@@ -66,6 +68,31 @@ static void write_output(struct json_writer *j, const struct output_facts *out)
     write_letters(j, out, of_output, COUNT(of_output));
     if (out->has_attestation)
         json_hex(j, out->attestation);
+    else if (out->has_bound_attestation)
+        json_null(j);
+    if (out->has_bound_attestation)
+        json_hex(j, out->bound_attestation);
+    json_end_array(j);
+}
+
+// What only extensions look at.
+static void write_bound(struct json_writer *j, const struct tx_facts *tx)
+{
+    bool is_bound = false;
+    json_key(j, "txid");
+    json_hex(j, BYTES_OF(tx->txid.b));
+    if (tx->locktime > 0 && tx->locktime_counts) {
+        json_key(j, "locktime");
+        json_u64(j, tx->locktime);
+    }
+    for (size_t i = 0; i < tx->n_out; i++)
+        is_bound |= tx->out[i].has_bound_attestation;
+    if (!is_bound || tx->n_in == 0)
+        return;
+    json_key(j, "first");
+    json_begin_array(j);
+    json_hex(j, BYTES_OF(tx->in[0].prevout.txid.b));
+    json_u64(j, tx->in[0].prevout.index);
     json_end_array(j);
 }
 
@@ -86,6 +113,7 @@ void journal_facts_write(struct json_writer *j, const struct tx_facts *tx)
         json_key(j, "fee");
         json_u64(j, tx->fee.n);
     }
+    write_bound(j, tx);
     json_key(j, "in");
     json_begin_array(j);
     for (size_t i = 0; i < tx->n_in && !j->w->failed; i++)
@@ -163,9 +191,42 @@ static bool read_output(struct output_facts *out, const struct json *item, struc
         !read_letters(letters, out, of_output, COUNT(of_output)))
         return false;
     const struct json *attestation = letters->next;
-    out->has_attestation = attestation != NULL;
-    return attestation == NULL ||
-           (attestation->next == NULL && read_hex(&out->attestation, attestation, arena));
+    const struct json *bound = attestation != NULL ? attestation->next : NULL;
+    out->has_attestation = attestation != NULL && attestation->type != JSON_NULL;
+    out->has_bound_attestation = bound != NULL;
+    return (!out->has_attestation || read_hex(&out->attestation, attestation, arena)) &&
+           (bound == NULL ||
+            (bound->next == NULL && read_hex(&out->bound_attestation, bound, arena)));
+}
+
+static bool read_hash(struct hash256 *out, const struct json *value)
+{
+    return value->type == JSON_STRING && hex_decode(out->b, sizeof out->b, value->text);
+}
+
+static bool read_outpoint(struct outpoint *out, const struct json *pair)
+{
+    struct sats index = { 0 };
+    if (pair->type != JSON_ARRAY || pair->n_items != 2 || !read_hash(&out->txid, pair->items) ||
+        !read_sats(pair->items->next, &index) || index.n > UINT32_MAX)
+        return false;
+    out->index = (uint32_t)index.n;
+    return true;
+}
+
+// Lines of before there were extensions do not have them.
+static bool read_bound(struct tx_facts *out, const struct json *facts)
+{
+    const struct json *txid = json_get(facts, "txid"), *locktime = json_get(facts, "locktime"),
+                      *first = json_get(facts, "first");
+    struct sats height = { 0 };
+    if ((txid != NULL && !read_hash(&out->txid, txid)) ||
+        (locktime != NULL && (!read_sats(locktime, &height) || height.n > UINT32_MAX)) ||
+        (first != NULL && (out->n_in == 0 || !read_outpoint(&out->in[0].prevout, first))))
+        return false;
+    out->locktime = (uint32_t)height.n;
+    out->locktime_counts = locktime != NULL;
+    return true;
 }
 
 static bool read_lists(struct tx_facts *out, const struct json *facts, struct arena *arena,
@@ -213,6 +274,8 @@ bool journal_facts_read(struct tx_facts *out, const struct json *facts, struct a
         return bad(err, "the fee cannot be read");
     if (!read_lists(&tx, facts, arena, err))
         return false;
+    if (!read_bound(&tx, facts))
+        return bad(err, "txid, locktime or first input cannot be read");
     *out = tx;
     return true;
 }

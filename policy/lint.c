@@ -41,7 +41,8 @@ static const struct {
     [LINT_ODD_BOOL] = { "odd-bool",
                         "Neither true nor false: what a Coldcard makes of it may surprise." },
     [LINT_UNUSED_PERIOD] = { "unused-period",
-                             "No rule has per_period, so the period limits nothing." },
+                             "Nothing is counted in the period (no per_period, no max_txns), so it "
+                             "limits nothing." },
     [LINT_UNBOUND_CODE] = { "unbound-code",
                             "A one-time code does not say for which transaction it is: "
                             "whoever passes it on may use it for another." },
@@ -120,13 +121,42 @@ static bool list_is_among(const struct rule *some, const struct rule *all)
     return true;
 }
 
+static bool scripts_are_among(const struct rule *some, const struct rule *all)
+{
+    for (size_t i = 0; i < some->own.n_scripts; i++) {
+        size_t k = 0;
+        while (k < all->own.n_scripts && !bytes_equal(some->own.scripts[i], all->own.scripts[k]))
+            k++;
+        if (k == all->own.n_scripts)
+            return false;
+    }
+    return true;
+}
+
+static bool payees_are_among(const struct rule *some, const struct rule *all)
+{
+    for (size_t i = 0; i < some->own.n_payees; i++) {
+        const struct payee *p = &some->own.payees[i];
+        size_t k = 0;
+        while (k < all->own.n_payees &&
+               !(bytes_equal(all->own.payees[k].descriptor, p->descriptor) &&
+                 all->own.payees[k].first <= p->first && all->own.payees[k].last >= p->last))
+            k++;
+        if (k == all->own.n_payees)
+            return false;
+    }
+    return true;
+}
+
 static bool whitelist_is_implied(const struct rule *earlier, const struct rule *later)
 {
-    if (earlier->n_whitelist == 0)
+    if (!rule_lists_destinations(earlier))
         return true;
-    return later->n_whitelist > 0 && later->mode == earlier->mode &&
+    return rule_lists_destinations(later) && later->mode == earlier->mode &&
            (earlier->allow_zeroval_outs || !later->allow_zeroval_outs) &&
-           list_is_among(later, earlier);
+           (!earlier->own.attest_bound || later->own.attest_bound) &&
+           list_is_among(later, earlier) && scripts_are_among(later, earlier) &&
+           payees_are_among(later, earlier);
 }
 
 static bool users_are_implied(const struct rule *earlier, const struct rule *later)
@@ -178,7 +208,8 @@ static bool fees_are_implied(const struct rule *earlier, const struct rule *late
 
 bool rule_is_shadowed(const struct rule *later, const struct rule *earlier)
 {
-    return !earlier->per_period.is_set &&
+    // What counts, or remembers a height, may have had enough before the later one has.
+    return !rule_counts(earlier) && earlier->own.not_before_height == 0 &&
            (earlier->wallet.len == 0 || bytes_equal(earlier->wallet, later->wallet)) &&
            limit_is_implied(earlier->max_amount, later->max_amount) &&
            whitelist_is_implied(earlier, later) && (!earlier->local_conf || later->local_conf) &&
@@ -202,9 +233,9 @@ static void lint_shadowed(struct lint *lint, const struct policy *policy)
 
 static bool has_clause(const struct rule *r)
 {
-    return r->per_period.is_set || r->max_amount.is_set || r->n_users > 0 || r->n_whitelist > 0 ||
-           r->local_conf || r->wallet.len > 0 || !percent_is_zero(r->min_pct) ||
-           r->n_patterns > 0 || r->terms.max_fee.is_set;
+    return rule_counts(r) || r->max_amount.is_set || r->n_users > 0 || rule_lists_destinations(r) ||
+           r->own.not_before_height > 0 || r->local_conf || r->wallet.len > 0 ||
+           !percent_is_zero(r->min_pct) || r->n_patterns > 0 || r->terms.max_fee.is_set;
 }
 
 static void lint_addresses(struct lint *lint, const struct rule *rule, size_t number,
@@ -271,6 +302,8 @@ static void lint_rule(struct lint *lint, const struct policy *policy, size_t ind
         lint_add(lint, LINT_FEES_UNLIMITED, number, "its limits do not count the fee");
     if (!percent_is_zero(rule->min_pct) && !device_float_agrees(rule->min_pct))
         lint_add(lint, LINT_FLOAT_HASH, number, "min_pct_self_transfer");
+    if (!rule_counts(rule) && (rule->own.period_min > 0 || rule->own.window != WINDOW_UNSET))
+        lint_add(lint, LINT_UNUSED_PERIOD, number, "nothing counts in its own");
     if (rule->allow_zeroval_outs && !policy->warnings_ok)
         lint_add(lint, LINT_ZEROVAL_WARNING, number, "allow_zeroval_outs");
     lint_addresses(lint, rule, number, world->chain);
@@ -343,9 +376,9 @@ static void lint_paths(struct lint *lint, const struct path_list *list, const ch
 static void lint_whole(struct lint *lint, const struct policy *policy,
                        const struct lint_world *world)
 {
-    bool has_period = false;
+    bool has_period = policy->own.msg_per_period > 0;
     for (size_t i = 0; i < policy->n_rules; i++)
-        has_period |= policy->rules[i].per_period.is_set;
+        has_period |= rule_counts(&policy->rules[i]) && policy->rules[i].own.period_min == 0;
     lint_escape(lint, policy);
     if (policy->warnings_ok)
         lint_add(lint, LINT_WARNINGS_OK, 0, "warnings_ok");

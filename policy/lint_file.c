@@ -10,6 +10,14 @@ static const char *const bools_of_policy[] = { "must_log", "never_log", "priv_ov
                                                "warnings_ok" };
 static const char *const bools_of_rule[] = { "local_conf" };
 static const char *const bools_of_opts[] = { "allow_zeroval_outs" };
+// Of `casemate`, in a rule or in the policy.
+static const char *const numbers_of_casemate[] = {
+    "escape_tries",   "local_conf_ttl",    "max_fee", "max_refusals", "max_txns",
+    "msg_per_period", "not_before_height", "period",  "totp_skew",
+};
+static const char *const bools_of_casemate[] = { "acknowledge_refusals", "attest_bound",
+                                                 "count_fees", "dedupe", "hide_refusals" };
+static const char *const lists_of_casemate[] = { "destinations", "msg_users", "scripts" };
 
 // One object of the file.
 struct place {
@@ -58,13 +66,21 @@ static void look_at_amounts(const struct place *p)
     }
 }
 
-static void look_at_lists(const struct place *p)
+static void look_at_lists(const struct place *p, const char *const *keys, size_t n)
 {
-    for (size_t i = 0; i < COUNT(lists_of_rule); i++) {
-        const struct json *value = json_get(p->object, lists_of_rule[i]);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *value = json_get(p->object, keys[i]);
         if (value != NULL && value->type == JSON_ARRAY && value->n_items == 0)
-            lint_add(p->lint, LINT_EMPTY_LIST, p->rule, "%s", lists_of_rule[i]);
+            lint_add(p->lint, LINT_EMPTY_LIST, p->rule, "%s", keys[i]);
     }
+}
+
+static void look_at_casemate(const struct place *owner)
+{
+    const struct place p = { owner->lint, json_get(owner->object, "casemate"), owner->rule };
+    look_at_numbers(&p, numbers_of_casemate, COUNT(numbers_of_casemate));
+    look_at_bools(&p, bools_of_casemate, COUNT(bools_of_casemate));
+    look_at_lists(&p, lists_of_casemate, COUNT(lists_of_casemate));
 }
 
 static void look_at_rule(struct lint *lint, const struct json *rule, size_t number)
@@ -73,7 +89,8 @@ static void look_at_rule(struct lint *lint, const struct json *rule, size_t numb
     const struct place opts = { lint, json_get(rule, "whitelist_opts"), number };
     look_at_numbers(&p, numbers_of_rule, COUNT(numbers_of_rule));
     look_at_amounts(&p);
-    look_at_lists(&p);
+    look_at_lists(&p, lists_of_rule, COUNT(lists_of_rule));
+    look_at_casemate(&p);
     look_at_bools(&p, bools_of_rule, COUNT(bools_of_rule));
     if (opts.object != NULL)
         look_at_bools(&opts, bools_of_opts, COUNT(bools_of_opts));
@@ -86,6 +103,7 @@ void lint_file(struct lint *lint, const struct json *file)
     size_t number = 0;
     look_at_numbers(&p, numbers_of_policy, COUNT(numbers_of_policy));
     look_at_bools(&p, bools_of_policy, COUNT(bools_of_policy));
+    look_at_casemate(&p);
     if (rules == NULL || rules->type != JSON_ARRAY)
         return;
     for (const struct json *rule = rules->items; rule != NULL; rule = rule->next)

@@ -2,6 +2,7 @@
 #include "base/require.h"
 #include "bitcoin/descriptor.h"
 #include "bitcoin/keypath.h"
+#include "policy/extension_members.h"
 
 #define SCRIPT_ROOM    1024 // a bare multisig of three keys is the longest
 #define DESCRIPTOR_MAX 4096 // bytes

@@ -6,8 +6,9 @@
 // Source: policy.md D35, 22.
 #ifndef CASEMATE_POLICY_PAYEES_H
 #define CASEMATE_POLICY_PAYEES_H
+#include "base/writer.h"
 #include "bitcoin/facts.h"
-#include "policy/fields.h"
+#include "policy/rules.h"
 
 #define PAYEES_MAX 100000 // scripts, of all rules together
 
@@ -36,12 +37,5 @@ uint64_t policy_count_payees(const struct policy *policy);
 // "Output 0 goes to destination #1, index 7." Numbers of outputs from 0.
 void payees_log_write(struct writer *w, const struct policy *policy, size_t rule,
                       const struct tx_facts *tx);
-
-// --- For policy/extension.c ---
-
-// The member of a rule. Fails: "need a list for: destinations", "bad destination: <why>", "desc: must
-// be string", "range: ..." and the texts of its fields.
-MUST_CHECK bool payees_read(struct rule_extension *out, const struct fields *f);
-void payees_put(struct json_writer *j, const struct rule_extension *own);
 
 #endif
