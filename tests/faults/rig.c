@@ -144,6 +144,7 @@ int rig_wait(struct rig *rig)
         rig_pause_ms(5);
     }
     rig->pid = 0;
+    rig->last_status = status;
     return status;
 }
 
@@ -173,8 +174,7 @@ void rig_drop(struct rig *rig)
 
 bool rig_runs(struct rig *rig)
 {
-    int status;
-    if (rig->pid != 0 && waitpid(rig->pid, &status, WNOHANG) != 0)
+    if (rig->pid != 0 && waitpid(rig->pid, &rig->last_status, WNOHANG) != 0)
         rig->pid = 0;
     return rig->pid != 0;
 }

@@ -17,8 +17,9 @@
 
 struct rig {
     char dir[RIG_PATH], store[RIG_PATH], socket[RIG_PATH], panel[RIG_PATH], log[RIG_PATH];
-    pid_t pid;    // 0: none runs
-    int reply_ms; // how long hosts wait for a reply; 0: as long as clients do
+    pid_t pid;       // 0: none runs
+    int last_status; // wait(2)'s, of the last that ended
+    int reply_ms;    // how long hosts wait for a reply; 0: as long as clients do
 };
 
 // How much a test is to do, FAULT_COUNT or the sample that ./check takes.
