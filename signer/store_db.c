@@ -248,6 +248,9 @@ static bool check_file(const struct store_db *db, struct err *err)
     if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return err_set(err, ERR_AUTH, "%s: others may read or write it (mode must be 0600)",
                        db->path);
+    // On a disk that is read-only SQLite would find out later, and say less.
+    if (faccessat(db->dir_fd, FILE_NAME, R_OK | W_OK, AT_EACCESS) != 0)
+        return err_set_errno(err, errno, "%s", db->path);
     return true;
 }
 
