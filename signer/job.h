@@ -20,6 +20,8 @@ enum job_kind {
     JOB_ADDRESS,   // shown until dismissed; has no result
     JOB_START_HSM, // asked on the screen; has no result
     JOB_ENROLL,    // likewise: a multisig wallet
+    JOB_BACKUP,    // shown and asked; its result is a file
+    JOB_RESTORE,   // refused at once
 };
 enum job_state {
     JOB_WAITING, // for its turn, or for the operator

@@ -4,22 +4,17 @@
 #define REPLY_LIMIT (8u << 20) // bytes; above STATUS_MAX, and the packets around it
 
 static request_fn *const handlers[REQUEST_COUNT] = {
-    [REQUEST_LOGO] = serve_logo,       [REQUEST_REBO] = serve_rebo,
-    [REQUEST_VERS] = serve_vers,       [REQUEST_PING] = serve_ping,
-    [REQUEST_NCRY] = serve_ncry,       [REQUEST_MITM] = serve_mitm,
-    [REQUEST_BLKC] = serve_blkc,       [REQUEST_BAGI] = serve_bagi,
-    [REQUEST_SHA2] = serve_sha2,       [REQUEST_UPLD] = serve_upld,
-    [REQUEST_DWLD] = serve_dwld,       [REQUEST_STXN] = serve_stxn,
-    [REQUEST_STOK] = serve_stok,       [REQUEST_SMSG] = serve_smsg,
-    [REQUEST_SMOK] = serve_smok,       [REQUEST_XPUB] = serve_xpub,
-    [REQUEST_SHOW] = serve_show,       [REQUEST_MSCK] = serve_msck,
-    [REQUEST_P2SH] = serve_p2sh,       [REQUEST_ENRL] = serve_enrl,
-    [REQUEST_HSMS] = serve_hsms,       [REQUEST_HSTS] = serve_hsts,
-    [REQUEST_GSLR] = serve_gslr,       [REQUEST_NWUR] = serve_nwur,
-    [REQUEST_RMUR] = serve_rmur,       [REQUEST_USER] = serve_user,
-    [REQUEST_BKOK] = serve_other_poll, [REQUEST_PWOK] = serve_other_poll,
-    [REQUEST_XKEY] = serve_xkey,       [REQUEST_EXEC] = serve_exec,
-    [REQUEST_EVAL] = serve_eval,
+    [REQUEST_LOGO] = serve_logo, [REQUEST_REBO] = serve_rebo, [REQUEST_VERS] = serve_vers,
+    [REQUEST_PING] = serve_ping, [REQUEST_NCRY] = serve_ncry, [REQUEST_MITM] = serve_mitm,
+    [REQUEST_BLKC] = serve_blkc, [REQUEST_BAGI] = serve_bagi, [REQUEST_SHA2] = serve_sha2,
+    [REQUEST_UPLD] = serve_upld, [REQUEST_DWLD] = serve_dwld, [REQUEST_STXN] = serve_stxn,
+    [REQUEST_STOK] = serve_stok, [REQUEST_SMSG] = serve_smsg, [REQUEST_SMOK] = serve_smok,
+    [REQUEST_XPUB] = serve_xpub, [REQUEST_SHOW] = serve_show, [REQUEST_MSCK] = serve_msck,
+    [REQUEST_P2SH] = serve_p2sh, [REQUEST_ENRL] = serve_enrl, [REQUEST_HSMS] = serve_hsms,
+    [REQUEST_HSTS] = serve_hsts, [REQUEST_GSLR] = serve_gslr, [REQUEST_NWUR] = serve_nwur,
+    [REQUEST_RMUR] = serve_rmur, [REQUEST_USER] = serve_user, [REQUEST_BKOK] = serve_bkok,
+    [REQUEST_BACK] = serve_back, [REQUEST_REST] = serve_rest, [REQUEST_PWOK] = serve_other_poll,
+    [REQUEST_XKEY] = serve_xkey, [REQUEST_EXEC] = serve_exec, [REQUEST_EVAL] = serve_eval,
 };
 
 void reply_okay(struct exchange *ex)

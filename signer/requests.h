@@ -53,6 +53,8 @@ request_fn serve_xpub, serve_show;
 request_fn serve_msck, serve_p2sh, serve_enrl;
 // requests_sign.c
 request_fn serve_stxn, serve_stok, serve_smsg, serve_smok, serve_other_poll;
+// requests_backup.c
+request_fn serve_back, serve_bkok, serve_rest;
 // requests_hsm.c
 request_fn serve_hsms, serve_hsts, serve_gslr, serve_nwur, serve_rmur, serve_user;
 // requests_developer.c
@@ -61,6 +63,12 @@ request_fn serve_xkey, serve_exec, serve_eval;
 // The upload is the whole file of that length and hash. Fails: "Checksum", "badlen".
 MUST_CHECK bool upload_is(const struct peer *peer, uint32_t length, const struct hash256 *sha,
                           uint32_t min, uint32_t max, struct err *err);
+
+// Takes the place of the request that was pending, for this peer.
+struct job *request_start_job(struct exchange *ex, enum job_kind kind);
+// What every poll answers before there is a result; *finished if there is one of that kind.
+MUST_CHECK bool request_poll_job(struct exchange *ex, struct job *job, enum job_kind kind,
+                                 bool *finished, struct err *err);
 
 // An address on the screen until a key dismisses it, in place of the request that is pending.
 void show_address(struct device *device, struct bytes text);

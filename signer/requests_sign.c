@@ -17,7 +17,7 @@ static bool may_sign_story(const struct device *device)
            path_list_matches(&device->hsm->policy.msg_paths, &master);
 }
 
-static struct job *start_job(struct exchange *ex, enum job_kind kind)
+struct job *request_start_job(struct exchange *ex, enum job_kind kind)
 {
     struct device *device = ex->device;
     struct job *job = device_job(device, ex->peer);
@@ -47,7 +47,7 @@ static bool accept_transaction(struct exchange *ex, struct err *err)
     if (!job_is_over(pending) && pending->kind != JOB_TRANSACTION)
         return err_set(err, ERR_BUSY, "busy");
 
-    struct job *job = start_job(ex, JOB_TRANSACTION);
+    struct job *job = request_start_job(ex, JOB_TRANSACTION);
     lease_void(&ex->peer->lease);
     blob_set(&job->psbt, staging_bytes(&ex->peer->staging));
     job->psbt_hash = stxn->sha;
@@ -93,7 +93,7 @@ bool serve_smsg(struct exchange *ex, struct err *err)
         job_drop(&parsed);
         return false;
     }
-    struct job *job = start_job(ex, JOB_MESSAGE);
+    struct job *job = request_start_job(ex, JOB_MESSAGE);
     job->path = parsed.path;
     job->format = parsed.format;
     memcpy(job->address, parsed.address, sizeof job->address);
@@ -112,8 +112,8 @@ static bool no_request(struct err *err)
 
 // What every poll answers before there is a result; *finished if there is one of that kind.
 // "Failure texts returned by a poll are not cut."
-static bool poll_job(struct exchange *ex, struct job *job, enum job_kind kind, bool *finished,
-                     struct err *err)
+bool request_poll_job(struct exchange *ex, struct job *job, enum job_kind kind, bool *finished,
+                      struct err *err)
 {
     *finished = false;
     switch (job->kind == JOB_NONE ? JOB_FINISHED : job->state) {
@@ -147,7 +147,7 @@ bool serve_stok(struct exchange *ex, struct err *err)
 {
     struct job *job = device_job(ex->device, ex->peer);
     bool finished;
-    if (!poll_job(ex, job, JOB_TRANSACTION, &finished, err))
+    if (!request_poll_job(ex, job, JOB_TRANSACTION, &finished, err))
         return false;
     if (!finished)
         return true;
@@ -167,7 +167,7 @@ bool serve_smok(struct exchange *ex, struct err *err)
 {
     struct job *job = device_job(ex->device, ex->peer);
     bool finished;
-    if (!poll_job(ex, job, JOB_MESSAGE, &finished, err))
+    if (!request_poll_job(ex, job, JOB_MESSAGE, &finished, err))
         return false;
     if (!finished)
         return true;
@@ -184,5 +184,5 @@ bool serve_smok(struct exchange *ex, struct err *err)
 bool serve_other_poll(struct exchange *ex, struct err *err)
 {
     bool finished;
-    return poll_job(ex, device_job(ex->device, ex->peer), JOB_NONE, &finished, err);
+    return request_poll_job(ex, device_job(ex->device, ex->peer), JOB_NONE, &finished, err);
 }
