@@ -3,6 +3,7 @@
 #include "signer/audit.h"
 #include "signer/master.h"
 #include "signer/panel_backend.h"
+#include "signer/worker.h"
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -118,6 +119,8 @@ void device_rig_start(struct device_rig *rig)
         .host = { rig, open_wire, close_wire, unlock, stopped },
     };
     REQUIRE(device_init(&rig->device, &options, &err));
+    REQUIRE(!rig->has_worker || worker_new(&rig->worker, rig->loop, &err));
+    rig->device.worker = rig->worker;
     rig->device.simulator = !rig->not_simulator;
     rig->panel = panel_backend_of(&rig->device);
     rig->has_stopped = false;
@@ -138,8 +141,10 @@ void device_rig_stop(struct device_rig *rig)
     device_stop(&rig->device);
     REQUIRE(rig->has_stopped);
     device_free(&rig->device);
+    worker_free(rig->worker);
     store_close(rig->store);
     loop_free(rig->loop);
+    rig->worker = NULL;
     rig->store = NULL;
     rig->loop = NULL;
 }

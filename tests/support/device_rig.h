@@ -29,6 +29,7 @@ struct device_rig {
     struct log log; // to nowhere
     struct arena *arena;
     struct loop *loop;
+    struct worker *worker;
     struct store *store;
     struct device device;
     struct panel_backend panel;
@@ -40,6 +41,7 @@ struct device_rig {
     struct config config; // chain XTN, hsm_commands on
     bool asks_pin;        // rather than unlocking by itself
     bool not_simulator;
+    bool has_worker; // long work goes on beside the loop (sign_work.h); else all is done at once
     bool
         of_xprv; // where a signer is made: of the extended key in place of the words, which is faster
     // What the device told its host.
