@@ -135,10 +135,28 @@ static bool write_temporary(const struct place *p, struct bytes content, unsigne
     return fsync(fd) == 0 || failed(p, err);
 }
 
-static bool replace(const struct place *p, struct bytes content, unsigned mode, struct err *err)
+static bool move_over(const struct place *p, struct err *err)
 {
-    const bool ok = write_temporary(p, content, mode, err) &&
-                    (renameat(p->folder, p->temporary, p->folder, p->base) == 0 || failed(p, err));
+    return renameat(p->folder, p->temporary, p->folder, p->base) == 0 || failed(p, err);
+}
+
+// Some file systems know no renaming without replacing; there a race is possible.
+static bool move_beside(const struct place *p, struct err *err)
+{
+    if (renameat2(p->folder, p->temporary, p->folder, p->base, RENAME_NOREPLACE) == 0)
+        return true;
+    const bool unknown = errno == EINVAL || errno == ENOSYS;
+    if (errno == EEXIST || faccessat(p->folder, p->base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return err_set(err, ERR_EXISTS, "%s: is there already", p->path);
+    return unknown ? move_over(p, err) : failed(p, err);
+}
+
+typedef bool mover(const struct place *p, struct err *err);
+
+static bool put_file(const struct place *p, struct bytes content, unsigned mode, mover *move,
+                     struct err *err)
+{
+    const bool ok = write_temporary(p, content, mode, err) && move(p, err);
     if (!ok) {
         (void)unlinkat(p->folder, p->temporary, 0);
         return false;
@@ -173,7 +191,8 @@ static int open_folder(const char *path, const char *base)
     return open(len == 0 ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-bool file_replace(const char *path, struct bytes content, unsigned mode, struct err *err)
+static bool put(const char *path, struct bytes content, unsigned mode, mover *move,
+                struct err *err)
 {
     if (is_dash(path))
         return file_write_fd(STDOUT_FILENO, "standard output", content, err);
@@ -183,5 +202,15 @@ bool file_replace(const char *path, struct bytes content, unsigned mode, struct 
     p.folder = folder;
     if (folder < 0 || !name_temporary(&p))
         return failed(&p, err);
-    return replace(&p, content, mode, err);
+    return put_file(&p, content, mode, move, err);
+}
+
+bool file_replace(const char *path, struct bytes content, unsigned mode, struct err *err)
+{
+    return put(path, content, mode, move_over, err);
+}
+
+bool file_create(const char *path, struct bytes content, unsigned mode, struct err *err)
+{
+    return put(path, content, mode, move_beside, err);
 }

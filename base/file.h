@@ -19,6 +19,10 @@ MUST_CHECK bool file_read_fd(struct bytes *out, int fd, const char *name, size_t
 MUST_CHECK bool file_replace(const char *path, struct bytes content, unsigned mode,
                              struct err *err);
 
+// The same where no file may be lost: `path` must not be there.
+// Fails: ERR_EXISTS "<path>: is there already", ERR_IO.
+MUST_CHECK bool file_create(const char *path, struct bytes content, unsigned mode, struct err *err);
+
 // All of `content`, over short writes and interruptions.
 MUST_CHECK bool file_write_fd(int fd, const char *name, struct bytes content, struct err *err);
 

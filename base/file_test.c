@@ -173,6 +173,27 @@ static void write_slowly(int fd, size_t total)
     _exit(0);
 }
 
+// What is there stays, be it a file, a folder or a link to nowhere; no temporary file stays either.
+TEST(create_replaces_nothing)
+{
+    struct bytes out;
+    struct err err;
+    const char *path = in_dir("a"), *link = in_dir("b");
+    assert_true(file_create(path, BYTES("first"), 0600, &err));
+    assert_false(file_create(path, BYTES("second"), 0600, &err));
+    char expected[PATH_MAX + 32];
+    snprintf(expected, sizeof expected, "%s: is there already", path);
+    assert_err(&err, ERR_EXISTS, expected);
+    assert_int_equal(symlink("nowhere", link), 0);
+    assert_false(file_create(link, BYTES("second"), 0600, &err));
+    assert_int_equal(err.code, ERR_EXISTS);
+    assert_true(file_read(&out, path, 100, test_arena(), &err));
+    assert_bytes_text(out, "first");
+    assert_int_equal(count_files(), 2);
+    assert_false(file_create(in_dir("none/a"), BYTES("x"), 0600, &err));
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
 TEST(pipes_are_read_to_their_end)
 {
     enum { TOTAL = 150000 };
