@@ -12,6 +12,8 @@ void cli_init(struct cli *cli)
     cli->cancel_fd = -1;
     cli->text = writer_growing(cli->arena, CLI_OUTPUT_MAX);
     cli->json = writer_growing(cli->arena, CLI_OUTPUT_MAX);
+    cli->picture = writer_growing(cli->arena, CLI_OUTPUT_MAX);
+    cli->trace.fd = -1;
     cli->result = json_writer_of(&cli->json);
     cli->stdout_is_terminal = isatty(STDOUT_FILENO) != 0;
     cli->stderr_is_terminal = isatty(STDERR_FILENO) != 0;
@@ -26,6 +28,7 @@ void cli_disconnect(struct cli *cli)
 void cli_free(struct cli *cli)
 {
     cli_disconnect(cli);
+    trace_close(&cli->trace);
     interrupt_close(&cli->cancel_fd);
     arena_free(cli->arena);
 }
@@ -47,6 +50,24 @@ bool cli_fail(struct cli *cli, enum exit_code exit, struct err *err, enum err_co
     return err_set(err, code, "%s", text);
 }
 
+bool cli_compat_raise(struct cli *cli, const char *exception)
+{
+    if (cli->o->compat)
+        cli->compat_exception = exception;
+    return false;
+}
+
+bool cli_compat_complain(struct cli *cli, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    cli_compat_print(cli, "%s\n", text);
+    return cli_compat_raise(cli, "");
+}
+
 int cli_run(struct cli *cli)
 {
     struct err err = { .code = ERR_NONE };
@@ -63,23 +84,30 @@ int cli_complain(struct cli *cli, const struct err *err)
 
 // --- Connecting ---
 
-static bool open_session(struct cli *cli, const char *path, struct err *err)
+static bool open_session(struct cli *cli, const struct target *target, struct err *err)
 {
     const struct options *o = cli->o;
-    const struct connection_options options = { .socket_path = path,
-                                                .ncry = o->ncry.is_set ? o->ncry.value : 0,
-                                                .plaintext = o->plaintext,
-                                                .cancel_fd = cli->cancel_fd };
+    const int64_t patience_ms = o->timeout.is_set ? cli_wait_limit_ms(cli) : 0;
+    const struct connection_options options = {
+        .socket_path = target->socket,
+        .usb = { .serial = target->serial, .lock_ms = (int)patience_ms },
+        .ncry = o->ncry.is_set ? o->ncry.value : 0,
+        .plaintext = o->plaintext,
+        .cancel_fd = cli->cancel_fd,
+        .trace = trace_of(&cli->trace),
+    };
     return connection_open(&cli->connection, &options, err);
 }
 
 bool cli_connect(struct cli *cli, struct err *err)
 {
-    const char *path;
-    if (!target_path(cli, &path, err) || !cli_can_interrupt(cli, err))
+    struct target target;
+    if (!target_find(cli, &target, err) || !cli_can_interrupt(cli, err))
+        return false;
+    if (cli->o->trace != NULL && !trace_open(&cli->trace, cli->o->trace, err))
         return false;
     cli->stage = STAGE_CONNECT;
-    if (!open_session(cli, path, err) || !target_check(cli, err))
+    if (!open_session(cli, &target, err) || !target_check(cli, err))
         return false;
     cli->stage = STAGE_DEVICE;
     return true;

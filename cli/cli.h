@@ -12,6 +12,8 @@
 #include "base/json.h"
 #include "cli/command_line.h"
 #include "cli/failure.h"
+#include "cli/settings.h"
+#include "cli/trace.h"
 #include "client/hsm_status.h"
 #include "client/transfer.h"
 
@@ -25,22 +27,28 @@ struct cli {
     struct arena *arena;
     int cancel_fd; // -1 until cli_can_interrupt
     struct connection *connection;
+    struct settings settings; // once the device is looked for
+    struct trace_file trace;
 
     struct writer text;        // the result as text
+    struct writer picture;     // behind it: QR codes, with colours of ours for a terminal
     struct writer json;        // and as one JSON value; empty: {}
     struct json_writer result; // over `json`
     bool result_is_object;     // begun by cli_text and its like, and to be ended
 
     bool stdout_is_terminal, stderr_is_terminal;
-    bool progress_shown; // a line on standard error is to be erased
-    enum transfer_phase last_phase;
+    bool progress_shown;            // a line on standard error is to be erased
+    enum transfer_phase last_phase; // what --verbose said last, and at which tenth
+    unsigned last_tenth;
     bool request_is_pending; // on the device, which goes on asking when we leave
+    const char *token;       // then what `wait` collects it by; NULL: there is nothing to collect
 
     enum stage stage;
     enum hint hint;
     enum exit_code exit;      // what the error means, where a verb knows better; 0: it does not
     const char *last_refusal; // why the policy refused, as the device says; NULL: it did not
     bool credentials_are_used_up, local_code_is_used_up; // by that refusal
+    const char *compat_exception; // --compat: the last line of the traceback; "" for no text at all
 };
 
 void cli_init(struct cli *cli);
@@ -87,6 +95,14 @@ MUST_CHECK bool cli_wait(struct cli *cli, struct reply *out, enum request_id pol
 bool cli_fail(struct cli *cli, enum exit_code exit, struct err *err, enum err_code code,
               const char *fmt, ...) PRINTF_LIKE(5, 6);
 
+// Names what the reference client prints in place of the error `err`, and ends with 1: the last line
+// of a traceback, or a line on standard output. Both return false.
+bool cli_compat_raise(struct cli *cli, const char *exception);
+bool cli_compat_complain(struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+// The token of a request that was started and not waited for, as the result.
+bool cli_put_token(struct cli *cli, const char *token);
+
 // Appends to the result as text.
 void cli_print(struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cli_print_bytes(struct cli *cli, struct bytes text);
@@ -98,6 +114,9 @@ void cli_number(struct cli *cli, const char *key, uint64_t value);
 void cli_flag(struct cli *cli, const char *key, bool value);
 void cli_key(struct cli *cli, const char *key);    // the value is written to cli->result next
 void cli_item(struct cli *cli, struct bytes text); // text as that value, or as an item of an array
+
+// Whether to use colours where a terminal is written to: --no-color, NO_COLOR, TERM.
+bool cli_has_color(const struct cli *cli);
 
 // A line on standard error for a person; not with --quiet. cli_warn: also then.
 void cli_note(struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -126,7 +126,22 @@ void cli_flag(struct cli *cli, const char *key, bool value)
     json_bool(&cli->result, value);
 }
 
+bool cli_put_token(struct cli *cli, const char *token)
+{
+    cli_print(cli, "%s\n", token);
+    cli_text(cli, "token", bytes_of_text(token));
+    return true;
+}
+
 // --- Notes ---
+
+// Source: no-color.org, "when present and not an empty string".
+bool cli_has_color(const struct cli *cli)
+{
+    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+    return !cli->o->no_color && (none == NULL || none[0] == 0) && term != NULL &&
+           strcmp(term, "dumb") != 0;
+}
 
 void cli_note(struct cli *cli, const char *fmt, ...)
 {
@@ -210,11 +225,27 @@ void cli_progress_end(struct cli *cli)
     cli->progress_shown = false;
 }
 
+// "one line per 10 % with --verbose"
+static void print_progress(void *context, enum transfer_phase phase, uint64_t done, uint64_t total)
+{
+    struct cli *cli = context;
+    const unsigned tenth = percent(done, total) / 10;
+    if (phase == TRANSFER_WAIT || (phase == cli->last_phase && tenth == cli->last_tenth))
+        return;
+    cli->last_phase = phase;
+    cli->last_tenth = tenth;
+    cli_note(cli, "%s %u%%, %" PRIu64 " of %" PRIu64 " bytes",
+             phase == TRANSFER_UPLOAD ? "Uploading" : "Downloading", percent(done, total), done,
+             total);
+}
+
 struct progress cli_progress(struct cli *cli)
 {
-    if (!cli->stderr_is_terminal || cli->o->quiet || cli->o->compat)
+    if (cli->o->quiet || cli->o->compat)
         return (struct progress){ 0 };
-    return (struct progress){ show_progress, cli };
+    if (cli->stderr_is_terminal)
+        return (struct progress){ show_progress, cli };
+    return (struct progress){ cli->o->progress_lines ? print_progress : NULL, cli };
 }
 
 // --- The end ---
@@ -279,6 +310,8 @@ int cli_finish_good(struct cli *cli)
         (void)err_set(&err, ERR_NO_MEMORY, "the result is too long to be printed");
     else
         write_out(cli, STDOUT_FILENO, cli->stdout_is_terminal && !cli->o->json, out, &err, &ok);
+    if (ok && !cli->o->json)
+        write_out(cli, STDOUT_FILENO, false, writer_bytes(&cli->picture), &err, &ok);
     return ok ? EXIT_OK : cli_finish_bad(cli, &err);
 }
 
@@ -338,6 +371,13 @@ static void print_usage_lines(struct cli *cli)
     say(cli, bytes_of_text(text));
 }
 
+static void print_how_to_go_on(struct cli *cli)
+{
+    cli_note(cli, "The question is still on the device's screen; answer or dismiss it there.");
+    if (cli->token != NULL)
+        cli_note(cli, "'casemate wait %s' collects the result.", cli->token);
+}
+
 static void print_failure(struct cli *cli, const struct failure *f)
 {
     if (f->device_text[0] != 0 && cli->last_refusal == NULL)
@@ -347,7 +387,7 @@ static void print_failure(struct cli *cli, const struct failure *f)
     if (cli->last_refusal != NULL)
         print_reasons(cli);
     if (cli->request_is_pending && (f->exit == EXIT_INTERRUPTED || f->exit == EXIT_PENDING))
-        cli_note(cli, "The question is still on the device's screen; answer or dismiss it there.");
+        print_how_to_go_on(cli);
 }
 
 int cli_finish_bad(struct cli *cli, const struct err *err)

@@ -19,8 +19,7 @@ static bool parse(struct command_line *out, const char *text, struct err *err)
     return command_line_parse(out, argc, argv, verbs_globals(), verbs_all(), err);
 }
 
-// cli.md 8, item 1: the command lines of section 3, for the verbs that there are. What stands in
-// cli.md 2 and 3 and is missing here belongs to verbs that do not exist yet.
+// cli.md 8, item 1: each verb of section 2 with each option of section 3, and our own of 7.1.
 TEST(cli_8_1_command_lines_parse)
 {
     static const char *const lines[] = {
@@ -64,6 +63,40 @@ TEST(cli_8_1_command_lines_parse)
         "casemate msg --file f",
         "casemate upload f",
         "casemate upload f --blksize 1024",
+        "casemate upload -m f",
+        "casemate upload --multisig f",
+        "casemate upload --miniscript f",
+        "casemate upload --backup f",
+        "casemate p2sh 51ae 0F056943/45h/0/1",
+        "casemate p2sh 51ae 0F056943/45h 4369050F/45' -s -q",
+        "casemate p2sh --segwit --wrap --quiet 51ae a/1 b/1 c/1",
+        "casemate p2sh 51ae a b c d e f g h i j k l m n o",
+        "casemate backup",
+        "casemate backup -d /tmp -o x.7z",
+        "casemate backup --outdir /tmp --outfile x.7z --force",
+        "casemate restore x.7z",
+        "casemate restore -c x.txt",
+        "casemate restore x.7z --password --tmp --plaintext",
+        "casemate restore x.7z -p -t",
+        "casemate pass",
+        "casemate pass secret",
+        "casemate pass --passphrase secret -v",
+        "casemate pass --verbose --expect-xfp 0F056943 --password-fd 3",
+        "casemate multisig",
+        "casemate multisig -m 2 -n 3 -l joe -p m/45' -f out -v -a -d",
+        "casemate multisig --min-signers 2 --signers 3 --name joe --path m/45' --format p2sh",
+        "casemate multisig --output-file out --verbose --add --desc",
+        "casemate miniscript ls",
+        "casemate miniscript get decay",
+        "casemate miniscript policy decay",
+        "casemate miniscript addr decay 7 --change",
+        "casemate miniscript enroll wsh(x) --blksize 1024",
+        "casemate miniscript enroll --file f",
+        "casemate miniscript del decay",
+        "casemate upgrade",
+        "casemate upgrade f.dfu",
+        "casemate upgrade f.dfu -s",
+        "casemate upgrade --stop-early f.dfu",
         "casemate hsm",
         "casemate hsm-start",
         "casemate hsm-start p.json",
@@ -101,7 +134,22 @@ TEST(cli_8_1_command_lines_parse)
         // 7.1: global options after the verb, in long form
         "casemate sign in --socket /tmp/x --serial y --simulator --json --timeout 5",
         "casemate hsm --pin-xpub x --pin-xfp y --ncry 2 --compat --no-wait --check --quiet",
+        "casemate sign in --no-color --verbose --trace /tmp/t --config /tmp/c --plaintext",
         "casemate users",
+        "casemate wallets",
+        "casemate status",
+        "casemate verify",
+        "casemate verify f",
+        "casemate verify --message a --address b --signature c",
+        "casemate wait",
+        "casemate wait sign:00 -o out -x",
+        "casemate wait backup --outdir /tmp --force --timeout 0",
+        "casemate cancel",
+        "casemate completion bash",
+        "casemate sign -f --qr in",
+        "casemate addr --qr",
+        "casemate xpub --qr",
+        "casemate user alice -q --qr",
         "casemate panel",
         "casemate panel show",
         "casemate panel keys y12",
@@ -135,7 +183,9 @@ TEST(cli_1_1_what_is_refused)
     } rows[] = {
         { "casemate bogus", "No such command 'bogus'." },
         { "casemate x sign test.psbt -6", "No such command 'x'." }, // the seed example's typo
-        { "casemate backup", "No such command 'backup'." },         // of an issue to come
+        { "casemate debug", "No such command 'debug'." },
+        { "casemate convert2cc x", "No such command 'convert2cc'." },
+        { "casemate miniscript", "Missing command after 'miniscript'." },
         { "casemate policy", "Missing command after 'policy'." },
         { "casemate policy --json", "Missing command after 'policy'." },
         { "casemate policy fly x", "No such command 'policy fly'." },

@@ -14,7 +14,7 @@ static void print(int fd, const char *before, const char *text, const char *afte
 static const char *exception_of(const struct cli *cli, const struct err *err, char *mem,
                                 size_t size)
 {
-    const struct options *o = cli->o;
+    const struct settings *s = &cli->settings;
     const bool is_checksum = strncmp(err->text, "Checksum wrong during", 21) == 0;
     if (is_checksum || (err->code == ERR_AUTH && cli->stage == STAGE_CONNECT))
         snprintf(mem, size, "RuntimeError: %s", err->text);
@@ -24,10 +24,10 @@ static const char *exception_of(const struct cli *cli, const struct err *err, ch
         snprintf(mem, size, "AssertionError: device doesn't have any secrets yet");
     else if (cli->stage != STAGE_CONNECT)
         return NULL;
-    else if (o->socket != NULL || o->simulator || (o->serial != NULL && strchr(o->serial, '/')))
+    else if (s->socket != NULL || s->simulator || (s->serial != NULL && strchr(s->serial, '/')))
         snprintf(mem, size, "RuntimeError: Cannot connect to simulator. Is it running?");
-    else if (o->serial != NULL)
-        snprintf(mem, size, "KeyError: 'Cannot find CC with serial: %s'", o->serial);
+    else if (s->serial != NULL)
+        snprintf(mem, size, "KeyError: 'Cannot find CC with serial: %s'", s->serial);
     else
         snprintf(mem, size, "KeyError: 'Could not find Coldcard!'");
     return mem;
@@ -56,6 +56,12 @@ int compat_finish(struct cli *cli, const struct err *err)
     struct err unimportant;
     if (!file_write_fd(STDOUT_FILENO, "", writer_bytes(&cli->text), &unimportant))
         return EXIT_FAILED;
+    if (cli->compat_exception != NULL) {
+        if (cli->compat_exception[0] != 0)
+            print(STDERR_FILENO, "Traceback (most recent call last):\n", cli->compat_exception,
+                  "\n");
+        return EXIT_FAILED;
+    }
     if (err->code == ERR_USAGE) {
         print(STDERR_FILENO, "Error: ", err->text, "\n");
         return EXIT_USAGE;

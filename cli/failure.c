@@ -38,6 +38,9 @@ static const struct sentence {
       "this firmware cannot show taproot addresses" },
     { "no seed", true, HINT_NONE, EXIT_FAILED,
       "the wallet has no seed words, or a passphrase is already active" },
+    { "Unknown cmd", true, HINT_MINISCRIPT, EXIT_FAILED,
+      "this firmware has no miniscript wallets; EDGE firmware has" },
+    { "Unknown cmd", true, HINT_NONE, EXIT_FAILED, "this device does not offer that" },
     { "need hsm", true, HINT_NONE, EXIT_FAILED, "the locker can be read only in HSM mode" },
     { "consumed", true, HINT_NONE, EXIT_FAILED,
       "the locker's read count is used up until restart" },
@@ -85,6 +88,8 @@ static void explain_link(struct failure *out, const char *text)
 static void explain_busy(struct failure *out, const char *text)
 {
     out->exit = EXIT_BUSY;
+    if (strcmp(text, "Coldcard is handling another request right now") != 0)
+        return; // another program has the device
     put(out->message, "an address or another question is on the device's screen; dismiss it there");
     put(out->device_text, text);
 }

@@ -36,6 +36,7 @@ enum hint {
     HINT_NAMED_WALLET,  // stxn with a wallet's name
     HINT_TAPROOT,       // show of a taproot address
     HINT_DOWNLOAD,
+    HINT_MINISCRIPT, // what only EDGE firmware knows
 };
 
 struct failure {

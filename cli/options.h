@@ -19,8 +19,9 @@ struct options {
     // Global: cli.md 1.1 and 7.1.
     const char *socket, *serial;
     bool simulator, plaintext;
-    bool json, quiet, compat, check, no_wait;
+    bool json, quiet, compat, check, no_wait, no_color, progress_lines;
     bool help, version;
+    const char *trace, *config;
     struct option_number timeout; // seconds
     struct option_number ncry;
     const char *pin_xpub, *pin_xfp;
@@ -42,6 +43,17 @@ struct options {
     const char *password_file;
     const char *next;
     const char *bag_number;
+    bool qr;
+    const char *outdir, *outfile;
+    bool force;
+    bool restore_plain, restore_password, temporary;
+    const char *expect_xfp;
+    struct option_number min_signers, signers;
+    const char *name, *format;
+    bool key_line, descriptor;
+    bool as_multisig, as_miniscript, as_backup;
+    bool change, stop_early;
+    const char *message, *address, *signature;
     struct option_number single, block_len;
     const char *chain, *words, *passphrase;
     bool keep, plain;

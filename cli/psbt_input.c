@@ -22,7 +22,7 @@ static bool without_blanks(struct bytes *file, struct arena *arena, struct err *
 
 static bool not_psbt(struct cli *cli, const char *path, struct err *err)
 {
-    cli_compat_print(cli, "File doesn't have PSBT magic number at start.\n");
+    (void)cli_compat_complain(cli, "File doesn't have PSBT magic number at start.");
     return err_set(err, ERR_MALFORMED, "%s: not a PSBT in binary, hex or base64", path);
 }
 

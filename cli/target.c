@@ -7,12 +7,6 @@
 
 // --- Which ---
 
-static const char *from_environment(const char *name)
-{
-    const char *value = getenv(name);
-    return value != NULL && value[0] != 0 ? value : NULL;
-}
-
 // "the path must exist and not be a directory, else usage error"
 static bool check_as_reference(const struct cli *cli, const char *path, struct err *err)
 {
@@ -28,38 +22,21 @@ static bool check_as_reference(const struct cli *cli, const char *path, struct e
     return true;
 }
 
-// Text with a `/` is a socket's path; anything else a USB device's serial number.
-static bool from_serial(struct cli *cli, const char *serial, const char **out, struct err *err)
+bool target_find(struct cli *cli, struct target *out, struct err *err)
 {
-    if (strchr(serial, '/') != NULL) {
-        *out = serial;
-        return true;
-    }
-    cli->stage = STAGE_CONNECT;
-    return err_set(err, ERR_NOT_FOUND, "no device with the serial number %s", serial);
-}
-
-bool target_path(struct cli *cli, const char **out, struct err *err)
-{
-    const struct options *o = cli->o;
-    *out = o->socket;
-    if (o->socket != NULL)
-        return check_as_reference(cli, o->socket, err);
-    if (o->simulator) {
-        *out = CONNECTION_SIMULATOR;
-        return true;
-    }
-    if (o->serial != NULL)
-        return from_serial(cli, o->serial, out, err);
-    *out = from_environment("CASEMATE_SOCKET");
-    if (*out != NULL)
-        return true;
-    const char *serial = from_environment("CASEMATE_SERIAL");
-    if (serial != NULL)
-        return from_serial(cli, serial, out, err);
-    cli->stage = STAGE_CONNECT;
-    return err_set(err, ERR_NOT_FOUND,
-                   "no device found; name a signer with --socket, --serial or --simulator");
+    const struct settings *s = &cli->settings;
+    *out = (struct target){ NULL, NULL };
+    if (!settings_read(&cli->settings, cli->o, cli->arena, err))
+        return false;
+    if (s->simulator)
+        out->socket = CONNECTION_SIMULATOR;
+    else if (s->serial != NULL && strchr(s->serial, '/') != NULL)
+        out->socket = s->serial;
+    else if (s->serial != NULL)
+        out->serial = s->serial;
+    else
+        out->socket = s->socket;
+    return cli->o->socket == NULL || check_as_reference(cli, cli->o->socket, err);
 }
 
 // --- Whether it is the right one ---
@@ -72,8 +49,7 @@ struct pin {
 
 static bool read_pin(const struct cli *cli, struct pin *pin, struct err *err)
 {
-    const char *xpub =
-        cli->o->pin_xpub != NULL ? cli->o->pin_xpub : from_environment("CASEMATE_PIN_XPUB");
+    const char *xpub = cli->settings.pin_xpub;
     bool is_main;
     pin->has_xpub = xpub != NULL;
     pin->has_xfp = cli->o->pin_xfp != NULL;
@@ -157,7 +133,7 @@ bool target_panel_path(struct cli *cli, const char **out, struct err *err)
 {
     uint8_t mem[4096];
     struct writer w = writer_of(mem, sizeof mem);
-    const char *wire;
+    struct target target;
     if (cli->o->panel != NULL && strchr(cli->o->panel, '/') != NULL) {
         *out = cli->o->panel;
         return true;
@@ -166,12 +142,14 @@ bool target_panel_path(struct cli *cli, const char **out, struct err *err)
         writer_printf(&w, STATE_FOLDER "/%s/panel.sock", cli->o->panel);
         return keep_path(cli, out, &w, err);
     }
-    if (!target_path(cli, &wire, err))
+    if (!target_find(cli, &target, err))
         return false;
-    const struct bytes name = name_of_socket(wire);
+    if (target.socket == NULL)
+        return err_set(err, ERR_USAGE, "whose panel? name the signer with --panel or --socket");
+    const struct bytes name = name_of_socket(target.socket);
     if (name.len > 0)
         writer_printf(&w, STATE_FOLDER "/%.*s/panel.sock", BYTES_ARG(name));
     else
-        writer_printf(&w, "%s.panel", wire);
+        writer_printf(&w, "%s.panel", target.socket);
     return keep_path(cli, out, &w, err);
 }

@@ -4,13 +4,17 @@
 #define CASEMATE_CLI_TARGET_H
 #include "cli/cli.h"
 
-// The socket that options, then the environment name: -c over -x over -s; CASEMATE_SOCKET over
-// CASEMATE_SERIAL.
-// Fails: ERR_NOT_FOUND for a serial number, or where nothing is named; STAGE_CONNECT then. --compat:
-//        ERR_USAGE for a path that is not there.
-MUST_CHECK bool target_path(struct cli *cli, const char **out, struct err *err);
+struct target {
+    const char *socket; // its path; NULL: a Coldcard on USB
+    const char *serial; // of that; NULL: the first that is found
+};
 
-// Compares the device that answered with --pin-xpub (or CASEMATE_PIN_XPUB) and --pin-xfp, and has it
+// What options, environment and configuration file name: cli/settings.h. Text with a `/` in place of
+// a serial number is a socket's path.
+// Fails: as settings_read; --compat: ERR_USAGE for a path that is not there.
+MUST_CHECK bool target_find(struct cli *cli, struct target *out, struct err *err);
+
+// Compares the device that answered with the pinned key and --pin-xfp, and has it
 // prove its key where these are given, with --check, and for verbs that want it.
 // Fails: ERR_AUTH "the device's key is not the pinned one: ...", ERR_STATE without a seed, ERR_USAGE
 //        for a pin that is none, and as connection_prove.

@@ -1,21 +1,32 @@
 #include "cli/verbs.h"
 
+// clang-format off
 static const struct verb *const verbs[] = {
-    &verb_list,        &verb_version,       &verb_chain,        &verb_bag,
-    &verb_xfp,         &verb_xpub,          &verb_pubkey,       &verb_addr,
-    &verb_sign,        &verb_msg,           &verb_upload,       &verb_hsm,
-    &verb_hsm_start,   &verb_user,          &verb_users,        &verb_auth,
-    &verb_local_conf,  &verb_get_locker,    &verb_logout,       &verb_reboot,
-    &verb_test,        &verb_policy_check,  &verb_policy_hash,  &verb_policy_lint,
-    &verb_policy_try,  &verb_policy_replay, &verb_audit_verify, &verb_panel,
-    &verb_panel_show,  &verb_panel_keys,    &verb_panel_text,   &verb_panel_menu,
+    &verb_list, &verb_status, &verb_version, &verb_chain, &verb_bag, &verb_xfp, &verb_xpub,
+    &verb_pubkey, &verb_addr, &verb_p2sh,
+    &verb_sign, &verb_msg, &verb_verify, &verb_wait, &verb_cancel,
+    &verb_backup, &verb_restore, &verb_pass,
+    &verb_multisig, &verb_miniscript_ls, &verb_miniscript_get, &verb_miniscript_policy,
+    &verb_miniscript_addr, &verb_miniscript_enroll, &verb_miniscript_del,
+    &verb_upload, &verb_upgrade,
+    &verb_hsm, &verb_hsm_start, &verb_user, &verb_users, &verb_wallets, &verb_auth,
+    &verb_local_conf, &verb_get_locker,
+    &verb_logout, &verb_reboot, &verb_test,
+#ifdef CASEMATE_SIMULATOR
+    &verb_eval, &verb_exec,
+#endif
+    &verb_policy_check, &verb_policy_hash, &verb_policy_lint, &verb_policy_try, &verb_policy_replay,
+    &verb_audit_verify,
+    &verb_panel, &verb_panel_show, &verb_panel_keys, &verb_panel_text, &verb_panel_menu,
     &verb_panel_reset, &verb_panel_advance, &verb_panel_set,
+    &verb_completion,
 };
+// clang-format on
 
 static const struct option globals[] = {
     TEXT('c', "socket", "PATH", socket, "talk to the signer that listens at this socket"),
     TEXT('s', "serial", "TEXT", serial,
-         "talk to the device with this serial number; with a / in it, as --socket"),
+         "talk to the Coldcard on USB with this serial number; with a / in it, as --socket"),
     FLAG('x', "simulator", simulator, "talk to the simulator at " CONNECTION_SIMULATOR),
     FLAG('P', "plaintext", plaintext, "do not encrypt the link; most verbs then fail"),
     NUMBER(0, "ncry", "1|2", ncry, 1, 2,
@@ -27,8 +38,12 @@ static const struct option globals[] = {
            "how long to wait for a person; 0 only starts the request"),
     FLAG(0, "no-wait", no_wait, "start the request, print its token, and do not wait"),
     FLAG(0, "json", json, "print one JSON object, for errors as well"),
+    FLAG(0, "verbose", progress_lines, "a line for each tenth of a long transfer"),
+    FLAG(0, "no-color", no_color, "no colours"),
     FLAG(0, "quiet", quiet, "no notes and no progress on standard error"),
     FLAG(0, "compat", compat, "print and exit exactly as the reference client does"),
+    TEXT(0, "trace", "FILE", trace, "write what goes over the link there, without secrets"),
+    TEXT(0, "config", "FILE", config, "read this configuration file"),
     TEXT(0, "panel", "PATH|NAME", panel, "socket of the panel, or name of the signer"),
     FLAG(0, "help", help, "show this help"),
     FLAG(0, "version", version, "show the version"),

@@ -1,7 +1,5 @@
-// The device as such: cli.md 3.1, 3.14, 3.21, 3.23.
-#include "base/file.h"
+// The device as such: cli.md 3.1, 3.21, 3.23.
 #include "cli/verbs.h"
-#include "client/codes.h"
 #include "client/discover.h"
 
 #define PING_MAX 2055
@@ -85,45 +83,6 @@ static bool run_reboot(struct cli *cli, struct err *err)
 const struct verb verb_reboot = {
     "reboot", "", 0, 0, "Restart the device, which then is locked", NULL, NO_OPTIONS, 0, run_reboot
 };
-
-// --- upload ---
-
-static bool run_upload(struct cli *cli, struct err *err)
-{
-    const struct progress progress = cli_progress(cli);
-    const uint32_t block_len = cli->o->block_len.is_set ? cli->o->block_len.value : BLOCK_MAX;
-    struct bytes content;
-    if (block_len % BLOCK_ALIGN != 0 && !cli->o->compat)
-        return err_set(err, ERR_USAGE, "--blksize: %u is no multiple of %d", (unsigned)block_len,
-                       BLOCK_ALIGN);
-    if (!file_read(&content, cli->line.words[0], UPLOAD_MAX, cli->arena, err))
-        return false;
-    if (content.len == 0)
-        return err_set(err, ERR_MALFORMED, "%s: nothing in it", cli->line.words[0]);
-    if (!cli_connect(cli, err))
-        return false;
-    cli_compat_note(cli, "%zu bytes (start @ 0) to send from '%s'\n", content.len,
-                    cli->line.words[0]);
-    cli_compat_print(cli, "Uploading\n");
-    if (!transfer_upload(cli->connection, content, block_len, &progress, err))
-        return false;
-    const struct hash256 sha = codes_sha256(content);
-    cli_number(cli, "bytes", content.len);
-    cli_hex(cli, "sha256", BYTES_OF(sha.b));
-    return true;
-}
-static const struct option upload_options[] = {
-    NUMBER(0, "blksize", "N", block_len, 256, BLOCK_MAX, "bytes in a block, a multiple of 256"),
-};
-const struct verb verb_upload = { "upload",
-                                  "FILE",
-                                  1,
-                                  1,
-                                  "Send a file to the device",
-                                  "Only sends it; nothing starts from it.\n",
-                                  OPTIONS(upload_options),
-                                  0,
-                                  run_upload };
 
 // --- test ---
 

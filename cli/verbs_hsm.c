@@ -1,12 +1,12 @@
 // HSM mode: cli.md 3.16, 3.17, 3.21, 7.4.
 #include "base/file.h"
+#include "cli/approval.h"
 #include "cli/python_dump.h"
 #include "cli/sorted_json.h"
 #include "cli/verbs.h"
 
 #define POLICY_FILE_LIMIT 200000 // bytes: wire-protocol.md 8.10
-#define WATCH_MS          250
-#define QUESTION_MS       3000 // by then a device shows its question
+#define QUESTION_MS       3000   // by then a device shows its question
 
 // --- hsm ---
 
@@ -28,57 +28,46 @@ const struct verb verb_hsm = {
 
 // --- hsm-start ---
 
-// How the start question ended: "hsts only", as a poll would disturb it.
-enum start_state { START_OPEN, START_AGREED, START_REFUSED, START_UNKNOWN };
+struct start {
+    struct hsm_status status;
+    bool was_asked;
+};
 
-static enum start_state state_of(const struct hsm_status *status, bool was_asked, int64_t waited_ms)
+// "hsts only", as a poll would disturb it.
+static bool look(struct cli *cli, void *context, int64_t waited_ms, enum approval *out,
+                 struct err *err)
 {
+    struct start *start = context;
+    const struct hsm_status *status = &start->status;
+    if (!cli_status(cli, &start->status, err))
+        return false;
+    start->was_asked = start->was_asked || status->approval_wait;
     if (status->active)
-        return START_AGREED;
-    if (status->approval_wait)
-        return START_OPEN;
-    if (was_asked)
-        return START_REFUSED;
-    return waited_ms < QUESTION_MS ? START_OPEN : START_UNKNOWN;
-}
-
-static bool watch(struct cli *cli, struct hsm_status *status, enum start_state *state,
-                  struct err *err)
-{
-    const struct progress progress = cli_progress(cli);
-    const int64_t start_ms = wait_now_ms(), limit_ms = cli_wait_limit_ms(cli);
-    bool was_asked = false;
-    for (;;) {
-        if (!cli_status(cli, status, err))
-            return false;
-        const int64_t waited_ms = wait_now_ms() - start_ms;
-        was_asked = was_asked || status->approval_wait;
-        *state = state_of(status, was_asked, waited_ms);
-        if (*state != START_OPEN)
-            return true;
-        if (limit_ms >= 0 && waited_ms >= limit_ms)
-            return err_set(err, ERR_PENDING, "nobody has decided within %d s",
-                           (int)(limit_ms / 1000));
-        if (progress.report != NULL)
-            progress.report(progress.context, TRANSFER_WAIT, (uint64_t)waited_ms, 0);
-        if (!connection_pause(cli->connection, WATCH_MS, err))
-            return false;
-    }
-}
-
-static bool report_start(struct cli *cli, const struct hsm_status *status, enum start_state state,
-                         struct err *err)
-{
-    cli->request_is_pending = false;
-    if (state == START_REFUSED)
-        return err_set(err, ERR_REFUSED, "the operator did not agree to the policy");
-    if (state == START_UNKNOWN)
-        return cli_fail(cli, EXIT_PENDING, err, ERR_PENDING,
-                        "the device neither asks nor is in HSM mode; see its screen");
-    cli_print(cli, "HSM mode is active, policy hash %.*s\n", BYTES_ARG(status->policy_hash));
-    cli_text(cli, "state", BYTES("active"));
-    cli_text(cli, "policy_hash", status->policy_hash);
+        *out = APPROVAL_AGREED;
+    else if (status->approval_wait)
+        *out = APPROVAL_OPEN;
+    else if (start->was_asked)
+        *out = APPROVAL_REFUSED;
+    else
+        *out = waited_ms < QUESTION_MS ? APPROVAL_OPEN : APPROVAL_UNKNOWN;
     return true;
+}
+
+bool hsm_start_watch(struct cli *cli, struct err *err)
+{
+    struct start start = { .was_asked = false };
+    enum approval state;
+    if (!approval_watch(cli, look, &start, &state, err))
+        return false;
+    if (state == APPROVAL_AGREED) {
+        cli->request_is_pending = false;
+        cli_print(cli, "HSM mode is active, policy hash %.*s\n",
+                  BYTES_ARG(start.status.policy_hash));
+        cli_text(cli, "state", BYTES("active"));
+        cli_text(cli, "policy_hash", start.status.policy_hash);
+        return true;
+    }
+    return approval_report(cli, state, "the policy", err);
 }
 
 static bool start_hsm(struct cli *cli, struct bytes policy, struct err *err)
@@ -95,8 +84,6 @@ static bool start_hsm(struct cli *cli, struct bytes policy, struct err *err)
 static bool run_hsm_start(struct cli *cli, struct err *err)
 {
     struct bytes policy = { 0 };
-    struct hsm_status status = { 0 };
-    enum start_state state = START_UNKNOWN;
     if (cli->o->dry_run)
         return policy_check_run(cli, err);
     if (cli->line.n_words > 0 &&
@@ -106,12 +93,12 @@ static bool run_hsm_start(struct cli *cli, struct err *err)
         return err_set(err, ERR_MALFORMED, "%s: no policy in it", cli->line.words[0]);
     if (!cli_connect(cli, err) || !start_hsm(cli, policy, err))
         return false;
-    if (cli->o->compat || cli->o->no_wait) {
+    if (cli->o->compat) {
         cli_print(cli, "Approve HSM policy on Coldcard screen.\n");
         cli_text(cli, "state", BYTES("started"));
         return true;
     }
-    return watch(cli, &status, &state, err) && report_start(cli, &status, state, err);
+    return cli->o->no_wait ? cli_put_token(cli, "hsm-start") : hsm_start_watch(cli, err);
 }
 static const struct option hsm_start_options[] = {
     FLAG('n', "dry-run", dry_run, "only check the file, as 'policy check' does"),

@@ -1,8 +1,9 @@
 // What the device says of itself and of its keys: cli.md 3.2 to 3.6.
 #include "base/reader.h"
-#include "bitcoin/address.h"
 #include "bitcoin/hdkey.h"
+#include "cli/address_put.h"
 #include "cli/key_path.h"
+#include "cli/qr.h"
 #include "cli/verbs.h"
 
 // --- version, chain, bag ---
@@ -81,7 +82,10 @@ const struct verb verb_bag = {
 static bool need_seed(struct cli *cli, const struct connection_identity **out, struct err *err)
 {
     *out = connection_identity(cli->connection);
-    return (*out)->has_seed || err_set(err, ERR_STATE, "the device has no seed yet");
+    if ((*out)->has_seed)
+        return true;
+    (void)cli_compat_raise(cli, "AssertionError");
+    return err_set(err, ERR_STATE, "the device has no seed yet");
 }
 
 static bool run_xfp(struct cli *cli, struct err *err)
@@ -133,10 +137,11 @@ static bool run_xpub(struct cli *cli, struct err *err)
     key_path_put(cli, &path);
     cli_text(cli, "xpub", xpub);
     cli_text(cli, "origin", origin);
-    return true;
+    return !cli->o->qr || qr_put(cli, bytes_trim(writer_bytes(&cli->text)), err);
 }
 static const struct option xpub_options[] = {
     FLAG('v', "verbose", verbose, "with its origin, as in descriptors (BIP-380)"),
+    FLAG(0, "qr", qr, "as a QR code as well"),
 };
 const struct verb verb_xpub = { "xpub",
                                 "[SUBPATH]",
@@ -177,17 +182,6 @@ const struct verb verb_pubkey = { "pubkey",
 
 // --- addr ---
 
-static void print_address(struct cli *cli, struct bytes address)
-{
-    if (cli->o->compat && !cli->o->address_only)
-        cli_print(cli, "Displaying address:\n\n%.*s\n\n", BYTES_ARG(address));
-    else
-        cli_print(cli, "%.*s\n", BYTES_ARG(address));
-    if (!cli->o->address_only)
-        cli_note(cli, "Outside HSM mode the address stands on the device's screen until it is "
-                      "dismissed there.");
-}
-
 static bool run_addr(struct cli *cli, struct err *err)
 {
     const enum addr_format format = key_path_format(cli);
@@ -207,18 +201,16 @@ static bool run_addr(struct cli *cli, struct err *err)
     if (!cli_call(cli, &reply, REPLY_ASCI, &request, err) || !key_path_read(&path, text, err) ||
         !key_path_origin(cli, &origin, &path, err))
         return false;
-    print_address(cli, reply.data);
     key_path_put(cli, &path);
-    cli_text(cli, "address", reply.data);
-    cli_text(cli, "format", bytes_of_text(addr_format_name(format)));
     cli_text(cli, "origin", origin);
-    return true;
+    return address_put(cli, reply.data, format, err);
 }
 static const struct option addr_options[] = {
     FLAG('s', "segwit", segwit, "p2wpkh, bc1q..."),
     FLAG('t', "taproot", taproot, "p2tr, bc1p..."),
     FLAG('w', "wrap", wrap, "p2sh-p2wpkh, 3..."),
     FLAG('q', "quiet", address_only, "only the address"),
+    FLAG(0, "qr", qr, "as a QR code as well"),
 };
 const struct verb verb_addr = {
     "addr",

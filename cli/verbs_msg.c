@@ -1,7 +1,7 @@
 // msg: cli.md 3.9.
-#include "base/base64.h"
 #include "base/file.h"
 #include "bitcoin/message.h"
+#include "cli/collect.h"
 #include "cli/key_path.h"
 #include "cli/verbs.h"
 
@@ -34,57 +34,29 @@ static bool read_message(struct cli *cli, struct bytes *out, struct err *err)
            err_within(err, "the message");
 }
 
-static void print_signature(struct cli *cli, const struct message_armor *armor)
-{
-    if (cli->o->just_signature) {
-        cli_print(cli, "%.*s\n", BYTES_ARG(armor->signature));
-    } else if (cli->o->verbose) {
-        message_armor_write(&cli->text, armor);
-        cli_print(cli, "\n"); // "followed by one empty line"
-    } else {
-        cli_print(cli, "%.*s\n", BYTES_ARG(armor->text));
-        cli_print(cli, "%.*s\n%.*s\n", BYTES_ARG(armor->address), BYTES_ARG(armor->signature));
-    }
-}
-
 static bool sign(struct cli *cli, const struct request *request, struct reply *smrx,
                  struct err *err)
 {
     struct request start = *request;
     if (!cli_start(cli, (struct bytes){ 0 }, &start, err))
         return false;
-    if (cli->o->no_wait) {
-        cli_print(cli, "msg\n");
-        cli_text(cli, "token", BYTES("msg"));
-        return true;
-    }
-    cli_compat_note(cli, "Waiting for OK on the Coldcard...");
-    const bool decided = cli_wait(cli, smrx, REQUEST_SMOK, REPLY_SMRX, err);
-    cli_compat_note(cli, "\r%34s\r", "");
-    return decided;
+    cli->token = "msg";
+    return cli->o->no_wait ? cli_put_token(cli, cli->token)
+                           : collect_answer(cli, smrx, REQUEST_SMOK, REPLY_SMRX, err);
 }
 
 static bool put(struct cli *cli, struct bytes message, const char *path_text,
                 enum addr_format format, const struct reply *smrx, struct err *err)
 {
-    uint8_t mem[BASE64_LEN(MESSAGE_SIGNATURE_LEN)];
-    struct writer w = writer_of(mem, sizeof mem);
+    char text[KEYPATH_TEXT_MAX];
+    struct writer w = writer_of(text, sizeof text - 1);
     struct keypath path;
-    base64_write(&w, BYTES_OF(smrx->smrx.signature));
-    const struct message_armor armor = { .text = message,
-                                         .address = smrx->smrx.address,
-                                         .signature = writer_bytes(&w) };
-    if (!bytes_is_printable_ascii(armor.address) || armor.address.len == 0)
-        return err_set(err, ERR_FRAMING, "smrx: not an address");
     if (!key_path_read(&path, path_text, err))
         return false;
-    print_signature(cli, &armor);
-    cli_text(cli, "message", armor.text);
-    cli_text(cli, "address", armor.address);
-    cli_text(cli, "format", bytes_of_text(addr_format_name(format)));
-    key_path_put(cli, &path);
-    cli_text(cli, "signature", armor.signature);
-    return true;
+    keypath_write(&w, &path);
+    text[w.len] = 0;
+    const struct collect_message asked = { message, text, addr_format_name(format) };
+    return collect_put_message(cli, smrx, &asked, err);
 }
 
 static bool run_msg(struct cli *cli, struct err *err)

@@ -82,6 +82,42 @@ const struct verb verb_panel_show = {
     "panel show", "", 0, 0, "Print what the signer's screen shows", NULL, NO_OPTIONS, 0, run_show
 };
 
+// --- cancel ---
+
+// No request of the wire takes another back; the operator's key does.
+static bool run_cancel(struct cli *cli, struct err *err)
+{
+    const struct panel_request look = { .verb = PANEL_SCREEN };
+    const struct panel_request press = { .verb = PANEL_KEYS, .keys = BYTES("x") };
+    AUTO(panel_client_closep) struct panel_client *panel = NULL;
+    struct panel_reply reply;
+    if (!open_panel(cli, &panel, err))
+        return err->code == ERR_INTERRUPTED
+                   ? false
+                   : cli_fail(cli, EXIT_FAILED, err, ERR_UNSUPPORTED,
+                              "this device can be told to cancel only on its own screen; dismiss "
+                              "the question there");
+    if (!panel_client_ask(panel, &look, &reply, err))
+        return false;
+    if (!reply.has_screen || reply.screen.ask == PANEL_ASK_NONE ||
+        reply.screen.ask == PANEL_ASK_DIGITS)
+        return cli_fail(cli, EXIT_FAILED, err, ERR_STATE, "nothing is being asked");
+    cli_text(cli, "cancelled", reply.screen.title);
+    cli_note(cli, "Cancelled: %.*s", BYTES_ARG(reply.screen.title));
+    return panel_client_ask(panel, &press, &reply, err);
+}
+const struct verb verb_cancel = {
+    "cancel",
+    "",
+    0,
+    0,
+    "Take back the question on a Casemate signer's screen",
+    "Presses x on its panel, which it needs the operator's permission for.\n",
+    NO_OPTIONS,
+    0,
+    run_cancel
+};
+
 // --- panel keys, text, menu ---
 
 static bool run_keys(struct cli *cli, struct err *err)

@@ -1,27 +1,19 @@
 // sign: cli.md 3.8.
-#include "base/base64.h"
-#include "base/file.h"
 #include "base/hex.h"
-#include "base/reader.h"
-#include "bitcoin/psbt.h"
+#include "cli/collect.h"
 #include "cli/psbt_input.h"
 #include "cli/pushtx.h"
+#include "cli/qr.h"
+#include "cli/signed_result.h"
 #include "cli/verbs.h"
 #include "client/codes.h"
 
-#define RESULT_FILE 1u // what `dwld` calls the result of signing
-
-enum kind { KIND_PSBT, KIND_TRANSACTION, KIND_TEXT };
-
 struct signing {
     struct cli *cli;
-    const char *in, *out; // out: NULL for standard output, encoded
     uint32_t flags;
     const char *pushtx; // base of the URL, or NULL
     struct bytes psbt;
-    struct bytes result;
-    enum kind kind;
-    char txid[TXID_TEXT_SIZE]; // of KIND_TRANSACTION
+    struct signed_result result;
 };
 
 // "`-p` cancels `-z`/`-s`"; "VISUALIZE (+ SIGNED); else `-f` -> FINALIZE; else 0"
@@ -47,153 +39,17 @@ static bool start(struct signing *s, struct err *err)
     cli->hint = request.stxn.wallet.len > 0 ? HINT_NAMED_WALLET : HINT_NONE;
     const bool ok = cli_start(cli, s->psbt, &request, err);
     cli->hint = HINT_NONE;
+    cli->token = "sign";
     return ok;
 }
 
 static bool fetch(struct signing *s, struct err *err)
 {
-    struct cli *cli = s->cli;
-    const struct progress progress = cli_progress(cli);
-    struct reply strx;
-    cli_compat_note(cli, "Waiting for OK on the Coldcard...");
-    const bool decided = cli_wait(cli, &strx, REQUEST_STOK, REPLY_STRX, err);
-    cli_compat_note(cli, "\r%34s\r", "");
-    if (!decided)
-        return false;
-    cli_compat_note(cli, "Ok! Downloading result (%u bytes)\n", (unsigned)strx.strx.length);
-    cli->hint = HINT_DOWNLOAD;
-    return transfer_download(cli->connection, &s->result, RESULT_FILE, &strx, cli->arena, &progress,
-                             err);
-}
-
-// What came must be what was asked for: a PSBT, a transaction or text.
-static bool classify(struct signing *s, struct err *err)
-{
-    struct tx tx;
-    struct err why;
-    s->kind = KIND_TEXT;
-    if ((s->flags & STXN_VISUALIZE) != 0)
-        return true;
-    s->kind = KIND_PSBT;
-    if (bytes_starts_with(s->result, BYTES(PSBT_MAGIC)))
-        return true;
-    s->kind = KIND_TRANSACTION;
-    if (!tx_parse(&tx, s->result, s->cli->arena, &why))
-        return err_set(err, ERR_FRAMING, "the result is neither PSBT nor transaction: %s",
-                       why.text);
-    const struct hash256 txid = tx_txid(&tx);
-    txid_to_text(s->txid, &txid);
-    return true;
+    return collect_file(s->cli, &s->result.content, REQUEST_STOK, err) &&
+           signed_result_read(&s->result, (s->flags & STXN_VISUALIZE) != 0, err);
 }
 
 // --- Handing it out ---
-
-static void write_encoded(struct signing *s, struct writer *w)
-{
-    if (s->cli->o->hex)
-        writer_hex(w, s->result);
-    else
-        base64_write(w, s->result);
-}
-
-// --compat encodes also the text of `-s` without `-z`.
-static bool is_encoded_text(const struct signing *s)
-{
-    return s->cli->o->compat && !s->cli->o->visualize;
-}
-
-static const char *stdout_encoding(const struct signing *s)
-{
-    if (s->kind == KIND_TEXT && !is_encoded_text(s))
-        return "text";
-    return s->cli->o->hex ? "hex" : "base64";
-}
-
-static const char *file_encoding(const struct signing *s)
-{
-    const struct options *o = s->cli->o;
-    if (s->kind == KIND_TEXT && !(is_encoded_text(s) && (o->hex || o->base64)))
-        return "text";
-    return o->hex ? "hex" : o->base64 ? "base64" : "binary";
-}
-
-// The result in the form that a file gets: never with a line feed of ours.
-static struct bytes file_content(struct signing *s)
-{
-    const char *encoding = file_encoding(s);
-    if (strcmp(encoding, "text") == 0 || strcmp(encoding, "binary") == 0)
-        return s->result;
-    struct writer w = writer_growing(s->cli->arena, CLI_OUTPUT_MAX);
-    write_encoded(s, &w);
-    return writer_bytes(&w);
-}
-
-static bool is_file(const char *out)
-{
-    return out != NULL && strcmp(out, "-") != 0;
-}
-
-static bool put_result(struct signing *s, struct err *err)
-{
-    struct cli *cli = s->cli;
-    cli->stage = STAGE_OUTPUT;
-    if (is_file(s->out))
-        return file_replace(s->out, file_content(s), 0666, err);
-    if (s->out != NULL) {
-        cli_print_bytes(cli, file_content(s));
-    } else if (strcmp(stdout_encoding(s), "text") == 0) {
-        cli_print_bytes(cli, s->result);
-    } else {
-        write_encoded(s, &cli->text);
-        cli_print(cli, "\n");
-    }
-    return true;
-}
-
-// The warnings of the text form, "<label>: <text>" each (wire-protocol.md 10).
-static void put_warnings(struct signing *s)
-{
-    static const char heading[] = "---WARNING---\n\n";
-    const struct bytes text = s->result;
-    struct bytes block, line;
-    size_t at = 0;
-    while (at < text.len &&
-           !bytes_starts_with(bytes_slice(text, at, SIZE_MAX), bytes_of_text(heading)))
-        at++;
-    block = bytes_slice(text, at + sizeof heading - 1, SIZE_MAX);
-    cli_key(s->cli, "warnings");
-    json_begin_array(&s->cli->result);
-    for (struct reader r = reader_of(block); reader_until(&r, '\n', &line);)
-        if (bytes_starts_with(line, BYTES("- ")))
-            cli_item(s->cli, bytes_slice(line, 2, SIZE_MAX));
-    json_end_array(&s->cli->result);
-}
-
-static void put_json(struct signing *s)
-{
-    static const char *const kinds[] = {
-        [KIND_PSBT] = "psbt", [KIND_TRANSACTION] = "transaction", [KIND_TEXT] = "text"
-    };
-    struct cli *cli = s->cli;
-    const struct hash256 sha = codes_sha256(s->result);
-    cli_text(cli, "kind", bytes_of_text(kinds[s->kind]));
-    cli_text(cli, "encoding",
-             bytes_of_text(is_file(s->out) ? file_encoding(s) : stdout_encoding(s)));
-    if (is_file(s->out)) {
-        cli_text(cli, "file", bytes_of_text(s->out));
-    } else if (strcmp(stdout_encoding(s), "text") == 0) {
-        cli_text(cli, "data", s->result);
-    } else {
-        struct writer w = writer_growing(cli->arena, CLI_OUTPUT_MAX);
-        write_encoded(s, &w);
-        cli_text(cli, "data", writer_bytes(&w));
-    }
-    cli_hex(cli, "sha256", BYTES_OF(sha.b));
-    if (s->kind == KIND_TRANSACTION)
-        cli_text(cli, "txid", bytes_of_text(s->txid));
-    if (s->kind == KIND_TEXT)
-        put_warnings(s);
-}
 
 static bool put_pushtx(struct signing *s, struct err *err)
 {
@@ -203,42 +59,59 @@ static bool put_pushtx(struct signing *s, struct err *err)
     struct reply chain;
     if (!cli_call(cli, &chain, REPLY_ASCI, &request, err))
         return false;
-    pushtx_write(&w, s->pushtx, s->result, chain.data);
+    pushtx_write(&w, s->pushtx, s->result.content, chain.data);
     cli_print_bytes(cli, writer_bytes(&w));
     cli_print(cli, "\n");
     cli_text(cli, "url", writer_bytes(&w));
-    cli_text(cli, "txid", bytes_of_text(s->txid));
-    return true;
+    cli_text(cli, "txid", bytes_of_text(s->result.txid));
+    return !cli->o->qr || qr_put(cli, writer_bytes(&w), err);
+}
+
+// A transaction in hex fits where base64 does not: QR codes store capitals and digits densely.
+static bool put_qr(struct signing *s, struct err *err)
+{
+    struct writer w = writer_growing(s->cli->arena, CLI_OUTPUT_MAX);
+    char digits[3] = "";
+    for (size_t i = 0; i < s->result.content.len; i++) {
+        hex_encode_upper(digits, bytes_slice(s->result.content, i, 1));
+        writer_text(&w, digits);
+    }
+    return qr_put(s->cli, writer_bytes(&w), err);
 }
 
 // --no-wait: who asked is who has to come back.
 static bool put_token(struct signing *s)
 {
     const struct hash256 sha = codes_sha256(s->psbt);
-    char token[2 * sizeof sha.b + 1];
-    hex_encode(token, BYTES_OF(sha.b));
-    cli_print(s->cli, "sign:%s\n", token);
-    cli_text(s->cli, "token", bytes_trim(writer_bytes(&s->cli->text)));
+    char token[sizeof "sign:" + 2 * sizeof sha.b] = "sign:";
+    hex_encode(token + strlen(token), BYTES_OF(sha.b));
+    return cli_put_token(s->cli, token);
+}
+
+static bool check_options(struct cli *cli, struct err *err)
+{
+    if (cli->o->qr && !cli->o->finalize && cli->o->pushtx == NULL)
+        return err_set(err, ERR_USAGE, "--qr shows a transaction: use it with -f or -p");
     return true;
 }
 
 static bool run_sign(struct cli *cli, struct err *err)
 {
     struct signing s = { .cli = cli,
-                         .in = cli->line.words[0],
-                         .out = cli->line.n_words > 1 ? cli->line.words[1] : NULL,
-                         .flags = flags_of(cli->o) };
-    if (!pushtx_base(&s.pushtx, cli->o->pushtx, err) || !psbt_input_read(cli, &s.psbt, s.in, err) ||
-        !cli_connect(cli, err) || !start(&s, err))
+                         .flags = flags_of(cli->o),
+                         .result = { .cli = cli,
+                                     .out = cli->line.n_words > 1 ? cli->line.words[1] : NULL } };
+    if (!check_options(cli, err) || !pushtx_base(&s.pushtx, cli->o->pushtx, err) ||
+        !psbt_input_read(cli, &s.psbt, cli->line.words[0], err) || !cli_connect(cli, err) ||
+        !start(&s, err))
         return false;
     if (cli->o->no_wait)
         return put_token(&s);
-    if (!fetch(&s, err) || !classify(&s, err))
+    if (!fetch(&s, err))
         return false;
     if (s.pushtx != NULL)
         return put_pushtx(&s, err);
-    put_json(&s);
-    return put_result(&s, err);
+    return signed_result_put(&s.result, err) && (!cli->o->qr || put_qr(&s, err));
 }
 
 static const struct option sign_options[] = {
@@ -250,6 +123,7 @@ static const struct option sign_options[] = {
     TEXT('m', "miniscript", "NAME", miniscript, "name of the wallet, on EDGE firmware"),
     FLAG('x', "hex", hex, "result in hex"),
     FLAG('6', "base64", base64, "result in base64"),
+    FLAG(0, "qr", qr, "with -f or -p: the transaction as a QR code as well"),
 };
 const struct verb verb_sign = {
     "sign",
