@@ -57,38 +57,29 @@ static void add(struct sats *sum, uint32_t *n, const struct outlay *outlay)
     *n = add_count(*n, outlay->n);
 }
 
-static void sum_up(struct velocity *v)
+// Its part of the sums goes with it.
+static void forget(struct velocity *v, const struct outlay *outlay)
 {
-    for (size_t i = 0; i < v->n_outlays; i++) {
-        const uint32_t rule = v->outlays[i].rule;
-        if (rule < POLICY_RULES_MAX)
-            v->spent[rule].n = 0;
-        v->n[rule] = 0;
-    }
-    for (size_t i = 0; i < v->n_outlays; i++) {
-        const struct outlay *outlay = &v->outlays[i];
-        struct sats messages = { 0 };
-        add(outlay->rule < POLICY_RULES_MAX ? &v->spent[outlay->rule] : &messages,
-            &v->n[outlay->rule], outlay);
-    }
+    uint32_t *n = &v->n[outlay->rule];
+    *n -= outlay->n < *n ? outlay->n : *n;
+    if (outlay->rule >= POLICY_RULES_MAX)
+        return;
+    struct sats *spent = &v->spent[outlay->rule];
+    spent->n -= outlay->sats.n < spent->n ? outlay->sats.n : spent->n;
 }
 
 static void drop_old_outlays(struct velocity *v, const struct policy *policy, int64_t now_s)
 {
     size_t n = 0;
-    for (size_t i = 0; i < v->n_outlays; i++)
-        if (!is_over(&v->outlays[i].since_s, window_s(policy, v->outlays[i].rule), now_s))
-            v->outlays[n++] = v->outlays[i];
-    if (n == v->n_outlays)
-        return;
     for (size_t i = 0; i < v->n_outlays; i++) {
-        if (v->outlays[i].rule < POLICY_RULES_MAX)
-            v->spent[v->outlays[i].rule].n = 0;
-        v->n[v->outlays[i].rule] = 0;
+        struct outlay *outlay = &v->outlays[i];
+        if (is_over(&outlay->since_s, window_s(policy, outlay->rule), now_s))
+            forget(v, outlay);
+        else
+            v->outlays[n++] = *outlay;
     }
     memset(&v->outlays[n], 0, (v->n_outlays - n) * sizeof v->outlays[0]);
     v->n_outlays = n;
-    sum_up(v);
 }
 
 static void drop_old_repeats(struct velocity *v, const struct policy *policy, int64_t now_s)

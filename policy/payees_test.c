@@ -1,0 +1,222 @@
+#include "policy/payees.h"
+#include "bitcoin/descriptor.h"
+#include "policy/audit_text.h"
+#include "policy/canonical.h"
+#include "policy/summary.h"
+#include "tests/support/policy_fixture.h"
+
+#define PAYEE                                                                                      \
+    "tpubDF2rnouQaaYrXF4noGTv6rQYmx87cQ4GrUdhpvXkhtChwQPbdGTi8GA88NUaSrwZBwNsTkC9bFkkC8vDyGBVVAQT" \
+    "Z2"                                                                                           \
+    "AS6gs68RQXtXcCvkP"
+#define OTHER                                                                                      \
+    "tpubDFcrvj5n7gyaxWQkoX69k2Zij4vthiAwvN2uhYjDrE6wktKoQaE7gKVZRiTbYdrAYH1UFPGdzdtWJc6WfR2gFMq6" \
+    "Xp"                                                                                           \
+    "xA12gCdQmoQNU9mgm"
+
+// A descriptor with its checksum.
+static const char *checked(const char *body)
+{
+    struct writer w = text_writer();
+    const size_t start = w.len;
+    writer_text(&w, body);
+    descriptor_write_checksum(&w, start);
+    return arena_text(test_arena(), written(&w));
+}
+
+static struct bytes script_of(const char *body, uint32_t child)
+{
+    struct descriptor d;
+    struct writer w = text_writer();
+    struct err err;
+    assert_true(descriptor_parse(&d, bytes_of_text(body), &err));
+    assert_true(descriptor_script(&w, &d, false, child, &err));
+    return written(&w);
+}
+
+#define RECEIVING "wpkh([deadbeef/84h/1h/0h]" PAYEE "/0/*)"
+#define SHARED    "wsh(sortedmulti(2," PAYEE "/1/*," OTHER "/7/*))"
+#define FIXED     "tr(" OTHER "/3/9)"
+
+static const char *policy_of(const char *before)
+{
+    struct writer w = text_writer();
+    writer_printf(&w,
+                  "{\"rules\":[{\"max_amount\":1},{%s\"casemate\":{\"destinations\":[{\"desc\":"
+                  "\"%s\",\"range\":[5,1004]},{\"desc\":\"%s\",\"range\":[0,9]},{\"desc\":\"%s\","
+                  "\"range\":[0,0]}]}}]}",
+                  before, checked(RECEIVING), checked(SHARED), checked(FIXED));
+    return arena_text(test_arena(), written(&w));
+}
+
+static struct policy derived(const char *text)
+{
+    struct policy p = parsed(text);
+    struct err err;
+    if (!policy_derive_payees(&p, test_arena(), &err))
+        fail_msg("%s", err.text);
+    return p;
+}
+
+static bool allows(const struct policy *p, struct fixture *f, struct bytes script)
+{
+    f->out[0].script = script;
+    return fixture_decide(f, p).verdict == VERDICT_SIGN;
+}
+
+TEST(policy_24_85_destinations)
+{
+    const struct policy p = derived(policy_of(""));
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(policy_count_payees(&p), 1011);
+    assert_true(allows(&p, &f, script_of(RECEIVING, 5)));
+    assert_true(allows(&p, &f, script_of(RECEIVING, 500)));
+    assert_true(allows(&p, &f, script_of(RECEIVING, 1004)));
+    assert_false(allows(&p, &f, script_of(RECEIVING, 4)));
+    assert_false(allows(&p, &f, script_of(RECEIVING, 1005)));
+    assert_true(allows(&p, &f, script_of(SHARED, 9)));
+    assert_false(allows(&p, &f, script_of(SHARED, 10)));
+    assert_true(allows(&p, &f, script_of(FIXED, 0)));
+    // Of another form, or key, it is nobody's.
+    assert_false(allows(&p, &f, script_of("pkh(" PAYEE "/0/*)", 5)));
+    assert_false(allows(&p, &f, script_of("wpkh(" OTHER "/0/*)", 5)));
+    // Every output that is not change must be one of theirs.
+    f.out[2] = f.out[0];
+    f.tx.n_out = 3;
+    assert_false(allows(&p, &f, script_of(RECEIVING, 6)));
+    f.out[2].script = script_of(SHARED, 0);
+    assert_true(allows(&p, &f, script_of(RECEIVING, 6)));
+}
+
+TEST(policy_24_85_destinations_beside_a_whitelist)
+{
+    const struct policy p = derived(policy_of("\"whitelist\":[\"" STRANGER "\"],"));
+    const struct policy empty = derived(policy_of("\"whitelist\":[],"));
+    struct fixture f;
+    fixture_init(&f);
+    assert_true(fixture_decide(&f, &p).verdict == VERDICT_SIGN);
+    assert_true(allows(&p, &f, script_of(RECEIVING, 6)));
+    fixture_init(&f);
+    const struct decision d = fixture_decide(&f, &empty);
+    assert_bytes_text(
+        decision_text(&d, &empty, &f),
+        "Rejected: rule #1: amount exceeded, rule #2: non-whitelisted address: " STRANGER);
+    assert_true(allows(&empty, &f, script_of(RECEIVING, 6)));
+}
+
+// A rule's destinations are its own.
+TEST(policy_24_85_destinations_of_each_rule)
+{
+    struct writer w = text_writer();
+    writer_printf(&w,
+                  "{\"rules\":[{\"max_amount\":2000000,\"casemate\":{\"destinations\":[{\"desc\":"
+                  "\"%s\",\"range\":[0,3]}]}},{\"casemate\":{\"destinations\":[{\"desc\":\"%s\","
+                  "\"range\":[2,5]},{\"desc\":\"%s\",\"range\":[0,9]}]}}]}",
+                  checked(RECEIVING), checked(RECEIVING), checked(RECEIVING));
+    const struct policy p = derived(arena_text(test_arena(), written(&w)));
+    struct payee_hit hit;
+    const struct hash256 one = sha256(script_of(RECEIVING, 1)),
+                         four = sha256(script_of(RECEIVING, 4));
+    assert_true(payee_find(p.payee_table, 0, &one, &hit) && hit.payee == 0 && hit.child == 1);
+    assert_true(payee_find(p.payee_table, 1, &one, &hit) && hit.payee == 1 && hit.child == 1);
+    assert_false(payee_find(p.payee_table, 0, &four, &hit));
+    assert_true(payee_find(p.payee_table, 1, &four, &hit) && hit.payee == 0 && hit.child == 4);
+}
+
+// (2) What was not derived allows nothing.
+TEST(policy_24_85_destinations_that_were_not_derived)
+{
+    const struct policy p = parsed(policy_of(""));
+    struct fixture f;
+    fixture_init(&f);
+    assert_null(p.payee_table);
+    assert_false(allows(&p, &f, script_of(RECEIVING, 6)));
+    struct policy none = parsed("{\"rules\":[{}]}");
+    struct err err;
+    assert_true(policy_derive_payees(&none, test_arena(), &err));
+    assert_null(none.payee_table);
+}
+
+TEST(policy_24_85_destinations_are_named_in_the_log)
+{
+    const struct policy p = derived(policy_of(""));
+    struct fixture f;
+    fixture_init(&f);
+    f.tx.n_out = 3;
+    f.out[0].script = script_of(RECEIVING, 7);
+    f.out[2].script = script_of(SHARED, 0);
+    f.out[1].script = script_of(RECEIVING, 8); // change is not a destination
+    const struct decision d = fixture_decide(&f, &p);
+    struct writer w = text_writer();
+    audit_transaction_write(&w, &d, &p, &f.tx, &f.auth, BYTES("story\n"));
+    assert_non_null(strstr(arena_text(test_arena(), written(&w)),
+                           "-^^^-\n"
+                           "Output 0 goes to destination #1, index 7.\n"
+                           "Output 2 goes to destination #2, index 0.\n"
+                           "\nAPPROVED: Acceptable by rule #2\n"));
+}
+
+TEST(policy_24_84_destinations_in_form_and_summary)
+{
+    const struct policy p = parsed(policy_of(""));
+    const char *form = arena_text(test_arena(), canonical_of(&p));
+    const char *summary = arena_text(test_arena(), summary_of(&p, "XTN", UNIT_COIN));
+    struct policy again;
+    struct err err;
+    assert_non_null(strstr(form, "\"range\": [5, 1004]}, {\"desc\": \"wsh("));
+    assert_non_null(strstr(summary, "- Casemate: Rule #2: provided it goes to: destination #1: "
+                                    "wpkh([deadbeef/84h/1h/0h]tpub"));
+    assert_non_null(strstr(summary, ", index 5 to 1004, destination #2: wsh("));
+    assert_true(policy_store_read(&again, stored_of(&p), &policy_world_of_24, test_arena(), &err));
+    assert_bytes_equal(stored_of(&again), stored_of(&p));
+}
+
+static const char *one_payee(const char *descriptor, const char *range)
+{
+    struct writer w = text_writer();
+    writer_printf(&w, "{\"rules\":[{\"casemate\":{\"destinations\":[{\"desc\":\"%s\"%s}]}}]}",
+                  descriptor, range);
+    return arena_text(test_arena(), written(&w));
+}
+
+#define BAD_RANGE "rule #1: range: must be [first, last], of 0 to 2147483647"
+
+TEST(policy_24_84_destinations_that_are_refused)
+{
+    const char *const good = checked(RECEIVING);
+    static const char *const ranges[] = { "",
+                                          ",\"range\":[]",
+                                          ",\"range\":[1]",
+                                          ",\"range\":[1,2,3]",
+                                          ",\"range\":[2,1]",
+                                          ",\"range\":[-1,1]",
+                                          ",\"range\":[0,2147483648]",
+                                          ",\"range\":[\"0\",1]",
+                                          ",\"range\":5" };
+    for (size_t i = 0; i < COUNT(ranges); i++)
+        assert_policy_error(one_payee(good, ranges[i]), BAD_RANGE);
+    assert_policy_error(one_payee(RECEIVING, ",\"range\":[0,1]"),
+                        "rule #1: bad destination: no checksum");
+    assert_policy_error(one_payee(checked("wpkh(" PAYEE "/<0;1>/*)"), ",\"range\":[0,1]"),
+                        "rule #1: bad destination: one branch only, not <a;b>");
+    assert_policy_error(one_payee(checked(FIXED), ",\"range\":[0,1]"),
+                        "rule #1: bad destination: without * its range is [0, 0]");
+    assert_policy_error(one_payee(checked("wpkh(" PAYEE "/0/*h)"), ",\"range\":[0,1]"),
+                        "rule #1: bad destination: Cannot use hardened sub derivation path");
+    assert_policy_error(one_payee(good, ",\"range\":[0,1],\"x\":1"), "rule #1: Unknown item: x");
+    assert_policy_error(one_payee(good, ",\"range\":[1,100001]"), "rule #1: too many destinations");
+    (void)parsed(one_payee(good, ",\"range\":[1,100000]"));
+    assert_policy_error("{\"rules\":[{\"casemate\":{\"destinations\":[\"x\"]}}]}",
+                        "rule #1: destinations: must be dict");
+    assert_policy_error("{\"rules\":[{\"casemate\":{\"destinations\":[{\"range\":[0,1]}]}}]}",
+                        "rule #1: desc: must be string");
+    // In all rules together.
+    struct writer w = text_writer();
+    writer_printf(&w,
+                  "{\"rules\":[{\"casemate\":{\"destinations\":[{\"desc\":\"%s\",\"range\":[0,"
+                  "59999]}]}},{\"casemate\":{\"destinations\":[{\"desc\":\"%s\",\"range\":[0,"
+                  "59999]}]}}]}",
+                  good, good);
+    assert_policy_error(arena_text(test_arena(), written(&w)), "policy: too many destinations");
+}
