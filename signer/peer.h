@@ -35,6 +35,9 @@ struct outbox {
     struct blob packets;
     size_t sent;           // bytes
     int64_t give_up_at_ms; // monotonic
+    // Of turns, while many packets are unread (wire_server.c):
+    bool reads;        // it has read what its last turn brought
+    uint32_t stuck_at; // 0, or what was unread in all when it had not
 };
 
 struct peer {

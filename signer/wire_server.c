@@ -15,7 +15,10 @@
 #define RETRY_MS     10  // "the reference gives each packet 100 tries, 10 ms apart"
 #define GRACE_MS     1000
 #define DRAIN_MAX    64 // datagrams taken in one go, so that panels and timers get their turn
-#define SHORT_REPLY  40 // packets: every reply but a long status report
+#define TURN_MS      20 // a peer's, to read what it was sent
+#define TICK_MS      1  // between looks at whether it has
+#define TRIAL        2  // packets of a peer that may not read at all
+#define WINDOW       16 // packets of one that does
 #define SEND_BUFFER  (1 << 20) // bytes asked for; the system gives less
 #define REPLY_ARENA  (2 * REPLY_LIMIT)
 #define REPLY_LIMIT  (8u << 20)
@@ -25,6 +28,11 @@ struct wire_server {
     int fd;
     struct socket_file file;
     uint64_t retry_timer;
+    uint32_t half;   // of the buffer, in the kernel's bytes
+    uint64_t turn;   // id of the peer whose turn it is, 0: nobody's
+    uint32_t before; // what was unread when it began
+    int64_t turn_end_ms;
+    uint64_t last_turn; // id of whoever had the last one
 };
 
 // --- Sending ---
@@ -43,70 +51,178 @@ static enum sent send_packet(const struct wire_server *server, const struct peer
     return SENT_GONE;
 }
 
-// Every packet is charged to our one socket's buffer until its reader has taken it. So that a client
-// that is stopped cannot fill it, a long reply goes on only while less than half of it is taken; the
-// rest is for short replies to the others.
-static bool has_room(const struct wire_server *server, const struct outbox *out)
+// Every packet is charged to our one socket's buffer until its reader has taken it. A client that does
+// not read could fill it, and nobody would get a reply. So replies fill half of it only. While that
+// half is taken, peers get a few packets each in turn, and the next ones when they have read those; one
+// that has not keeps them, and gets no more before something was read.
+static uint32_t memory_of(const struct wire_server *server, size_t which)
 {
     uint32_t memory[SK_MEMINFO_VARS] = { 0 };
     socklen_t len = sizeof memory;
-    if (out->sent < SHORT_REPLY * PACKET_LEN ||
-        getsockopt(server->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0)
-        return true;
-    return memory[SK_MEMINFO_WMEM_ALLOC] < memory[SK_MEMINFO_SNDBUF] / 2;
+    (void)getsockopt(server->fd, SOL_SOCKET, SO_MEMINFO, memory, &len);
+    return memory[which];
 }
 
-// True while something is left to be sent later.
-static bool flush(struct wire_server *server, struct peer *peer)
+static uint32_t unread(const struct wire_server *server)
 {
-    struct device *device = server->device;
-    struct outbox *out = &peer->outbox;
-    const int64_t now_ms = device->clock->monotonic_ms(device->clock);
-    while (out->sent < out->packets.len) {
-        const struct bytes packet = bytes_slice(blob_bytes(&out->packets), out->sent, PACKET_LEN);
-        const enum sent result =
-            has_room(server, out) ? send_packet(server, peer, packet) : SENT_LATER;
-        if (result == SENT) {
-            out->sent += PACKET_LEN;
-            out->give_up_at_ms = now_ms + GRACE_MS;
-        } else if (result == SENT_LATER && now_ms < out->give_up_at_ms) {
-            return true;
-        } else {
-            // "drop the whole reply"
-            LOG(device->log, LOG_INFO, "reply_dropped", LOG_U64("peer", peer->id),
-                LOG_BOOL("gone", result == SENT_GONE));
-            break;
-        }
-    }
-    blob_drop(&out->packets);
-    out->sent = 0;
-    return false;
+    return memory_of(server, SK_MEMINFO_WMEM_ALLOC);
 }
 
-static void flush_all(void *context)
+static bool is_crowded(const struct wire_server *server)
+{
+    return unread(server) >= server->half;
+}
+
+static int64_t now(const struct wire_server *server)
+{
+    return server->device->clock->monotonic_ms(server->device->clock);
+}
+
+static bool is_pending(const struct peer *peer)
+{
+    return peer != NULL && peer->outbox.packets.len > 0;
+}
+
+static void drop_reply(struct peer *peer)
+{
+    blob_drop(&peer->outbox.packets);
+    peer->outbox.sent = 0;
+}
+
+static void give_up(const struct wire_server *server, struct peer *peer, bool gone)
+{
+    LOG(server->device->log, LOG_INFO, "reply_dropped", LOG_U64("peer", peer->id),
+        LOG_BOOL("gone", gone));
+    drop_reply(peer);
+}
+
+// Sends up to `max` packets of a reply. False: the socket takes no more now.
+static bool send_some(struct wire_server *server, struct peer *peer, size_t max)
+{
+    struct outbox *out = &peer->outbox;
+    for (size_t i = 0; i < max && out->sent < out->packets.len; i++) {
+        const struct bytes packet = bytes_slice(blob_bytes(&out->packets), out->sent, PACKET_LEN);
+        const enum sent result = send_packet(server, peer, packet);
+        if (result == SENT_LATER)
+            return false;
+        if (result == SENT_GONE) {
+            give_up(server, peer, true);
+            return true;
+        }
+        out->sent += PACKET_LEN;
+        out->give_up_at_ms = now(server) + GRACE_MS;
+    }
+    if (out->sent >= out->packets.len)
+        drop_reply(peer);
+    return true;
+}
+
+// While there is room for everybody.
+static void flush(struct wire_server *server, struct peer *peer)
+{
+    while (is_pending(peer) && !is_crowded(server)) {
+        peer->outbox.stuck_at = 0;
+        if (!send_some(server, peer, WINDOW))
+            return;
+    }
+}
+
+// --- Turns ---
+
+// Ends the turn if its peer has read, or has had its time. False: it goes on.
+static bool end_turn(struct wire_server *server, uint32_t left)
+{
+    struct peer *peer = peers_find(&server->device->peers, server->turn);
+    const bool has_read = left <= server->before;
+    if (peer != NULL && !has_read && now(server) < server->turn_end_ms)
+        return false;
+    if (peer != NULL) {
+        peer->outbox.reads = has_read;
+        peer->outbox.stuck_at = has_read ? 0 : left;
+    }
+    server->turn = 0;
+    return true;
+}
+
+static bool may_have_turn(const struct peer *peer, uint32_t left)
+{
+    return is_pending(peer) && (peer->outbox.stuck_at == 0 || left < peer->outbox.stuck_at);
+}
+
+// Whoever comes after the one that had the last turn, by id; NULL if nobody may.
+static struct peer *next_in_turn(const struct wire_server *server, uint32_t left)
+{
+    struct peer *next = NULL, *first = NULL;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *peer = server->device->peers.items[i];
+        if (!may_have_turn(peer, left))
+            continue;
+        if (first == NULL || peer->id < first->id)
+            first = peer;
+        if (peer->id > server->last_turn && (next == NULL || peer->id < next->id))
+            next = peer;
+    }
+    return next != NULL ? next : first;
+}
+
+static void take_turn(struct wire_server *server)
+{
+    const uint32_t left = unread(server);
+    if (server->turn != 0 && !end_turn(server, left))
+        return;
+    struct peer *peer = next_in_turn(server, left);
+    if (peer == NULL)
+        return;
+    server->turn = server->last_turn = peer->id;
+    server->before = left;
+    server->turn_end_ms = now(server) + TURN_MS;
+    (void)send_some(server, peer, peer->outbox.reads ? WINDOW : TRIAL);
+}
+
+// --- What is left ---
+
+static void send_left(void *context);
+
+static void go_on_later(struct wire_server *server)
+{
+    const int64_t ms = server->turn != 0 ? TICK_MS : RETRY_MS;
+    if (server->retry_timer == 0)
+        server->retry_timer = loop_after(server->device->loop, ms, send_left, server);
+}
+
+static void send_left(void *context)
 {
     struct wire_server *server = context;
     bool more = false;
     server->retry_timer = 0;
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *peer = server->device->peers.items[i];
-        if (peer != NULL && peer->outbox.packets.len > 0 && flush(server, peer))
-            more = true;
+        if (is_pending(peer))
+            flush(server, peer);
+        // "drop the whole reply"
+        if (is_pending(peer) && now(server) >= peer->outbox.give_up_at_ms)
+            give_up(server, peer, false);
+        more |= is_pending(peer);
     }
+    if (more && is_crowded(server))
+        take_turn(server);
     if (more)
-        server->retry_timer = loop_after(server->device->loop, RETRY_MS, flush_all, server);
+        go_on_later(server);
 }
 
 // A reply that the peer has not fetched yet is overtaken by the next one: a client that asks again
 // has given it up.
 static void send_reply(struct wire_server *server, struct peer *peer, struct bytes packets)
 {
-    struct device *device = server->device;
     blob_set(&peer->outbox.packets, packets);
     peer->outbox.sent = 0;
-    peer->outbox.give_up_at_ms = device->clock->monotonic_ms(device->clock) + GRACE_MS;
-    if (flush(server, peer) && server->retry_timer == 0)
-        server->retry_timer = loop_after(device->loop, RETRY_MS, flush_all, server);
+    peer->outbox.give_up_at_ms = now(server) + GRACE_MS;
+    flush(server, peer);
+    if (!is_pending(peer))
+        return;
+    if (is_crowded(server))
+        take_turn(server);
+    go_on_later(server);
 }
 
 // --- Receiving ---
@@ -159,6 +275,9 @@ static bool bind_socket(struct wire_server *server, const struct wire_server_opt
     server->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (server->fd < 0)
         return err_set_errno(err, errno, "%s", options->path);
+    const int size = SEND_BUFFER;
+    (void)setsockopt(server->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    server->half = memory_of(server, SK_MEMINFO_SNDBUF) / 2;
     return socket_file_bind(&server->file, server->fd, SOCK_DGRAM, options->path, group, err);
 }
 

@@ -272,6 +272,47 @@ TEST(wire_server_2_a_client_that_does_not_read_holds_up_nobody)
     close(other);
 }
 
+// Short replies fill the buffer as well, if there are enough of them.
+TEST(wire_server_2_clients_that_ask_and_never_read_hold_up_nobody)
+{
+    enum { DEAF = 10, ASKED = 80 };
+    char name[] = "deaf0", longest[2061] = "ping";
+    int deaf[DEAF];
+    WITH_WIRE(w);
+    memset(longest + 4, 'a', 2056);
+    const int other = client(&w, "other.sock");
+    for (size_t i = 0; i < DEAF; i++) {
+        name[4] = (char)('0' + i);
+        deaf[i] = client(&w, name);
+        for (int k = 0; k < ASKED; k++) {
+            send_request(&w, deaf[i], BYTES("vers"));
+            run(&w);
+        }
+        assert_bytes_text(ask(&w, other, "blkc"), "asciXTN");
+        assert_int_equal(ask(&w, other, longest).len, 2060);
+    }
+    // Those that have not read get a little at a time, and go on asking.
+    for (int k = 0; k < 50; k++) {
+        for (size_t i = 0; i < DEAF; i++)
+            send_request(&w, deaf[i], BYTES("vers"));
+        rig_pass(w.rig, 50);
+        run(&w);
+        assert_bytes_text(ask(&w, other, "blkc"), "asciXTN");
+    }
+    // One that reads at last is as good as any.
+    uint8_t packet[PACKET_LEN];
+    while (recv(deaf[3], packet, sizeof packet, 0) > 0)
+        ;
+    rig_pass(w.rig, 1100);
+    run(&w);
+    while (recv(deaf[3], packet, sizeof packet, 0) > 0)
+        ;
+    assert_int_equal(ask(&w, deaf[3], longest).len, 2060);
+    for (size_t i = 0; i < DEAF; i++)
+        close(deaf[i]);
+    close(other);
+}
+
 // "The same 1 s grace per packet": a slow reader gets all of it.
 TEST(wire_1_2_3_a_slow_client_gets_all)
 {
