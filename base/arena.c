@@ -2,13 +2,16 @@
 #include "base/require.h"
 #include "base/secret.h"
 #include <stdalign.h>
+#include <sys/mman.h>
 
 // Invariants:
 // (1) Bytes of a `clean` block past `pos` are zero, so that handing out needs no clearing.
 // (2) `used` counts what was asked for and the padding between; it never passes `limit`.
+// (3) A piece of LARGE bytes or more is alone in memory of its own.
 
 #define BLOCK_MIN ((size_t)64 * 1024)
 #define BLOCK_MAX ((size_t)1024 * 1024)
+#define LARGE     ((size_t)128 * 1024)
 #define ALIGNMENT alignof(max_align_t)
 
 // Under AddressSanitizer what was not handed out is poisoned, and a gap follows each piece, so that
@@ -36,9 +39,16 @@ struct block {
     alignas(max_align_t) uint8_t mem[];
 };
 
+struct large {
+    struct large *next;
+    size_t size; // of `mem`
+    alignas(max_align_t) uint8_t mem[];
+};
+
 struct arena {
     size_t limit, used;
     struct block *newest;
+    struct large *large;
 };
 
 static size_t align_up(size_t n)
@@ -54,6 +64,62 @@ struct arena *arena_new(size_t limit)
     return arena;
 }
 
+// --- Large pieces: from the system itself and back, which malloc would keep ---
+
+#ifdef ARENA_ASAN // which knows what malloc gave
+static void *take_pages(size_t len)
+{
+    return calloc(1, len);
+}
+
+static void return_pages(void *pages, size_t len)
+{
+    (void)len;
+    free(pages);
+}
+#else
+static void *take_pages(size_t len)
+{
+    void *pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+static void return_pages(void *pages, size_t len)
+{
+    REQUIRE(munmap(pages, len) == 0);
+}
+#endif
+
+static void *large_new(struct arena *arena, size_t size)
+{
+    struct large *l = take_pages(sizeof *l + size);
+    REQUIRE(l != NULL);
+    l->size = size;
+    l->next = arena->large;
+    arena->large = l;
+    return l->mem;
+}
+
+static void large_free(struct large *l)
+{
+    wipe(l->mem, l->size);
+    return_pages(l, sizeof *l + l->size);
+}
+
+void arena_give_back(struct arena *arena, void *piece)
+{
+    for (struct large **at = &arena->large; *at != NULL; at = &(*at)->next) {
+        struct large *l = *at;
+        if (l->mem == piece) {
+            *at = l->next;
+            large_free(l);
+            return;
+        }
+    }
+}
+
+// --- Blocks of many pieces ---
+
 static void block_wipe(struct block *b)
 {
     ASAN_UNPOISON_MEMORY_REGION(b->mem, b->cap);
@@ -63,6 +129,8 @@ static void block_wipe(struct block *b)
 
 void arena_reset(struct arena *arena)
 {
+    while (arena->large != NULL)
+        arena_give_back(arena, arena->large->mem);
     while (arena->newest != NULL && arena->newest->next != NULL) {
         struct block *b = arena->newest;
         arena->newest = b->next;
@@ -93,13 +161,13 @@ void arena_freep(struct arena **arena)
     *arena = NULL;
 }
 
-// Blocks double from 64 KiB to 1 MiB; a larger piece gets a block of its own size.
+// Blocks double from 64 KiB to 1 MiB.
 static void add_block(struct arena *arena, size_t need)
 {
     size_t cap = arena->newest == NULL ? BLOCK_MIN : 2 * arena->newest->cap;
     if (cap > BLOCK_MAX)
         cap = BLOCK_MAX;
-    if (cap < need)
+    if (cap < need) // by 128 KiB at most
         cap = need;
     // Large ones come from the system, which has cleared them, and their pages only when they are
     // used. The first one is from the heap and mostly little used: clearing all of it would cost a
@@ -124,6 +192,8 @@ void *arena_alloc(struct arena *arena, size_t size)
     if (start > arena->limit || size > arena->limit - start)
         return NULL;
     arena->used = start + size;
+    if (size >= LARGE)
+        return large_new(arena, size);
     const size_t room = align_up(size) + GAP;
     if (arena->newest == NULL || room > arena->newest->cap - arena->newest->pos)
         add_block(arena, room);

@@ -5,8 +5,8 @@
 
 struct arena;
 
-// At most `limit` bytes will be handed out, the padding between pieces included. Memory comes in blocks as it is needed; the system
-// refusing one stops the process.
+// At most `limit` bytes will be handed out, the padding between pieces included. Memory comes in blocks
+// as it is needed; the system refusing one stops the process.
 struct arena *arena_new(size_t limit);
 void arena_free(struct arena *arena);   // wipes; NULL is fine
 void arena_freep(struct arena **arena); // for AUTO
@@ -18,6 +18,10 @@ void arena_reset(struct arena *arena);
 // reports ERR_NO_MEMORY. arena_array checks the product. A size of 0 gives a valid pointer.
 MUST_CHECK void *arena_alloc(struct arena *arena, size_t size);
 MUST_CHECK void *arena_array(struct arena *arena, size_t count, size_t size);
+
+// A piece that nobody needs any more goes before the others: a large one is wiped, and its memory is the
+// system's again; a small one stays until reset. It counts against the limit all the same. NULL is fine.
+void arena_give_back(struct arena *arena, void *piece);
 
 // A copy of `content`; false past the limit. arena_text adds a final zero that `len` leaves out,
 // so that ->ptr can go to a system call; NULL past the limit or if `content` has a zero inside.

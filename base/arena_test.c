@@ -91,6 +91,34 @@ TEST(reset_after_many_blocks)
     arena_reset(a); // of nothing
 }
 
+TEST(large_pieces_are_given_back_one_by_one)
+{
+    enum { N = 5, SIZE = 200000 };
+    AUTO(arena_freep) struct arena *a = arena_new((size_t)1 << 24);
+    for (int round = 0; round < 3; round++) {
+        uint8_t *large[N], *small[N];
+        for (size_t i = 0; i < N; i++) {
+            large[i] = arena_alloc(a, SIZE + i);
+            small[i] = arena_alloc(a, 100);
+            assert_true(is_zero(large[i], SIZE + i) && is_zero(small[i], 100));
+            memset(large[i], 0xcc, SIZE + i);
+            memset(small[i], 0xdd, 100);
+        }
+        const size_t used = arena_used(a);
+        arena_give_back(a, large[2]); // in the middle
+        arena_give_back(a, large[4]);
+        arena_give_back(a, large[0]);
+        arena_give_back(a, small[1]); // stays
+        arena_give_back(a, NULL);
+        assert_int_equal(arena_used(a), used); // it counts as before
+        assert_int_equal(large[1][SIZE], 0xcc);
+        assert_int_equal(large[3][SIZE + 2], 0xcc);
+        assert_int_equal(small[1][99], 0xdd);
+        if (round == 1)
+            arena_reset(a);
+    }
+}
+
 TEST(copy_and_text)
 {
     AUTO(arena_freep) struct arena *a = arena_new(64);
