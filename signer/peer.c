@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "wire/request.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 static void free_peer(struct peer *peer)
@@ -32,13 +33,28 @@ static bool has_address(const struct peer *peer, const struct sockaddr_un *addre
     return peer->address_len == len && memcmp(&peer->address, address, len) == 0;
 }
 
-// Whether the socket file that the peer was bound to is no more. Abstract names have no file.
-static bool is_gone(const struct peer *peer)
+// Whether the name is one of a file in `folder`, not in a folder below.
+static bool lies_in(const char *path, const char *folder)
 {
-    struct stat st;
+    const size_t len = folder != NULL ? strlen(folder) : 0;
+    return len > 0 && strncmp(path, folder, len) == 0 && path[len] == '/' &&
+           strchr(path + len + 1, '/') == NULL;
+}
+
+// Whether the socket that the peer was bound to is no more, as far as that can be known without asking a
+// file system that a host may have made, which need not answer: a name is looked up in the two folders
+// where clients are told to have theirs, and nothing mounted over it is asked. Else the last reply says.
+static bool is_gone(const struct peers *peers, const struct peer *peer)
+{
+    struct statx st;
     char path[sizeof peer->address.sun_path + 1] = { 0 }; // a full one has no final zero
+    if (peer->is_gone)
+        return true;
     memcpy(path, peer->address.sun_path, sizeof peer->address.sun_path);
-    return path[0] != 0 && stat(path, &st) != 0 && errno == ENOENT;
+    return (lies_in(path, peers->folder) || lies_in(path, "/tmp")) &&
+           statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+                 STATX_TYPE, &st) != 0 &&
+           errno == ENOENT;
 }
 
 // The one peer that a version 2 session binds the device to: it can make no other (4.5).
@@ -49,12 +65,12 @@ static bool is_bound(const struct peer *peer)
 
 // Who makes room first: the bound peer never, who is gone before all others, then who was silent
 // longest.
-static bool goes_before(const struct peer *a, const struct peer *b)
+static bool goes_before(const struct peers *peers, const struct peer *a, const struct peer *b)
 {
     if (is_bound(a) || is_bound(b))
         return is_bound(b);
-    const bool a_is_gone = is_gone(a);
-    if (a_is_gone != is_gone(b))
+    const bool a_is_gone = is_gone(peers, a);
+    if (a_is_gone != is_gone(peers, b))
         return a_is_gone;
     return a->last_used < b->last_used;
 }
@@ -66,7 +82,7 @@ static size_t make_room(struct peers *peers)
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (peers->items[i] == NULL)
             return i;
-        if (i > 0 && goes_before(peers->items[i], peers->items[next]))
+        if (i > 0 && goes_before(peers, peers->items[i], peers->items[next]))
             next = i;
     }
     peers_forget(peers, peers->items[next]);
@@ -80,6 +96,7 @@ struct peer *peers_get(struct peers *peers, const struct sockaddr_un *address, s
         struct peer *peer = peers->items[i];
         if (peer != NULL && has_address(peer, address, len)) {
             peer->last_used = ++peers->uses;
+            peer->is_gone = false;
             return peer;
         }
     }

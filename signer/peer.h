@@ -50,12 +50,14 @@ struct peer {
     struct lease lease;
     struct job job; // in HSM mode
     struct outbox outbox;
+    bool is_gone; // a reply could not be delivered
 };
 
 struct peers {
     struct peer *items[PEERS_MAX]; // NULL: free
     uint64_t last_id;
     uint64_t uses;
+    const char *folder; // of the wire socket, where clients have theirs; borrowed; NULL: none
 };
 
 void peers_free(struct peers *peers);

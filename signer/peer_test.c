@@ -41,7 +41,7 @@ TEST(peer_2_a_peer_is_its_address)
 
 TEST(wire_4_3_the_least_recently_used_is_forgotten_first)
 {
-    struct peers peers = { 0 };
+    struct peers peers = { .folder = test_dir() };
     uint64_t ids[PEERS_MAX];
     const char *paths[PEERS_MAX];
     for (unsigned i = 0; i < PEERS_MAX; i++) {
@@ -58,7 +58,35 @@ TEST(wire_4_3_the_least_recently_used_is_forgotten_first)
     (void)get(&peers, file(101));
     assert_null(peers_find(&peers, ids[7]));
     assert_non_null(peers_find(&peers, ids[2]));
+    // Nor may a reply have come back.
+    get(&peers, paths[9])->is_gone = true;
+    (void)get(&peers, file(102));
+    assert_null(peers_find(&peers, ids[9]));
+    get(&peers, paths[10])->is_gone = true;
+    (void)get(&peers, paths[10]); // it is there again
+    (void)get(&peers, file(103));
+    assert_non_null(peers_find(&peers, ids[10]));
     peers_free(&peers);
+}
+
+// A name anywhere else may lie on a file system that a host has made, and that does not answer.
+TEST(only_names_where_clients_belong_are_looked_up)
+{
+    static const char *const elsewhere[] = { "below/gone", "../gone", "", "other/../gone" };
+    for (size_t k = 0; k < COUNT(elsewhere); k++) {
+        struct peers peers = { .folder = test_dir() };
+        char path[100];
+        const uint64_t first = get(&peers, file(0))->id;
+        (void)snprintf(path, sizeof path, "%.60s%s%.20s", test_dir(), k == 2 ? "-2/gone" : "/",
+                       elsewhere[k]);
+        const uint64_t gone = get(&peers, path)->id;
+        for (unsigned i = 1; i < PEERS_MAX; i++)
+            (void)get(&peers, file(i));
+        // The one that was silent longest went, not the one whose file is not there.
+        assert_null(peers_find(&peers, first));
+        assert_non_null(peers_find(&peers, gone));
+        peers_free(&peers);
+    }
 }
 
 TEST(wire_4_5_the_bound_peer_stays)

@@ -27,6 +27,7 @@ struct wire_server {
     struct device *device;
     int fd;
     struct socket_file file;
+    char folder[sizeof((struct sockaddr_un *)NULL)->sun_path]; // of the file
     uint64_t retry_timer;
     uint32_t half;   // of the buffer, in the kernel's bytes
     uint64_t turn;   // id of the peer whose turn it is, 0: nobody's
@@ -93,6 +94,7 @@ static void give_up(const struct wire_server *server, struct peer *peer, bool go
 {
     LOG(server->device->log, LOG_INFO, "reply_dropped", LOG_U64("peer", peer->id),
         LOG_BOOL("gone", gone));
+    peer->is_gone |= gone;
     drop_reply(peer);
 }
 
@@ -278,7 +280,13 @@ static bool bind_socket(struct wire_server *server, const struct wire_server_opt
     const int size = SEND_BUFFER;
     (void)setsockopt(server->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     server->half = memory_of(server, SK_MEMINFO_SNDBUF) / 2;
-    return socket_file_bind(&server->file, server->fd, SOCK_DGRAM, options->path, group, err);
+    if (!socket_file_bind(&server->file, server->fd, SOCK_DGRAM, options->path, group, err))
+        return false;
+    const char *slash = strrchr(options->path, '/');
+    if (slash != NULL)
+        memcpy(server->folder, options->path, (size_t)(slash - options->path));
+    server->device->peers.folder = server->folder;
+    return true;
 }
 
 bool wire_server_open(struct wire_server **out, const struct wire_server_options *options,
@@ -307,6 +315,8 @@ void wire_server_close(struct wire_server *server)
     if (server == NULL)
         return;
     loop_cancel(server->device->loop, server->retry_timer);
+    if (server->device->peers.folder == server->folder)
+        server->device->peers.folder = NULL;
     if (server->fd >= 0) {
         loop_unwatch(server->device->loop, server->fd);
         close(server->fd);
