@@ -15,7 +15,7 @@ static const struct verb *const verbs[] = {
 #ifdef CASEMATE_SIMULATOR
     &verb_eval, &verb_exec,
 #endif
-    &verb_policy_check, &verb_policy_hash, &verb_policy_lint, &verb_policy_try, &verb_policy_replay,
+    &verb_policy_check, &verb_policy_hash, &verb_policy_lint, &verb_policy_try, &verb_policy_diff, &verb_policy_replay,
     &verb_audit_verify,
     &verb_panel, &verb_panel_show, &verb_panel_keys, &verb_panel_text, &verb_panel_menu,
     &verb_panel_reset, &verb_panel_advance, &verb_panel_set,

@@ -187,6 +187,12 @@ bool payee_find(const struct payee_table *table, size_t rule, const struct hash2
 
 // --- Deriving ---
 
+bool payee_script(struct writer *w, const struct payee *payee, uint32_t index, struct err *err)
+{
+    struct descriptor_keys keys;
+    return read_keys(&keys, payee->descriptor, err) && descriptor_child(w, &keys, index, err);
+}
+
 static bool add_scripts(struct payee_table *t, const struct policy *policy, size_t rule, size_t i,
                         struct err *err)
 {

@@ -30,6 +30,10 @@ bool payee_find(const struct payee_table *table, size_t rule, const struct hash2
 MUST_CHECK bool policy_derive_payees(struct policy *policy, struct arena *arena, struct err *err);
 size_t policy_payees_arena(const struct policy *policy);
 
+// One of them: its script for the child of that index.
+MUST_CHECK bool payee_script(struct writer *w, const struct payee *payee, uint32_t index,
+                             struct err *err);
+
 // How many scripts the policy's destinations have.
 uint64_t policy_count_payees(const struct policy *policy);
 

@@ -25,15 +25,15 @@ static bool add_user(struct people *people, struct bytes name, const struct hash
     return auth_queue_put(&people->queue, name, BYTES_OF(token), 0, err);
 }
 
-static bool gather(struct auth_facts *out, struct people *people, const struct tx_facts *tx,
+static bool gather(struct auth_facts *out, struct people *people, const struct hash256 *hash,
                    const struct assumptions *assumed, struct err *err)
 {
     char code[OTP_TEXT_SIZE];
     for (size_t i = 0; i < assumed->n_users; i++)
         if (user_find(people->users, people->queue.n, assumed->users[i]) == NULL &&
-            !add_user(people, assumed->users[i], &tx->psbt_hash, err))
+            !add_user(people, assumed->users[i], hash, err))
             return false;
-    local_code(code, BYTES_OF(people->local_secret), BYTES_OF(tx->psbt_hash.b));
+    local_code(code, BYTES_OF(people->local_secret), BYTES_OF(hash->b));
     *out = (struct auth_facts){ .users = people->users,
                                 .n_users = people->queue.n,
                                 .queue = &people->queue,
@@ -72,8 +72,22 @@ bool policy_simulate(struct simulation *out, const struct policy *policy, const 
     *out = (struct simulation){ .n_rules = 0 };
     if (people == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for the users");
-    if (!gather(&auth, people, tx, assumed, err))
+    if (!gather(&auth, people, &tx->psbt_hash, assumed, err))
         return false;
     out->decision = policy_evaluate(policy, tx, &auth, &assumed->velocity, assumed->now_s);
     return tx->is_message || try_every_rule(out, policy, tx, &auth, assumed, arena, err);
+}
+
+bool policy_simulate_message(struct decision *out, const struct policy *policy,
+                             const struct message_facts *message, const struct assumptions *assumed,
+                             struct arena *arena, struct err *err)
+{
+    struct people *people = arena_alloc(arena, sizeof *people);
+    struct auth_facts auth;
+    if (people == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the users");
+    if (!gather(&auth, people, &message->hash, assumed, err))
+        return false;
+    *out = policy_evaluate_message(policy, message, &auth, &assumed->velocity, assumed->now_s);
+    return true;
 }

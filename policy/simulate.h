@@ -34,6 +34,12 @@ struct simulation {
     struct rule_verdict *rules; // every rule, also behind the one that decided; none for messages
 };
 
+// The same for a text message: its decision alone. Fails: as policy_simulate.
+MUST_CHECK bool policy_simulate_message(struct decision *out, const struct policy *policy,
+                                        const struct message_facts *message,
+                                        const struct assumptions *assumed, struct arena *arena,
+                                        struct err *err);
+
 // *out lives in the arena. Fails: ERR_NO_MEMORY; ERR_LIMIT for too many users; ERR_INVALID for a name that nobody can
 // have.
 MUST_CHECK bool policy_simulate(struct simulation *out, const struct policy *policy,
