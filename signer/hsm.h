@@ -66,6 +66,7 @@ bool hsm_is_as_approved(struct device *device, const struct policy *policy);
 struct hsm_amounts {
     const struct store_amount *items;
     size_t n;
+    size_t n_weak; // as in struct store_decision
 };
 
 // A decision, and what it is of. All borrowed.

@@ -101,6 +101,7 @@ bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct e
         .n_progress = decision->n_verified,
         .amounts = ruling->amounts.items,
         .n_amounts = ruling->amounts.n,
+        .n_weak = ruling->amounts.n_weak,
     };
     const bool is_stored =
         ruling_line(device, &stored.journal_line, ruling, &counters, arena, err) &&

@@ -84,6 +84,11 @@ static bool is_segwit_output(const struct output_facts *out)
     return kind == SCRIPT_P2WPKH || kind == SCRIPT_P2WSH || kind == SCRIPT_P2TR;
 }
 
+// One transaction's change pushes out that many older amounts at most: else ten that send nothing to
+// anybody, which a policy may allow without a limit, would have the signer forget what it has seen. An
+// amount that is signed for is always remembered.
+#define CHANGE_PUSHES_OUT 1000
+
 static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, struct err *err)
 {
     const struct psbt_facts *facts = job->facts;
@@ -91,7 +96,7 @@ static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, 
         arena_array(job->arena, facts->tx.n_in + facts->tx.n_out, sizeof *items);
     if (items == NULL)
         return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
-    *out = (struct hsm_amounts){ items, 0 };
+    *out = (struct hsm_amounts){ items, 0, 0 };
     if (facts->tx.is_message)
         return true;
     for (size_t i = 0; i < facts->tx.n_in; i++) {
@@ -103,11 +108,14 @@ static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, 
     if (!all_native_segwit(facts))
         return true;
     const struct hash256 txid = tx_txid(&job->container->tx);
+    const size_t n_inputs = out->n;
     for (size_t i = 0; i < facts->tx.n_out; i++) {
         const struct output_facts *change = &facts->tx.out[i];
         if (change->change && is_segwit_output(change))
             items[out->n++] = (struct store_amount){ { txid, (uint32_t)i }, change->amount };
     }
+    const size_t n_change = out->n - n_inputs;
+    out->n_weak = n_change > CHANGE_PUSHES_OUT ? n_change - CHANGE_PUSHES_OUT : 0;
     return true;
 }
 
@@ -208,7 +216,7 @@ static bool decide(struct device *device, struct job *job, struct ruling *ruling
         !keep_decision(job, device, ruling, err))
         return false;
     if (ruling->decision.verdict != VERDICT_SIGN)
-        amounts.n = 0;
+        amounts = (struct hsm_amounts){ 0 };
     const struct hsm_ruling final = { .decision = &ruling->decision,
                                       .text = ruling->text,
                                       .hash = job->psbt_hash,
@@ -279,7 +287,8 @@ static bool remember_amounts(struct device *device, const struct job *job, struc
         return false;
     const struct store_decision stored = { .counters = store_get_counters(device->store),
                                            .amounts = amounts.items,
-                                           .n_amounts = amounts.n };
+                                           .n_amounts = amounts.n,
+                                           .n_weak = amounts.n_weak };
     if (store_commit_decision(device->store, &stored, err))
         return true;
     LOG(device->log, LOG_ERROR, "amounts_not_stored", LOG_TEXT("error", err->text));

@@ -18,6 +18,7 @@ bool store_open(struct store **out, const char *dir, struct err *err)
     store->state = calloc(1, sizeof *store->state);
     REQUIRE(store->state != NULL);
     store->db = db;
+    store->amounts_max = STORE_AMOUNTS_MAX;
     store_lock(store);
     *out = store;
     return true;
@@ -341,7 +342,7 @@ bool store_commit_decision(struct store *store, const struct store_decision *d, 
     tx.next->counters = d->counters;
     return (!d->velocity || put_velocity(&tx, &d->policy_hash, d->velocity, err)) &&
            store_put_progress(&tx, d->progress, d->n_progress, err) &&
-           store_put_amounts(&tx, d->amounts, d->n_amounts, err) &&
+           store_put_amounts(&tx, d->amounts, d->n_amounts, d->n_weak, err) &&
            store_put_line(&tx, d->journal_line, err) && store_commit(&tx, err);
 }
 

@@ -23,8 +23,10 @@
 #define STORE_POLICY_MAX  (4u << 20) // bytes of a policy's stored form
 #define STORE_LOCKER_MAX  414        // bytes of set_sl. Source: policy.md 16
 #define STORE_WALLETS_MAX 256
-#define STORE_WALLET_MAX  16384  // bytes
-#define STORE_AMOUNTS_MAX 100000 // outpoints kept, oldest out first. Source: psbt-signing.md 17
+#define STORE_WALLET_MAX  16384 // bytes
+// Outpoints kept, oldest out first. psbt-signing.md 17: "at least 100,000"; more, because whoever can have
+// transactions of 11,000 inputs approved pushes out as many with each.
+#define STORE_AMOUNTS_MAX 250000
 
 struct store;
 
@@ -114,6 +116,7 @@ struct store_decision {
     size_t n_progress;
     const struct store_amount *amounts; // replace what is stored for the same outpoint
     size_t n_amounts;
+    size_t n_weak; // the last of them push out no older one: they are kept while there is room
     struct bytes journal_line; // empty: none
 };
 // Fails: ERR_NOT_FOUND for a user that is not stored, ERR_LIMIT, ERR_IO, ERR_STATE.

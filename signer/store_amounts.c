@@ -4,6 +4,7 @@
 // The state holds the sum, modulo 2^256, of a MAC of each entry: with one changed, removed, added or
 // replaced offline, the sum is another one.
 // Source: psbt-signing.md 17.
+#include "base/require.h"
 #include "base/writer.h"
 #include "crypto/hmac.h"
 #include "signer/store_internal.h"
@@ -157,15 +158,32 @@ static bool put(struct store_tx *tx, const struct store_amount *amount, struct e
     return add(tx, &entry, err);
 }
 
-bool store_put_amounts(struct store_tx *tx, const struct store_amount *amounts, size_t n,
-                       struct err *err)
+static bool put_all(struct store_tx *tx, const struct store_amount *amounts, size_t n,
+                    struct err *err)
 {
     for (size_t i = 0; i < n; i++)
         if (!put(tx, &amounts[i], err))
             return false;
-    while (tx->next->amounts.n > STORE_AMOUNTS_MAX)
+    while (tx->next->amounts.n > tx->store->amounts_max)
         if (!drop_oldest(tx, err))
             return false;
+    return true;
+}
+
+static size_t room(const struct store_tx *tx)
+{
+    return (size_t)(tx->store->amounts_max - tx->next->amounts.n);
+}
+
+bool store_put_amounts(struct store_tx *tx, const struct store_amount *amounts, size_t n,
+                       size_t n_weak, struct err *err)
+{
+    REQUIRE(n_weak <= n);
+    if (!put_all(tx, amounts, n - n_weak, err))
+        return false;
+    const size_t n_kept = n_weak < room(tx) ? n_weak : room(tx);
+    if (!put_all(tx, amounts + (n - n_weak), n_kept, err))
+        return false;
     if (n > 0)
         store_step(tx->store, "amounts");
     return true;

@@ -35,6 +35,16 @@ static void put(struct store *store, const struct store_amount *amounts, size_t 
         fail_msg("%s", err.text);
 }
 
+// The last n_weak of them push nothing out.
+static void put_weakly(struct store *store, const struct store_amount *amounts, size_t n,
+                       size_t n_weak)
+{
+    const struct store_decision d = { .amounts = amounts, .n_amounts = n, .n_weak = n_weak };
+    struct err err;
+    if (!store_commit_decision(store, &d, &err))
+        fail_msg("%s", err.text);
+}
+
 static uint64_t known(struct store *store, uint32_t n)
 {
     const struct store_amount amount = amount_of(n, 0);
@@ -91,14 +101,16 @@ TEST(more_than_can_exist_is_refused)
 }
 
 // "keeps at least 100,000 entries, oldest out first"
+_Static_assert(STORE_AMOUNTS_MAX >= 100000, "psbt-signing.md 17");
 TEST(the_oldest_leave_first)
 {
-    enum { BATCH = 1000, EXTRA = 3 };
+    enum { MAX = 2000, BATCH = 500, EXTRA = 3 };
     struct store *store = fresh();
     struct store_amount *batch = arena_array(test_arena(), BATCH, sizeof *batch);
     const struct store_amount renewed = amount_of(1, 77);
     struct err err;
-    for (uint32_t n = 0; n < STORE_AMOUNTS_MAX; n += BATCH) {
+    store->amounts_max = MAX;
+    for (uint32_t n = 0; n < MAX; n += BATCH) {
         for (uint32_t i = 0; i < BATCH; i++)
             batch[i] = amount_of(n + i, n + i);
         put(store, batch, BATCH);
@@ -106,16 +118,34 @@ TEST(the_oldest_leave_first)
     assert_int_equal(known(store, 0), 0);
     put(store, &renewed, 1); // is now the newest
     for (uint32_t i = 0; i < EXTRA; i++)
-        batch[i] = amount_of(STORE_AMOUNTS_MAX + i, 5);
+        batch[i] = amount_of(MAX + i, 5);
     put(store, batch, EXTRA);
-    assert_int_equal(store->state->amounts.n, STORE_AMOUNTS_MAX);
+    assert_int_equal(store->state->amounts.n, MAX);
     assert_int_equal(known(store, 0), UINT64_MAX);
     assert_int_equal(known(store, 1), 77);
     assert_int_equal(known(store, 2), UINT64_MAX);
     assert_int_equal(known(store, 3), UINT64_MAX);
     assert_int_equal(known(store, 4), 4);
-    assert_int_equal(known(store, STORE_AMOUNTS_MAX + 2), 5);
+    assert_int_equal(known(store, MAX + 2), 5);
+    for (uint32_t i = 0; i < EXTRA; i++)
+        batch[i] = amount_of(2 * MAX + i, 6);
+    put_weakly(store, batch, EXTRA, EXTRA - 1);
+    assert_int_equal(store->state->amounts.n, MAX);
+    assert_int_equal(known(store, 4), UINT64_MAX); // one went, for the one that is not weak
+    assert_int_equal(known(store, 5), 5);
+    assert_int_equal(known(store, 2 * MAX), 6);
+    assert_int_equal(known(store, 2 * MAX + 1), UINT64_MAX);
     assert_true(store_unlock(store, key, &err));
+    store_close(store);
+}
+
+TEST(while_there_is_room_all_are_kept)
+{
+    struct store *store = fresh();
+    const struct store_amount amounts[] = { amount_of(1, 10), amount_of(2, 11), amount_of(3, 12) };
+    put_weakly(store, amounts, COUNT(amounts), COUNT(amounts));
+    for (uint32_t i = 1; i <= 3; i++)
+        assert_int_equal(known(store, i), 9 + i);
     store_close(store);
 }
 

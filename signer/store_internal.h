@@ -70,6 +70,7 @@ struct store {
     struct store_state *state;
     struct store_batch batch;
     uint64_t lines_written; // up to here journal.jsonl has them
+    uint64_t amounts_max;   // STORE_AMOUNTS_MAX; a test's is lower
     struct store_hook hook;
 };
 
@@ -155,8 +156,9 @@ MUST_CHECK bool store_verify_lines(struct store *store, struct arena *arena, str
 
 // --- Amount memory: store_amounts.c ---
 
+// The last n_weak of the n push out no older one.
 MUST_CHECK bool store_put_amounts(struct store_tx *tx, const struct store_amount *amounts, size_t n,
-                                  struct err *err);
+                                  size_t n_weak, struct err *err);
 MUST_CHECK bool store_clear_amounts(struct store_tx *tx, struct err *err);
 MUST_CHECK bool store_verify_amounts(struct store *store, struct err *err);
 
