@@ -48,6 +48,9 @@ struct psbt_facts {
     struct xfp xfp; // of the signer: replaces 00000000 in key paths
     bool taproot;   // the option: taproot key paths are looked at
     bool proved;    // psbt_prove has run
+    // What "Refused to import new wallet" is about: the registration text, without a name, of the
+    // wallet that the PSBT describes, to ask the operator (setting `pms` 1); else no bytes.
+    struct bytes offered;
 };
 
 // *out and all it points to live in the arena and borrow from the PSBT.

@@ -125,13 +125,13 @@ static const struct ms_wallet *find_wallet(const struct work *w, const struct xp
     return n == 1 ? first : found;
 }
 
-// --- A wallet for this PSBT only ---
+// --- A wallet that is not registered ---
 
 static void write_registration(struct writer *text, const struct xpubs *xpubs,
                                const struct script_form *form)
 {
-    writer_printf(text, "Name: PSBT-%zu-of-%zu\nPolicy: %zu of %zu\nFormat: %s\n", form->m,
-                  xpubs->n, form->m, xpubs->n, addr_format_name(form->format));
+    writer_printf(text, "Policy: %zu of %zu\nFormat: %s\n", form->m, xpubs->n,
+                  addr_format_name(form->format));
     for (size_t i = 0; i < xpubs->n; i++) {
         struct hdpub node;
         struct err no;
@@ -154,6 +154,7 @@ static bool trust(struct work *w, const struct xpubs *xpubs, const struct script
     struct writer text = writer_growing(w->arena, MS_TEXT_MAX);
     struct ms_wallet *wallet = arena_alloc(w->arena, sizeof *wallet);
     struct err why;
+    writer_printf(&text, "Name: PSBT-%zu-of-%zu\n", form->m, xpubs->n);
     write_registration(&text, xpubs, form);
     if (wallet == NULL || text.failed)
         return psbt_too_complex(err);
@@ -162,6 +163,18 @@ static bool trust(struct work *w, const struct xpubs *xpubs, const struct script
                                          : psbt_invalid(err, "%s", why.text);
     w->xpub_wallet = wallet;
     return true;
+}
+
+// Fails in any case: whoever has an operator asks him, and analyses again when the wallet is there.
+static bool offer(struct work *w, const struct xpubs *xpubs, const struct script_form *form,
+                  struct err *err)
+{
+    struct writer text = writer_growing(w->arena, MS_TEXT_MAX);
+    write_registration(&text, xpubs, form);
+    if (text.failed)
+        return psbt_too_complex(err);
+    w->facts->offered = writer_bytes(&text);
+    return err_set(err, ERR_INVALID, "Refused to import new wallet");
 }
 
 // Step 5. D-WALLET: in HSM mode "trust" is "offer".
@@ -175,7 +188,7 @@ static bool judge_unknown(struct work *w, const struct xpubs *xpubs, const struc
     if (w->view->hsm_mode)
         return err_set(err, ERR_INVALID, "MS enroll not allowed in HSM mode");
     if (pms == PMS_OFFER)
-        return err_set(err, ERR_INVALID, "Refused to import new wallet");
+        return offer(w, xpubs, form, err);
     return trust(w, xpubs, form, err);
 }
 

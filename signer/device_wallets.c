@@ -62,6 +62,8 @@ bool device_load_wallets(struct device *device, struct err *err)
 struct enrolment {
     struct device *device;
     struct ms_wallet wallet;
+    wallet_answer_fn
+        *answered; // of a transaction that waits for it; NULL: it was asked for by itself
 };
 
 static void notice_key(void *context, char key)
@@ -88,54 +90,59 @@ static bool store_wallet(struct device *device, const struct ms_wallet *wallet, 
            store_put_wallet(device->store, &stored, line, err) && device_load_wallets(device, err);
 }
 
-static void end_enrolment(struct enrolment *e)
+static void end_enrolment(struct enrolment *e, enum wallet_answer answer)
 {
-    if (e->device->job.kind == JOB_ENROLL)
-        job_drop(&e->device->job);
+    struct device *device = e->device;
+    wallet_answer_fn *const answered = e->answered;
     free(e);
+    if (answered != NULL)
+        answered(device, answer);
+    else if (device->job.kind == JOB_ENROLL)
+        job_drop(&device->job);
+}
+
+static enum wallet_answer create(struct enrolment *e)
+{
+    struct device *device = e->device;
+    struct err err;
+    if (store_wallet(device, &e->wallet, &err)) {
+        LOG(device->log, LOG_INFO, "wallet_enrolled",
+            LOG_BYTES("name", bytes_of_text(e->wallet.name)));
+        return WALLET_CREATED;
+    }
+    LOG(device->log, LOG_ERROR, "wallet_not_stored", LOG_TEXT("error", err.text));
+    screen_ask(&device->screen, "Failure", bytes_of_text(err.text), ASK_KEY, &notice_dialog,
+               &device->screen);
+    return WALLET_DECLINED;
 }
 
 static void enrolment_key(void *context, char key)
 {
     struct enrolment *e = context;
-    struct device *device = e->device;
-    struct err err;
     if (key != 'x' && key != 'y')
         return;
-    screen_done(&device->screen);
-    if (key == 'y' && store_wallet(device, &e->wallet, &err)) {
-        LOG(device->log, LOG_INFO, "wallet_enrolled",
-            LOG_BYTES("name", bytes_of_text(e->wallet.name)));
-    } else if (key == 'y') {
-        LOG(device->log, LOG_ERROR, "wallet_not_stored", LOG_TEXT("error", err.text));
-        screen_ask(&device->screen, "Failure", bytes_of_text(err.text), ASK_KEY, &notice_dialog,
-                   &device->screen);
-    }
-    end_enrolment(e);
+    screen_done(&e->device->screen);
+    end_enrolment(e, key == 'y' ? create(e) : WALLET_DECLINED);
 }
 
 static void enrolment_dismissed(void *context)
 {
-    end_enrolment(context);
+    end_enrolment(context, WALLET_DISMISSED);
 }
 static const struct dialog_ops enrolment_dialog = { .key = enrolment_key,
                                                     .dismissed = enrolment_dismissed };
 
 static void ask(struct device *device, const struct ms_wallet *wallet,
-                const struct ms_review *review)
+                const struct ms_review *review, wallet_answer_fn *answered)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(4 * MS_EXPORT_MAX);
     struct writer text = writer_growing(arena, MS_EXPORT_MAX);
     struct enrolment *e = malloc(sizeof *e);
     REQUIRE(e != NULL);
-    *e = (struct enrolment){ device, *wallet };
+    *e = (struct enrolment){ device, *wallet, answered };
     ms_write_question(&text, wallet, review, device->xfp);
     writer_text(&text, "\nPress OK to create the wallet, X to cancel.");
     REQUIRE(!text.failed); // what is not shown whole is not asked
-    device_discard_job(device);
-    device->job.kind = JOB_ENROLL;
-    device->job.state = JOB_WAITING;
-    device->job.begun = true;
     screen_ask(&device->screen, "Multisig wallet", writer_bytes(&text), ASK_KEY, &enrolment_dialog,
                e);
 }
@@ -146,21 +153,48 @@ static bool derive(const void *context, struct hdpub *out, const struct keypath 
     return device_public_node(context, out, path, err);
 }
 
-bool device_ask_enroll(struct device *device, struct bytes text, struct err *err)
+static bool read_wallet(struct ms_wallet *wallet, struct ms_review *review, struct device *device,
+                        struct bytes text, struct bytes file_name, struct err *err)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(PARSE_ARENA);
     const struct ms_register against = { .chain = device_chain(device),
                                          .ours = { device->xfp, derive, device },
                                          .unsort_ms = device->config.unsort_ms,
-                                         .wallets = device->wallets };
+                                         .wallets = device->wallets,
+                                         .file_name = file_name };
+    return ms_register(wallet, text, &against, arena, err) &&
+           ms_review(review, wallet, device->wallets, err) &&
+           (device->wallets.n < STORE_WALLETS_MAX ||
+            err_set(err, ERR_LIMIT, "more than %d wallets", STORE_WALLETS_MAX));
+}
+
+bool device_ask_enroll(struct device *device, struct bytes text, struct err *err)
+{
     struct ms_wallet wallet;
     struct ms_review review;
-    if (!ms_register(&wallet, text, &against, arena, err) ||
-        !ms_review(&review, &wallet, device->wallets, err))
+    if (!read_wallet(&wallet, &review, device, text, (struct bytes){ 0 }, err))
         return false;
-    if (device->wallets.n == STORE_WALLETS_MAX)
-        return err_set(err, ERR_LIMIT, "more than %d wallets", STORE_WALLETS_MAX);
-    ask(device, &wallet, &review);
+    device_discard_job(device);
+    device->job.kind = JOB_ENROLL;
+    device->job.state = JOB_WAITING;
+    device->job.begun = true;
+    ask(device, &wallet, &review, NULL);
+    return true;
+}
+
+bool device_offer_wallet(struct device *device, struct bytes text, wallet_answer_fn *answered,
+                         struct err *err)
+{
+    char name[MS_NAME_MAX + 1];
+    struct ms_wallet wallet;
+    struct ms_review review;
+    // Read once to learn M and N, which the name has.
+    if (!read_wallet(&wallet, &review, device, text, (struct bytes){ 0 }, err))
+        return false;
+    (void)snprintf(name, sizeof name, "PSBT-%zu-of-%zu", wallet.m, wallet.n);
+    if (!read_wallet(&wallet, &review, device, text, bytes_of_text(name), err))
+        return false;
+    ask(device, &wallet, &review, answered);
     return true;
 }
 

@@ -17,6 +17,18 @@ void device_forget_wallets(struct device *device);
 // is discarded. Fails: as ms_register and ms_review; nothing has changed then.
 MUST_CHECK bool device_ask_enroll(struct device *device, struct bytes text, struct err *err);
 
+// Asks about the wallet that the pending transaction describes (psbt-signing.md 7.9), named
+// PSBT-<M>-of-<N>, with a number behind it if that is taken. The transaction stays pending.
+// `answered` is called once. Fails: as device_ask_enroll; it is not called then.
+enum wallet_answer {
+    WALLET_CREATED,
+    WALLET_DECLINED,
+    WALLET_DISMISSED, // something else came on the screen
+};
+typedef void wallet_answer_fn(struct device *device, enum wallet_answer answer);
+MUST_CHECK bool device_offer_wallet(struct device *device, struct bytes text,
+                                    wallet_answer_fn *answered, struct err *err);
+
 // Fails: ERR_NOT_FOUND, ERR_STATE "in use by policy" for a wallet that a stored policy with
 // boot_to_hsm names (policy.md D21), ERR_IO.
 MUST_CHECK bool device_delete_wallet(struct device *device, struct bytes name, struct err *err);

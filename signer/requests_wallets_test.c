@@ -545,3 +545,94 @@ TEST(locking_forgets_the_wallets)
     assert_int_equal(rig->device.wallets.n, 0);
     assert_null(rig->device.wallets_arena);
 }
+
+// --- A wallet that a PSBT describes: psbt-signing.md 7.9, setting `pms` ---
+
+// Two of three P2WSH inputs of the reference's wallet msA, with its xpubs.
+static struct bytes psbt_with_xpubs(void)
+{
+    const struct json *cases = json_need(test_vectors("reference_psbt_cases.json"), "cases");
+    for (const struct json *c = cases->items; c != NULL; c = c->next)
+        if (json_is_text(json_need(c, "id"), "mx-match"))
+            return test_base64(json_need_text(c, "psbt"));
+    fail_msg("the case is not there");
+}
+
+#define DECLINED "Refused to import new wallet"
+
+static void assert_failed(struct rig_host *host, const char *text)
+{
+    const struct rig_outcome outcome = rig_fetch(host);
+    assert_int_equal(outcome.result, RIG_FAILED);
+    assert_bytes_text(outcome.data, text);
+}
+
+// Without a registered wallet the setting is 1 when it is unset.
+TEST(psbt_signing_27_32_an_unknown_wallet_is_offered)
+{
+    static const int settings[] = { 1, CONFIG_PMS_UNSET };
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        WITH_RIG(rig, host);
+        struct err err;
+        rig->device.config.pms = settings[i];
+        assert_int_equal(rig_sign(host, psbt_with_xpubs(), 0).result, RIG_WAITING);
+        assert_bytes_text(rig_screen(rig).title, "Multisig wallet");
+        assert_true(screen_has(rig, "Wallet Name:\n  PSBT-2-of-3\n"));
+        rig_keys(rig, "x");
+        assert_failed(host, DECLINED);
+        assert_status(host, "wallets", "[]");
+        // Agreed to, it is registered, and the transaction is asked about next.
+        assert_int_equal(rig_sign(host, psbt_with_xpubs(), 0).result, RIG_WAITING);
+        rig_keys(rig, "y");
+        assert_status(host, "wallets", "[\"PSBT-2-of-3\"]");
+        assert_bytes_text(rig_screen(rig).title, "OK TO SEND?");
+        assert_true(rig->device.job.facts->tx.signs_multisig);
+        rig_keys(rig, "y");
+        assert_int_equal(rig_fetch(host).result, RIG_SIGNED);
+        // From now on it is known.
+        assert_int_equal(rig_sign(host, psbt_with_xpubs(), 0).result, RIG_WAITING);
+        assert_bytes_text(rig_screen(rig).title, "OK TO SEND?");
+        rig_keys(rig, "x");
+        assert_true(device_delete_wallet(&rig->device, BYTES("PSBT-2-of-3"), &err));
+    }
+}
+
+// Another request comes between: nothing is registered, and the transaction is gone.
+TEST(psbt_signing_27_32_an_offer_that_is_dismissed)
+{
+    WITH_RIG(rig, host);
+    rig->device.config.pms = 1;
+    assert_int_equal(rig_sign(host, psbt_with_xpubs(), 0).result, RIG_WAITING);
+    assert_int_equal(rig_sign(host, rig_payment(rig, 5000), 0).result, RIG_WAITING);
+    assert_bytes_text(rig_screen(rig).title, "OK TO SEND?");
+    rig_keys(rig, "y");
+    assert_int_equal(rig_fetch(host).result, RIG_SIGNED);
+    assert_int_equal(rig->device.wallets.n, 0);
+}
+
+// A name that is taken gets a number; what cannot be registered is told.
+TEST(psbt_signing_27_32_names_of_offered_wallets)
+{
+    WITH_RIG(rig, host);
+    enroll(host, ms_rig_text("Name: PSBT-2-of-3\nPolicy: 1 of 2\n", 2));
+    rig->device.config.pms = 1;
+    assert_int_equal(rig_sign(host, psbt_with_xpubs(), 0).result, RIG_WAITING);
+    assert_true(screen_has(rig, "Wallet Name:\n  PSBT-2-of-3 #2\n"));
+    rig_keys(rig, "y");
+    assert_status(host, "wallets", "[\"PSBT-2-of-3\", \"PSBT-2-of-3 #2\"]");
+}
+
+// D32, D-WALLET: in HSM mode nobody is asked, and xpubs make no wallet.
+TEST(psbt_signing_27_32_policy_d32_no_offer_in_hsm_mode)
+{
+    static const int settings[] = { 1, 2, CONFIG_PMS_UNSET };
+    WITH_RIG(rig, host);
+    rig_activate(host, "{\"rules\": [{}], \"warnings_ok\": true}");
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        rig->device.config.pms = settings[i];
+        assert_fails(host, psbt_with_xpubs(), "MS enroll not allowed in HSM mode");
+    }
+    rig->device.config.pms = 0;
+    assert_fails(host, psbt_with_xpubs(), "XPUBs in PSBT do not match any existing wallet");
+    assert_int_equal(rig->device.wallets.n, 0);
+}

@@ -2,8 +2,10 @@
 #include "base/base64.h"
 #include "base/require.h"
 #include "bitcoin/message.h"
+#include "bitcoin/psbt_err.h"
 #include "policy/audit_text.h"
 #include "signer/audit.h"
+#include "signer/device_wallets.h"
 #include "signer/sign_work.h"
 #include "wire/request.h"
 
@@ -373,13 +375,46 @@ static bool go_on(struct device *device, struct job *job, struct err *err)
     return device->state == DEVICE_HSM ? run_hsm(device, job, err) : ask(device, job, err);
 }
 
+// --- A wallet that the PSBT describes: psbt-signing.md 7.9, setting `pms` 1 ---
+
+static void wallet_answered(struct device *device, enum wallet_answer answer)
+{
+    struct job *job = &device->job;
+    struct err err;
+    if (answer == WALLET_CREATED) {
+        job->begun = false; // understood anew, with the wallet
+        device_queue_jobs(device);
+    } else if (answer == WALLET_DECLINED) {
+        (void)err_set(&err, ERR_INVALID, "Refused to import new wallet");
+        fail(device, job, &err);
+    } else {
+        transaction_dismissed(device);
+    }
+}
+
+// Whether the operator is asked now, or what is wrong with that wallet was told.
+static bool offer_wallet(struct device *device, struct job *job)
+{
+    struct err err;
+    if (device->state == DEVICE_HSM || job->facts == NULL || job->facts->offered.len == 0)
+        return false;
+    job->begun = true;
+    if (!device_offer_wallet(device, job->facts->offered, wallet_answered, &err)) {
+        const struct err why = err;
+        (void)psbt_invalid(&err, "%s", why.text);
+        fail(device, job, &err);
+    }
+    return true;
+}
+
 static void understood(struct device *device, struct job *job, const struct sign_outcome *outcome)
 {
     if (outcome->is_dropped)
         return;
     job->begun = false; // it waits for its turn once more
     if (outcome->err != NULL) {
-        fail(device, job, outcome->err);
+        if (!offer_wallet(device, job))
+            fail(device, job, outcome->err);
         return;
     }
     job->facts->tx.psbt_hash = job->psbt_hash;
