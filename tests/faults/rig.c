@@ -244,16 +244,22 @@ bool rig_menu(const struct rig *rig, enum panel_item item)
     return ask_panel(rig, &(struct panel_request){ .verb = PANEL_MENU, .item = item }, &reply);
 }
 
+// A panel does not answer while a PIN is tried, which takes long on a machine that has much to do.
 enum panel_state rig_state(const struct rig *rig)
 {
-    AUTO(panel_client_closep) struct panel_client *panel = NULL;
     const struct panel_request request = { .verb = PANEL_SCREEN };
-    struct panel_reply reply = { .ok = false };
-    struct err err;
-    if (!panel_client_open(&panel, rig->panel, -1, NULL, &err) ||
-        !panel_client_ask(panel, &request, &reply, &err))
-        fail_msg("%s", err.text);
-    return reply.screen.state;
+    struct err err = { .text = "" };
+    for (int i = 0; i < 6; i++) {
+        AUTO(panel_client_closep) struct panel_client *panel = NULL;
+        struct panel_reply reply = { .ok = false };
+        if (panel_client_open(&panel, rig->panel, -1, NULL, &err) &&
+            panel_client_ask(panel, &request, &reply, &err))
+            return reply.screen.state;
+        if (err.code != ERR_TIMEOUT)
+            break;
+    }
+    fail_msg("%s: %.*s", err.text, BYTES_ARG(rig_said(rig)));
+    return PANEL_LOCKED;
 }
 
 bool rig_try_arm(const struct rig *rig, const char *policy)
