@@ -1,6 +1,7 @@
 // bitcoin/psbt_message.c -- PSBTs that sign a text (BIP-322) and proofs of reserves.
 //
 // Source: psbt-signing.md 19, BIP-322.
+#include "bitcoin/bip322.h"
 #include "bitcoin/message.h"
 #include "bitcoin/psbt_work.h"
 
@@ -12,7 +13,7 @@ bool message_recognise(struct work *w, struct err *err)
     const struct tx *t = &w->psbt->tx;
     const struct psbt_field *message = psbt_get(&w->psbt->global, PSBT_GLOBAL_MESSAGE);
     struct err why;
-    if (t->n_out != 1 || t->out[0].value != 0 || !bytes_equal(t->out[0].script, BYTES("\x6a")))
+    if (!bip322_is_to_sign(t))
         return true;
     if (message == NULL)
         return psbt_invalid(err, "msg");
@@ -21,29 +22,6 @@ bool message_recognise(struct work *w, struct err *err)
     tx->is_message = true;
     tx->message = message->value;
     return true;
-}
-
-// BIP-322: the transaction that cannot exist, whose only output the first input spends.
-static bool write_to_spend(struct writer *w, struct bytes message, struct bytes challenge)
-{
-    static const uint8_t no_txid[32];
-    struct sha256 h;
-    sha256_init_tagged(&h, "BIP0322-signed-message");
-    sha256_update(&h, message);
-    const struct hash256 hash = sha256_final(&h);
-    writer_u32le(w, 0); // version
-    writer_compact_size(w, 1);
-    writer_put(w, BYTES_OF(no_txid));
-    writer_u32le(w, UINT32_MAX);
-    writer_compact_size(w, 2 + sizeof hash.b);
-    writer_put(w, BYTES("\x00\x20"));
-    writer_put(w, BYTES_OF(hash.b));
-    writer_u32le(w, 0); // sequence
-    writer_compact_size(w, 1);
-    writer_i64le(w, 0);
-    writer_counted(w, challenge);
-    writer_u32le(w, 0); // locktime
-    return !w->failed;
 }
 
 static bool bad_to_spend(struct err *err, const char *what)
@@ -61,7 +39,8 @@ bool message_check_input0(struct work *w, struct err *err)
         return true;
     if (!tx->in[0].will_sign)
         return bad_to_spend(err, "not our key");
-    if (!write_to_spend(&to_spend, tx->message, challenge))
+    bip322_write_to_spend(&to_spend, tx->message, challenge);
+    if (to_spend.failed)
         return psbt_too_complex(err);
     const struct hash256 txid = sha256d(writer_bytes(&to_spend));
     if (!bytes_equal(BYTES_OF(txid.b), BYTES_OF(tx->in[0].prevout.txid.b)))
