@@ -21,6 +21,8 @@ static const char *const kinds[JOURNAL_KINDS] = {
     [JOURNAL_USER_TRIED] = "user-tried",
     [JOURNAL_WALLET_ADDED] = "wallet-added",
     [JOURNAL_WALLET_DELETED] = "wallet-deleted",
+    [JOURNAL_ACKNOWLEDGED] = "acknowledged",
+    [JOURNAL_LOCKER_READ] = "locker-read",
 };
 
 const char *journal_kind_name(enum journal_kind kind)

@@ -34,15 +34,17 @@ enum journal_kind {
     JOURNAL_DECISION,       // `ruling`
     JOURNAL_FAILURE,        // a transaction ended in an error: steps A to D and F of policy.md 10.1
     JOURNAL_TAKEN_BACK,     // a charge: no signature was computed
-    JOURNAL_DENIED,         // `what`: "xpub", "address", "multisig-address"; `path`
+    JOURNAL_DENIED,         // `what`: "xpub", "address", "multisig-address"; `path`; "locker"
     JOURNAL_POLICY_WIPED,   // no policy is stored any more
     JOURNAL_USER_ADDED,     // `name`, `what`: "totp", "hotp", "password"
     JOURNAL_USER_DELETED,   // `name`
     JOURNAL_USER_TRIED,     // outside HSM mode: `name`'s code was good, its counter went on
     JOURNAL_WALLET_ADDED,   // `name`, `hash` of its form
     JOURNAL_WALLET_DELETED, // `name`
+    JOURNAL_ACKNOWLEDGED,   // the operator lets signing go on after too many refusals
+    JOURNAL_LOCKER_READ,    // by a host
 };
-#define JOURNAL_KINDS 15
+#define JOURNAL_KINDS 17
 
 // A decision and what it was made of. All borrowed.
 struct journal_ruling {

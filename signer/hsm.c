@@ -1,9 +1,9 @@
 #include "signer/hsm.h"
-#include "base/base64.h"
 #include "base/require.h"
 #include "base/secret.h"
 #include "crypto/random.h"
 #include "policy/canonical.h"
+#include "policy/payees.h"
 #include "policy/summary.h"
 #include "signer/device.h"
 #include "signer/pinned.h"
@@ -142,6 +142,14 @@ static void keep_summary(struct hsm *hsm, const struct device *device, const str
     blob_set(&hsm->summary, writer_bytes(&w));
 }
 
+// Some seconds where there are many.
+static bool derive_payees(struct hsm *hsm, struct err *err)
+{
+    hsm->payees = arena_new(policy_payees_arena(&hsm->policy));
+    return policy_derive_payees(&hsm->policy, hsm->payees, err) ||
+           err_within(err, "HSM Policy invalid");
+}
+
 // What runs is what is stored: it is read back from its form before anything changes. So a user who
 // was deleted while the operator was reading fails the activation whole, and the locker's value
 // "is forgotten" with the arena of the file.
@@ -152,12 +160,13 @@ static bool activate(struct hsm *hsm, struct device *device, const struct policy
     struct store_policy form;
     if (!write_form(&form, file, scratch, err) ||
         !read_form(device, &hsm->policy, &hsm->arena, form.form, scratch, err) ||
-        !pinned_hash(device, &hsm->policy, &form.full_hash, err))
+        !pinned_hash(device, &hsm->policy, &form.full_hash, err) || !derive_payees(hsm, err))
         return false;
     keep_summary(hsm, device, file);
     hsm->policy_hash = policy_hash(&hsm->policy);
     hsm->counters = initial_counters(device, how);
     hsm->since_ms = device->clock->monotonic_ms(device->clock);
+    hsm->wall_s = device->clock->wall_s(device->clock);
     draw_local_secret(hsm);
     return initial_velocity(&hsm->velocity, device, &hsm->policy, &hsm->policy_hash, how, err) &&
            store_the_activation(device, hsm, file, &form, how, err);
@@ -193,76 +202,11 @@ void hsm_free(struct hsm *hsm)
     if (hsm == NULL)
         return;
     arena_free(hsm->arena);
+    arena_free(hsm->payees);
     blob_drop(&hsm->summary);
+    blob_drop(&hsm->last_decision);
+    blob_drop(&hsm->dry_run);
     free(hsm->last_refusal);
     wipe(hsm, sizeof *hsm);
     free(hsm);
-}
-
-// Six digits while the window is open: the code, a try at it, or a local code. D11: escape attempts
-// "are not recorded" by the reference.
-static bool is_escape(struct device *device)
-{
-    const struct hsm *hsm = device->hsm;
-    const int64_t active_ms = device->clock->monotonic_ms(device->clock) - hsm->since_ms;
-    if (active_ms >= POLICY_ESCAPE_MS || hsm->policy.boot_to_hsm.len == 0)
-        return false;
-    const bool good = ct_equal(bytes_of(hsm->digits, LOCAL_CODE_DIGITS), hsm->policy.boot_to_hsm);
-    journal_note(device, &(struct journal_event){ .kind = JOURNAL_ESCAPE,
-                                                  .what = good ? "left" : "not its code" });
-    return good;
-}
-
-// "At the sixth digit the code is queued at once; OK queues it again and clears the display; X clears
-// the display only."
-bool hsm_key(struct device *device, char key)
-{
-    struct hsm *hsm = device->hsm;
-    bool escape = false;
-    if (key >= '0' && key <= '9') {
-        if (hsm->n_digits == LOCAL_CODE_DIGITS)
-            hsm->n_digits = 0;
-        hsm->digits[hsm->n_digits++] = key;
-    } else if (key == 'x') {
-        hsm->n_digits = 0;
-    }
-    if (hsm->n_digits == LOCAL_CODE_DIGITS && key != 'x') {
-        memcpy(hsm->code, hsm->digits, sizeof hsm->code);
-        hsm->has_code = true;
-        escape = key != 'y' && is_escape(device);
-        if (key == 'y')
-            hsm->n_digits = 0;
-    }
-    screen_touch(&device->screen);
-    return escape;
-}
-
-void hsm_advance(struct device *device)
-{
-    velocity_advance(&device->hsm->velocity, &device->hsm->policy,
-                     device->clock->wall_s(device->clock));
-}
-
-void hsm_period_left(struct writer *w, const struct device *device)
-{
-    const struct hsm *hsm = device->hsm;
-    struct velocity now = hsm->velocity;
-    const int64_t now_s = device->clock->wall_s(device->clock);
-    velocity_advance(&now, &hsm->policy, now_s);
-    const int64_t left_s = velocity_left_s(&now, &hsm->policy, now_s);
-    if (hsm->policy.period_min == 0)
-        writer_text(w, "n/a");
-    else if (!now.running)
-        writer_text(w, "--");
-    else if (left_s < 3600)
-        writer_printf(w, "%2dm %2ds", (int)(left_s / 60), (int)(left_s % 60));
-    else
-        writer_printf(w, "%2dh %2dm", (int)(left_s / 3600), (int)(left_s / 60 % 60));
-}
-
-void hsm_next_local_code(char out[static 21], const struct hsm *hsm)
-{
-    struct writer w = writer_of(out, 20);
-    base64_write(&w, BYTES_OF(hsm->local_secret));
-    out[20] = 0;
 }

@@ -4,7 +4,7 @@
 //     counters of users, refusals - is on disk; before it nothing that depends on a decision leaves.
 // (2) A decision takes what users queued and the local code, whatever comes of it (policy.md 10.1,
 //     E4, E5), but for the refusal of E2.
-// (3) Time for velocity is the wall clock, for everything else the monotonic one.
+// (3) Time for velocity is the wall clock (hsm_now_s), for everything else the monotonic one.
 // Source: policy.md 8, 9, 11, 12, 14.
 #ifndef CASEMATE_SIGNER_HSM_H
 #define CASEMATE_SIGNER_HSM_H
@@ -18,7 +18,7 @@ struct device;
 struct job;
 
 struct hsm {
-    struct arena *arena; // of the policy
+    struct arena *arena, *payees; // of the policy, of its payee_table
     struct policy policy;
     struct blob summary; // as it was when HSM mode began
     struct hash256 policy_hash;
@@ -29,9 +29,16 @@ struct hsm {
     uint8_t local_secret[HSM_LOCAL_SECRET_LEN];
     bool has_code; // six digits are queued:
     char code[LOCAL_CODE_DIGITS];
+    int64_t code_ms;                // since when, monotonic
     char digits[LOCAL_CODE_DIGITS]; // on the display
     size_t n_digits;
-    int64_t since_ms; // activation, monotonic
+    int64_t since_ms;          // activation, monotonic
+    uint64_t n_escape_misses;  // wrong codes in the escape window
+    int64_t wall_s;            // the wall clock at activation
+    int64_t ahead_s;           // how far it has been set forward since
+    struct blob last_decision; // JSON: hsm_report.h
+    struct blob dry_run;       // likewise; only for the peer that asked:
+    uint64_t dry_run_peer;
 };
 
 // How HSM mode begins.
@@ -104,17 +111,34 @@ MUST_CHECK bool hsm_take_back(struct device *device, const struct decision *deci
                               const struct velocity *before, const struct hash256 *hash,
                               struct err *err);
 
-// --- Operator ---
+// Nothing is signed while the operator has not acknowledged the last refusal (acknowledge_refusals).
+// Fails: ERR_STATE "Too many refusals"; the operator is asked.
+MUST_CHECK bool hsm_may_decide(struct device *device, struct err *err);
 
-// A key at the HSM screen: digits fill the display, `y` queues them again, `x` clears the display
-// only. Source: policy.md 8.5. True if the digits were the escape code: HSM mode is to be left.
-bool hsm_key(struct device *device, char key);
+// The limit of refusals is reached: the end, or the operator's word. Source: policy.md 12, D27.
+void hsm_reach_limit(struct device *device);
+
+// --- Time ---
+
+// The wall clock, for velocity. What was counted moves along when it is set forward while the signer
+// runs: no period ends for that (docs/deviations.md).
+int64_t hsm_now_s(struct device *device);
 
 // Ends the period if it is over: before its state is shown.
 void hsm_advance(struct device *device);
 
+// --- Operator ---
+
+// A key at the HSM screen: digits fill the display, `y` queues them again, `x` clears the display
+// only, `w` withdraws the queued code as well (D28). Source: policy.md 8.5. True if the digits were the
+// escape code: HSM mode is to be left.
+bool hsm_key(struct device *device, char key);
+
+// Whether a local code is queued; one that is older than local_conf_ttl is not any more.
+bool hsm_has_code(struct device *device);
+
 // The text of the HSM screen's "PERIOD LEFT". Source: policy.md 9.
-void hsm_period_left(struct writer *w, const struct device *device);
+void hsm_period_left(struct writer *w, struct device *device);
 
 // next_local_code: 20 characters of base64 and a final zero.
 void hsm_next_local_code(char out[static 21], const struct hsm *hsm);

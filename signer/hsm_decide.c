@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "crypto/random.h"
 #include "signer/device.h"
+#include "signer/hsm_report.h"
 
 // --- One decision ---
 
@@ -110,6 +111,7 @@ bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct e
     if (!is_stored)
         return false;
     take_up(device, decision, ruling->text, &counters);
+    hsm_report_decision(device->hsm, ruling);
     return true;
 }
 
@@ -118,11 +120,13 @@ bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct e
 struct hsm_before {
     struct velocity velocity;
     struct store_counters counters;
-    char *last_refusal; // owned
+    char *last_refusal;        // owned
+    struct blob last_decision; // likewise
     struct auth_queue queue;
     uint8_t local_secret[HSM_LOCAL_SECRET_LEN];
     bool has_code;
     char code[LOCAL_CODE_DIGITS];
+    int64_t code_ms;
     size_t n_users;
     struct user_progress progress[USERS_MAX];
 };
@@ -144,13 +148,15 @@ void hsm_batch_begin(struct hsm_batch *batch, struct device *device)
     *before = (struct hsm_before){ .velocity = hsm->velocity,
                                    .counters = hsm->counters,
                                    .queue = hsm->queue,
-                                   .has_code = hsm->has_code };
+                                   .has_code = hsm->has_code,
+                                   .code_ms = hsm->code_ms };
     memcpy(before->local_secret, hsm->local_secret, sizeof before->local_secret);
     memcpy(before->code, hsm->code, sizeof before->code);
     if (hsm->last_refusal != NULL) {
         before->last_refusal = strdup(hsm->last_refusal);
         REQUIRE(before->last_refusal != NULL);
     }
+    blob_set(&before->last_decision, blob_bytes(&hsm->last_decision));
     keep_users(before, device);
     *batch = (struct hsm_batch){ device, before };
     store_batch_begin(device->store);
@@ -165,9 +171,11 @@ static void put_back(struct device *device, struct hsm_before *before)
     hsm->counters = before->counters;
     hsm->last_refusal = before->last_refusal;
     before->last_refusal = refusal; // is freed with it
+    blob_move(&hsm->last_decision, &before->last_decision);
     hsm->queue = before->queue;
     memcpy(hsm->local_secret, before->local_secret, sizeof hsm->local_secret);
     hsm->has_code = before->has_code;
+    hsm->code_ms = before->code_ms;
     memcpy(hsm->code, before->code, sizeof hsm->code);
     struct user_list *users = device_edit_users(device);
     for (size_t i = 0; i < before->n_users; i++)
@@ -184,8 +192,9 @@ bool hsm_batch_commit(struct hsm_batch *batch, struct err *err)
         put_back(device, before);
     else if (device->hsm->counters.refusals > before->counters.refusals &&
              device->hsm->counters.stopped)
-        device_stop_in(device, DEVICE_ENOUGH_MS, false);
+        hsm_reach_limit(device);
     free(before->last_refusal);
+    blob_drop(&before->last_decision);
     wipe(before, sizeof *before);
     free(before);
     batch->before = NULL;

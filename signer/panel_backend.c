@@ -97,7 +97,9 @@ static void backend_screen(void *context, struct panel_screen *out)
 
 static void press(struct device *device, char key)
 {
-    if (screen_key(&device->screen, key) || device->state != DEVICE_HSM)
+    // `w` is a key of the HSM screen alone: no question has it.
+    if ((key == 'w' ? screen_has_dialog(&device->screen) : screen_key(&device->screen, key)) ||
+        device->state != DEVICE_HSM)
         return;
     if (hsm_key(device, key)) {
         LOG_NOTE(device->log, LOG_WARNING, "escape");
@@ -109,8 +111,8 @@ bool panel_press(struct device *device, struct bytes keys, struct err *err)
 {
     for (size_t i = 0; i < keys.len; i++) {
         const char key = (char)keys.ptr[i];
-        if (key != 'y' && key != 'x' && (key < '0' || key > '9'))
-            return err_set(err, ERR_INVALID, "key %zu is not y, x or a digit", i + 1);
+        if (key != 'y' && key != 'x' && key != 'w' && (key < '0' || key > '9'))
+            return err_set(err, ERR_INVALID, "key %zu is not y, x, w or a digit", i + 1);
     }
     for (size_t i = 0; i < keys.len; i++)
         press(device, (char)keys.ptr[i]);

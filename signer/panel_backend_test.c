@@ -112,7 +112,7 @@ TEST(keys_that_there_are_not)
     WITH_RIG(rig, host);
     assert_okay(rig_offer(host, "{}"));
     assert_false(panel_press(&rig->device, BYTES("yq"), &err));
-    assert_err(&err, ERR_INVALID, "key 2 is not y, x or a digit");
+    assert_err(&err, ERR_INVALID, "key 2 is not y, x, w or a digit");
     assert_bytes_text(bytes_slice(rig_screen(rig).text, 0, 14),
                       "\nTransactions:"); // none was taken
     assert_false(panel_press(&rig->device, BYTES("Y"), &err));

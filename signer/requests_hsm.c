@@ -11,7 +11,7 @@ bool serve_hsts(struct exchange *ex, struct err *err)
 {
     struct writer w = writer_growing(ex->arena, STATUS_MAX);
     struct bytes text;
-    status_write(&w, ex->device);
+    status_write(&w, ex->device, ex->peer->id);
     if (!writer_finish(&w, &text))
         return err_set(err, ERR_NO_MEMORY, "Out of RAM");
     reply_text(ex, text);
@@ -55,9 +55,17 @@ bool serve_gslr(struct exchange *ex, struct err *err)
         return err_set(err, ERR_STATE, "need hsm");
     if (device->hsm->policy.allow_sl == 0)
         return err_set(err, ERR_STATE, "not allowed");
-    struct bytes value;
-    if (!store_read_locker(device->store, device->hsm->policy.allow_sl, &value, ex->arena, err))
+    struct bytes value, line;
+    const struct journal_event event = { .kind = JOURNAL_LOCKER_READ,
+                                         .has_policy_hash = true,
+                                         .policy_hash = device->hsm->policy_hash };
+    if (!journal_line(device, &line, &event, ex->arena, err))
         return false;
+    if (!store_read_locker(device->store, device->hsm->policy.allow_sl, line, &value, ex->arena,
+                           err)) {
+        journal_denied(device, "locker", (struct bytes){ 0 });
+        return false;
+    }
     device->hsm->counters.locker_reads = store_get_counters(device->store).locker_reads;
     reply_binary(ex, value);
     return true;

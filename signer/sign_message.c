@@ -65,7 +65,7 @@ static void rule(struct device *device, const struct job *job, const struct hash
 {
     const struct hsm *hsm = device->hsm;
     const struct message_facts message = { job->path, *hash };
-    const int64_t now_s = device->clock->wall_s(device->clock);
+    const int64_t now_s = hsm_now_s(device);
     struct audit record = { 0 };
     struct err card;
     auth->card_usable = !hsm->policy.never_log && audit_open(&record, store_dir_fd(device->store),
@@ -112,6 +112,8 @@ static bool decide(struct device *device, struct job *job, struct decision *deci
 
 static bool run_hsm(struct device *device, struct job *job, struct err *err)
 {
+    if (!hsm_may_decide(device, err))
+        return false;
     job->arena = arena_new(1u << 20);
     struct decision *decision = arena_alloc(job->arena, sizeof *decision);
     if (decision == NULL)

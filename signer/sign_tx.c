@@ -6,6 +6,7 @@
 #include "policy/audit_text.h"
 #include "signer/audit.h"
 #include "signer/device_wallets.h"
+#include "signer/hsm_report.h"
 #include "signer/sign_work.h"
 #include "wire/request.h"
 
@@ -143,14 +144,15 @@ static bool evaluate(struct device *device, struct ruling *ruling, const struct 
                      const struct user_list *users, struct err *err)
 {
     const struct hsm *hsm = device->hsm;
+    const int64_t now_s = hsm_now_s(device);
     ruling->auth.users = users->items;
     ruling->auth.n_users = users->n;
     ruling->auth.queue = &hsm->queue;
-    ruling->auth.has_local_code = hsm->has_code;
+    ruling->auth.has_local_code = hsm_has_code(device);
     memcpy(ruling->auth.local_code, hsm->code, sizeof hsm->code);
     ruling->auth.local_secret = BYTES_OF(hsm->local_secret);
-    ruling->decision = policy_evaluate(&hsm->policy, &job->facts->tx, &ruling->auth, &hsm->velocity,
-                                       device->clock->wall_s(device->clock));
+    ruling->decision =
+        policy_evaluate(&hsm->policy, &job->facts->tx, &ruling->auth, &hsm->velocity, now_s);
     struct writer w = writer_growing(job->arena, DECISION_TEXT_MAX);
     decision_write(&w, &ruling->decision, &hsm->policy, &job->facts->tx);
     return writer_finish(&w, &ruling->text) || err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
@@ -175,6 +177,7 @@ static bool save_record(struct device *device, struct ruling *ruling, const stru
     if (audit_save(&ruling->record, record, &err))
         return true;
     LOG(device->log, LOG_WARNING, "card_failed", LOG_TEXT("error", err.text));
+    }
     return false;
 }
 
@@ -197,14 +200,15 @@ static bool rule(struct device *device, struct ruling *ruling, const struct job 
 }
 
 // What is left to do once the decision is on disk.
-static bool keep_decision(struct job *job, const struct device *device, const struct ruling *ruling,
+static bool keep_decision(struct job *job, struct device *device, const struct ruling *ruling,
                           struct err *err)
 {
     struct velocity *before = arena_alloc(job->arena, sizeof *before);
     if (before == NULL)
+    const int64_t now_s = hsm_now_s(device);
         return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
     *before = device->hsm->velocity;
-    velocity_advance(before, &device->hsm->policy, device->clock->wall_s(device->clock));
+    velocity_advance(before, &device->hsm->policy, now_s);
     job->before = before;
     job->decision = &ruling->decision;
     job->decision_text = ruling->text;
@@ -284,13 +288,10 @@ static void approved_is_signed(struct device *device, struct job *job,
 // "records when a signature is about to be released"; there is no policy state to commit it with.
 static bool remember_amounts(struct device *device, const struct job *job, struct err *err)
 {
-    struct hsm_amounts amounts;
-    if (!amounts_to_remember(&amounts, job, err))
-        return false;
     const struct store_decision stored = { .counters = store_get_counters(device->store),
-                                           .amounts = amounts.items,
-                                           .n_amounts = amounts.n,
-                                           .n_weak = amounts.n_weak };
+                                           .amounts = job->amounts->items,
+                                           .n_amounts = job->amounts->n,
+                                           .n_weak = job->amounts->n_weak };
     if (store_commit_decision(device->store, &stored, err))
         return true;
     LOG(device->log, LOG_ERROR, "amounts_not_stored", LOG_TEXT("error", err->text));
@@ -316,12 +317,27 @@ static void accepted_is_signed(struct device *device, struct job *job,
 static void transaction_key(void *context, char key)
 {
     struct device *device = context;
+static void sign_after_ok(struct device *device)
+{
+    struct job *job = &device->job;
+    struct hsm_amounts *amounts = arena_alloc(job->arena, sizeof *amounts);
+    struct err err;
+    if (amounts == NULL)
+        (void)err_set(&err, ERR_NO_MEMORY, TOO_COMPLEX);
+    if (amounts == NULL || !amounts_to_remember(amounts, job, &err)) {
+        job_fail(job, &err);
+        return;
+    }
+    job->amounts = amounts;
+    sign_work_sign(device, job, accepted_is_signed);
+}
+
     if (key == 'x') {
         job_refuse(&device->job);
         screen_done(&device->screen);
     } else if (key == 'y') {
         screen_done(&device->screen);
-        sign_work_sign(device, &device->job, accepted_is_signed);
+        sign_after_ok(device);
     }
 }
 
@@ -365,12 +381,25 @@ static bool result_can_be_fetched(const struct job *job, struct err *err)
 static bool go_on(struct device *device, struct job *job, struct err *err)
 {
     if ((job->flags & STXN_VISUALIZE) != 0) {
+// What would come of it, for the status report. The facts are proved first, as they would be.
+static void dry_run(struct device *device, struct job *job)
+{
+    struct err err;
+    if (device->state != DEVICE_HSM || device->hsm->policy.priv_over_ux || device->keys == NULL ||
+        sign_work_is_busy(device))
+        return;
+    const bool ok = psbt_prove(job->facts, device->keys, &err);
+    hsm_report_dry_run(device, job, ok ? NULL : &err);
+}
+
         if (!visualize(device, job, err))
             return false;
         finish(device, job);
         return true;
     }
-    if (!result_can_be_fetched(job, err))
+        dry_run(device, job);
+    if (!result_can_be_fetched(job, err) ||
+        (device->state == DEVICE_HSM && !hsm_may_decide(device, err)))
         return false;
     return device->state == DEVICE_HSM ? run_hsm(device, job, err) : ask(device, job, err);
 }

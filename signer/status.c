@@ -1,5 +1,6 @@
 #include "signer/status.h"
 #include "base/json.h"
+#include "signer/hsm_report.h"
 #include "signer/hsm_start.h"
 #include "signer/pinned.h"
 #include "wire/socket_name.h"
@@ -62,7 +63,41 @@ static bool has_foreign_serials(const struct device *device)
 }
 
 // The member that clients of a Coldcard ignore: what is ours.
-static void write_casemate(struct json_writer *j, struct device *device)
+// What windows of their own have counted: the members `has_spent` and `period_ends` are of the period
+// that rules share.
+static void write_windows(struct json_writer *j, const struct hsm *hsm)
+{
+    json_key(j, "windows");
+    json_begin_array(j);
+    for (size_t i = 0; i < hsm->policy.n_rules; i++) {
+        if (!rule_has_own_window(&hsm->policy.rules[i]) || !rule_counts(&hsm->policy.rules[i]))
+            continue;
+        json_begin_object(j);
+        json_key(j, "rule");
+        json_u64(j, i + 1);
+        json_key(j, "spent");
+        json_u64(j, hsm->velocity.spent[i].n);
+        json_key(j, "txns");
+        json_u64(j, hsm->velocity.n[i]);
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+static void write_details(struct json_writer *j, const struct device *device, uint64_t peer)
+{
+    const struct hsm *hsm = device->hsm;
+    bool has_windows = false;
+    if (device->state != DEVICE_HSM || hsm->policy.priv_over_ux)
+        return;
+    for (size_t i = 0; i < hsm->policy.n_rules; i++)
+        has_windows |= rule_has_own_window(&hsm->policy.rules[i]);
+    if (has_windows)
+        write_windows(j, hsm);
+    hsm_report_write(j, hsm, peer);
+}
+
+static void write_casemate(struct json_writer *j, struct device *device, uint64_t peer)
 {
     struct hash256 full;
     struct err err;
@@ -80,6 +115,7 @@ static void write_casemate(struct json_writer *j, struct device *device)
     const bool hides_users = device->state == DEVICE_HSM && device->hsm->policy.priv_over_ux;
     if (!hides_users && has_foreign_serials(device))
         write_serials(j, device);
+    write_details(j, device, peer);
     json_end_object(j);
 }
 
@@ -111,6 +147,25 @@ static void write_inactive(struct json_writer *j, const struct device *device)
     json_end_array(j);
 }
 
+// Policy 20, row 12: the rules pages say that privacy hides them; the extension does.
+static bool hides_refusals(const struct hsm *hsm)
+{
+    return hsm->policy.priv_over_ux && hsm->policy.own.hide_refusals;
+}
+
+static void write_refusals(struct json_writer *j, const struct hsm *hsm)
+{
+    json_key(j, "approvals");
+    json_u64(j, hsm->counters.approvals);
+    json_key(j, "refusals");
+    json_u64(j, hsm->counters.refusals);
+    json_key(j, "last_refusal");
+    if (hsm->last_refusal != NULL)
+        json_text(j, hsm->last_refusal);
+    else
+        json_null(j);
+}
+
 static void write_public(struct json_writer *j, const struct device *device)
 {
     const struct hsm *hsm = device->hsm;
@@ -126,25 +181,17 @@ static void write_public(struct json_writer *j, const struct device *device)
         json_key(j, "next_local_code");
         json_text(j, code);
     }
-    json_key(j, "approvals");
-    json_u64(j, hsm->counters.approvals);
-    json_key(j, "refusals");
-    json_u64(j, hsm->counters.refusals);
-    json_key(j, "last_refusal");
-    if (hsm->last_refusal != NULL)
-        json_text(j, hsm->last_refusal);
-    else
-        json_null(j);
+    if (!hides_refusals(hsm))
+        write_refusals(j, hsm);
 }
 
-static void write_velocity(struct json_writer *j, const struct device *device)
+static void write_velocity(struct json_writer *j, struct device *device)
 {
     const struct hsm *hsm = device->hsm;
     if (!hsm->velocity.running)
         return;
     json_key(j, "period_ends");
-    json_i64(j,
-             velocity_left_s(&hsm->velocity, &hsm->policy, device->clock->wall_s(device->clock)));
+    json_i64(j, velocity_left_s(&hsm->velocity, &hsm->policy, hsm_now_s(device)));
     json_key(j, "has_spent");
     json_begin_array(j);
     for (size_t i = 0; i < hsm->policy.n_rules; i++)
@@ -182,7 +229,7 @@ static void write_private(struct json_writer *j, struct device *device)
     write_velocity(j, device);
 }
 
-void status_write(struct writer *w, struct device *device)
+void status_write(struct writer *w, struct device *device, uint64_t peer)
 {
     struct json_writer j = json_writer_of(w);
     j.ascii = true; // `asci` replies are, as clients decode them
@@ -194,6 +241,6 @@ void status_write(struct writer *w, struct device *device)
         if (!device->hsm->policy.priv_over_ux)
             write_private(&j, device);
     }
-    write_casemate(&j, device);
+    write_casemate(&j, device, peer);
     json_end_object(&j);
 }

@@ -6,7 +6,8 @@
 #define STATUS_MAX (4u << 20) // bytes; no report is longer
 
 // One JSON object in ASCII. Ends the velocity period first if it is over and the report is not private.
-// Source: policy.md 18, wire-protocol.md 9.1.
-void status_write(struct writer *w, struct device *device);
+// peer: the id of whom it is for; the dry run of another's transaction is not shown.
+// Source: policy.md 18, D18, D19; wire-protocol.md 9.1.
+void status_write(struct writer *w, struct device *device, uint64_t peer);
 
 #endif

@@ -348,8 +348,8 @@ bool store_commit_decision(struct store *store, const struct store_decision *d, 
 
 // --- Locker ---
 
-bool store_read_locker(struct store *store, uint64_t allowed, struct bytes *out,
-                       struct arena *arena, struct err *err)
+bool store_read_locker(struct store *store, uint64_t allowed, struct bytes journal_line,
+                       struct bytes *out, struct arena *arena, struct err *err)
 {
     AUTO(store_tx_end) struct store_tx tx = { 0 };
     bool found;
@@ -359,7 +359,8 @@ bool store_read_locker(struct store *store, uint64_t allowed, struct bytes *out,
         return err_set(err, ERR_LIMIT, "consumed");
     // policy.md 16: "the counter is raised before the read"
     tx.next->counters.locker_reads++;
-    return store_commit(&tx, err) && store_row(store, ROW_LOCKER, out, &found, arena, err);
+    return store_put_line(&tx, journal_line, err) && store_commit(&tx, err) &&
+           store_row(store, ROW_LOCKER, out, &found, arena, err);
 }
 
 // --- The simulator's reset ---

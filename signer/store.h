@@ -143,8 +143,8 @@ MUST_CHECK bool store_batch_commit(struct store *store, struct err *err);
 
 // Counts the read, then gives the value (empty if none was ever stored).
 // Fails: ERR_LIMIT "consumed" when `allowed` reads were counted since activation.
-MUST_CHECK bool store_read_locker(struct store *store, uint64_t allowed, struct bytes *out,
-                                  struct arena *arena, struct err *err);
+MUST_CHECK bool store_read_locker(struct store *store, uint64_t allowed, struct bytes journal_line,
+                                  struct bytes *out, struct arena *arena, struct err *err);
 
 // --- Users ---
 

@@ -310,7 +310,7 @@ TEST(an_activation_is_stored_whole)
     assert_int_equal(counters.locker_reads, 3);
     assert_true(counters.stopped);
     assert_int_equal(store_get_head(store).seq, 1);
-    assert_true(store_read_locker(store, 100, &locker, test_arena(), &err));
+    assert_true(store_read_locker(store, 100, (struct bytes){ 0 }, &locker, test_arena(), &err));
     assert_bytes_text(locker, "0123456789abcdef");
 
     // The saved policy starts again: nothing but what is said changes.
@@ -502,22 +502,22 @@ TEST(policy_24_80_locker_counts_before_it_reads)
     const struct velocity v = { 0 };
     struct bytes value;
     struct err err;
-    assert_true(store_read_locker(store, 1, &value, test_arena(), &err));
+    assert_true(store_read_locker(store, 1, (struct bytes){ 0 }, &value, test_arena(), &err));
     assert_bytes_text(value, ""); // nothing ever was stored
-    assert_false(store_read_locker(store, 1, &value, test_arena(), &err));
+    assert_false(store_read_locker(store, 1, (struct bytes){ 0 }, &value, test_arena(), &err));
     assert_err(&err, ERR_LIMIT, "consumed");
 
     assert_true(activate(store, "form", "0123456789abcdef", &v, &err)); // counters are 0 again
-    assert_true(store_read_locker(store, 2, &value, test_arena(), &err));
+    assert_true(store_read_locker(store, 2, (struct bytes){ 0 }, &value, test_arena(), &err));
     assert_bytes_text(value, "0123456789abcdef");
     store = reopen(store);
     assert_int_equal(store_get_counters(store).locker_reads, 1); // a crash does not reset it
-    assert_true(store_read_locker(store, 2, &value, test_arena(), &err));
-    assert_false(store_read_locker(store, 2, &value, test_arena(), &err));
+    assert_true(store_read_locker(store, 2, (struct bytes){ 0 }, &value, test_arena(), &err));
+    assert_false(store_read_locker(store, 2, (struct bytes){ 0 }, &value, test_arena(), &err));
     assert_err(&err, ERR_LIMIT, "consumed");
 
     assert_true(activate(store, "another", NULL, &v, &err)); // survives a new policy
-    assert_true(store_read_locker(store, 1, &value, test_arena(), &err));
+    assert_true(store_read_locker(store, 1, (struct bytes){ 0 }, &value, test_arena(), &err));
     assert_bytes_text(value, "0123456789abcdef");
     store_close(store);
 }
@@ -672,7 +672,7 @@ TEST(reset_keeps_what_it_says)
         assert_int_equal(n, keep);
         assert_true(store_get_wallets(store, &wallets, &n, test_arena(), &err));
         assert_int_equal(n, keep);
-        assert_true(store_read_locker(store, 1, &locker, test_arena(), &err));
+        assert_true(store_read_locker(store, 1, (struct bytes){ 0 }, &locker, test_arena(), &err));
         assert_bytes_text(locker, keep == 1 ? "0123456789abcdef" : "");
         store_close(store);
     }

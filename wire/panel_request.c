@@ -70,8 +70,8 @@ static bool read_keys(struct bytes *out, const struct json *object, struct err *
         return false;
     bool good = out->len > 0;
     for (size_t i = 0; i < out->len; i++)
-        good = good && strchr("yx0123456789", out->ptr[i]) != NULL;
-    return good || err_set(err, ERR_MALFORMED, "keys must be y, x and digits");
+        good = good && strchr("yxw0123456789", out->ptr[i]) != NULL;
+    return good || err_set(err, ERR_MALFORMED, "keys must be y, x, w and digits");
 }
 
 static bool read_question(struct panel_request *out, const struct json *object, struct err *err)
