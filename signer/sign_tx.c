@@ -177,7 +177,6 @@ static bool save_record(struct device *device, struct ruling *ruling, const stru
     if (audit_save(&ruling->record, record, &err))
         return true;
     LOG(device->log, LOG_WARNING, "card_failed", LOG_TEXT("error", err.text));
-    }
     return false;
 }
 
@@ -203,9 +202,9 @@ static bool rule(struct device *device, struct ruling *ruling, const struct job 
 static bool keep_decision(struct job *job, struct device *device, const struct ruling *ruling,
                           struct err *err)
 {
+    const int64_t now_s = hsm_now_s(device);
     struct velocity *before = arena_alloc(job->arena, sizeof *before);
     if (before == NULL)
-    const int64_t now_s = hsm_now_s(device);
         return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
     *before = device->hsm->velocity;
     velocity_advance(before, &device->hsm->policy, now_s);
@@ -314,9 +313,6 @@ static void accepted_is_signed(struct device *device, struct job *job,
     }
 }
 
-static void transaction_key(void *context, char key)
-{
-    struct device *device = context;
 static void sign_after_ok(struct device *device)
 {
     struct job *job = &device->job;
@@ -332,6 +328,9 @@ static void sign_after_ok(struct device *device)
     sign_work_sign(device, job, accepted_is_signed);
 }
 
+static void transaction_key(void *context, char key)
+{
+    struct device *device = context;
     if (key == 'x') {
         job_refuse(&device->job);
         screen_done(&device->screen);
@@ -378,9 +377,6 @@ static bool result_can_be_fetched(const struct job *job, struct err *err)
     return true;
 }
 
-static bool go_on(struct device *device, struct job *job, struct err *err)
-{
-    if ((job->flags & STXN_VISUALIZE) != 0) {
 // What would come of it, for the status report. The facts are proved first, as they would be.
 static void dry_run(struct device *device, struct job *job)
 {
@@ -392,12 +388,15 @@ static void dry_run(struct device *device, struct job *job)
     hsm_report_dry_run(device, job, ok ? NULL : &err);
 }
 
+static bool go_on(struct device *device, struct job *job, struct err *err)
+{
+    if ((job->flags & STXN_VISUALIZE) != 0) {
         if (!visualize(device, job, err))
             return false;
+        dry_run(device, job);
         finish(device, job);
         return true;
     }
-        dry_run(device, job);
     if (!result_can_be_fetched(job, err) ||
         (device->state == DEVICE_HSM && !hsm_may_decide(device, err)))
         return false;
