@@ -169,7 +169,7 @@ TEST(eight_hosts_at_once_get_each_its_own)
     assert_int_equal(rig_spent(&status), (uint64_t)HOSTS * n * SATS);
     assert_int_equal(status.refusals, 0);
     rig_stop(&rig);
-    print_message("%u transactions of %d hosts\n", HOSTS * n, HOSTS);
+    print_message("# %u transactions of %d hosts\n", HOSTS * n, HOSTS);
 }
 
 // --- Hosts without ---
@@ -284,7 +284,7 @@ TEST(slow_gone_and_half_hosts_hold_nobody_up)
     }
     connection_close(c);
     rig_stop(&rig);
-    print_message("the longest of %u dialogues took %d ms\n", n, (int)longest_ms);
+    print_message("# the longest of %u dialogues took %d ms\n", n, (int)longest_ms);
 }
 
 // A name that the system takes long to look at, or for ever, is nothing that the signer looks at: a

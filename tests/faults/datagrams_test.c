@@ -455,7 +455,7 @@ TEST(datagrams_while_a_transaction_waits_for_the_operator)
     close_mob(&mob);
     connection_close(owner.c);
     rig_stop(&rig);
-    print_message("the question was discarded %u times\n", owner.asked_again);
+    print_message("# the question was discarded %u times\n", owner.asked_again);
 }
 
 static void offer(const struct rig *rig)
@@ -489,7 +489,7 @@ TEST(datagrams_while_a_policy_waits_for_the_operator)
     riot(&mob, is_offered, &again);
     close_mob(&mob);
     rig_stop(&rig);
-    print_message("the question was discarded %u times\n", again);
+    print_message("# the question was discarded %u times\n", again);
 }
 
 // In HSM mode what is right is signed: never more than the period allows.
@@ -516,7 +516,7 @@ TEST(datagrams_in_hsm_mode)
     riot(&mob, is_within_the_policy, &spent);
     close_mob(&mob);
     rig_stop(&rig);
-    print_message("%llu of %d sat spent, ended by refusals %u times\n", (unsigned long long)spent,
+    print_message("# %llu of %d sat spent, ended by refusals %u times\n", (unsigned long long)spent,
                   LIMIT, mob.ends);
 }
 
@@ -546,7 +546,7 @@ TEST(datagrams_to_a_device_that_is_bound)
             assert_int_equal(rig_state(&rig), PANEL_NORMAL);
         }
     }
-    print_message("%lu datagrams, %lu packets of replies\n", mob.sent, mob.replies);
+    print_message("# %lu datagrams, %lu packets of replies\n", mob.sent, mob.replies);
     connection_close(c);
     close_mob(&mob);
     rig_stop(&rig);
@@ -588,5 +588,5 @@ TEST(datagrams_to_a_device_that_is_locked_or_has_ended)
     rig_stop(&rig);
     sent += send_into_nothing(&mob);
     close_mob(&mob);
-    print_message("%lu datagrams, nobody took one\n", sent);
+    print_message("# %lu datagrams, nobody took one\n", sent);
 }

@@ -138,8 +138,8 @@ static void end_life(struct life *life)
 {
     rig_stop(&life->rig);
     check_journal(life);
-    print_message("%u deaths, armed after %u of them, %u signatures\n", life->deaths, life->n_armed,
-                  (unsigned)life->n_signed);
+    print_message("# %u deaths, armed after %u of them, %u signatures\n", life->deaths,
+                  life->n_armed, (unsigned)life->n_signed);
 }
 
 // --- Lives ---
@@ -259,5 +259,5 @@ TEST(death_while_it_locks_and_unlocks)
     rig_unlock(rig);
     rig_stop(rig);
     check_journal(&life);
-    print_message("%u deaths\n", life.deaths);
+    print_message("# %u deaths\n", life.deaths);
 }
