@@ -143,9 +143,12 @@ void bench_run(struct bench_result *out, struct bench_signer *s, struct bytes ps
     if (!psbt_prove(&out->facts, s->keys, &err))
         stop("proof", &err);
     decide(out, s);
-    if (!psbt_sign(&out->sigs, &out->facts, s->keys, &aux, arena, &err) ||
-        !psbt_write_signed(&w, &out->facts, &out->sigs, &err))
+    if (!psbt_sign(&out->sigs, &out->facts, s->keys, &aux, arena, &err))
         stop("signing", &err);
+    if (!s->keep_inputs)
+        psbt_forget_inputs(&out->facts, &out->psbt, arena);
+    if (!psbt_write_signed(&w, &out->facts, &out->sigs, &err))
+        stop("result", &err);
     out->psbt_out = writer_bytes(&w);
 }
 
@@ -161,7 +164,7 @@ struct bytes bench_signatures(const struct bench_result *result, struct arena *a
     struct writer w = writer_growing(arena, ROOM);
     for (size_t i = 0; i < result->sigs.n_sigs; i++) {
         const struct psbt_new_sig *sig = &result->sigs.sigs[i];
-        writer_printf(&w, "%zu ", sig->input);
+        writer_printf(&w, "%u ", sig->input);
         writer_hex(&w, sig->key);
         writer_text(&w, sig->key.len > 0 ? " " : "- ");
         writer_hex(&w, sig->value);

@@ -16,6 +16,7 @@ struct bench_signer {
     struct auth_facts auth;
     struct auth_queue queue;
     struct velocity velocity;
+    bool keep_inputs; // who makes a floor of the result looks at them
 };
 // `folder`: tests/vectors/perf. Stops the process if anything is missing there.
 struct bench_signer *bench_signer_new(const char *folder);

@@ -109,7 +109,9 @@ static void open_workload(struct workload *w, const char *name, const struct opt
 
 static void prepare(struct workload *w, const struct options *o)
 {
+    w->signer->keep_inputs = true;
     bench_run(&w->result, w->signer, w->psbt, w->kept);
+    w->signer->keep_inputs = false;
     if (w->name[0] == 'W' && !is_as_recorded(w, o->folder)) {
         (void)fprintf(stderr, "%s: the signatures are not the recorded ones\n", w->name);
         exit(1);

@@ -95,7 +95,7 @@ static void put_key_paths(const struct result *r, const struct psbt_map *map, ui
 static uint8_t modifiable_after(const struct result *r, uint8_t flags)
 {
     for (size_t i = 0; i < r->sigs->n_sigs; i++) {
-        const uint32_t type = r->facts->plans[r->sigs->sigs[i].input].sighash;
+        const uint32_t type = r->sigs->sigs[i].sighash;
         const uint32_t base = type & ~(uint32_t)SIGHASH_ANYONECANPAY;
         if ((type & SIGHASH_ANYONECANPAY) == 0)
             flags &= (uint8_t)~MODIFIABLE_INPUTS;
@@ -134,9 +134,9 @@ static void put_global(const struct result *r)
 
 // --- Inputs and outputs ---
 
-static bool is_taproot(const struct result *r, const struct psbt_new_sig *sig)
+static bool is_taproot(const struct psbt_new_sig *sig)
 {
-    return spend_is_taproot(r->facts->plans[sig->input].spend.kind);
+    return sig->key.len == 0;
 }
 
 static void put_signature(const struct result *r, const struct psbt_new_sig *sig)
@@ -154,17 +154,16 @@ static void put_input(const struct result *r, size_t i, const struct psbt_new_si
     for (size_t k = 0; k < COUNT(input_order); k++) {
         const uint8_t type = input_order[k];
         // 14.4: "Field 03 equal to ALL ... is removed on inputs that were signed in this pass"
-        if (type == PSBT_IN_SIGHASH_TYPE && sig != NULL &&
-            r->facts->plans[i].sighash == SIGHASH_ALL)
+        if (type == PSBT_IN_SIGHASH_TYPE && sig != NULL && sig->sighash == SIGHASH_ALL)
             continue;
         if (type == PSBT_IN_KEY_PATH)
             put_key_paths(r, map, type);
         else
             put_type(r, map, type);
-        if (type == PSBT_IN_PARTIAL_SIG && sig != NULL && !is_taproot(r, sig))
+        if (type == PSBT_IN_PARTIAL_SIG && sig != NULL && !is_taproot(sig))
             put_signature(r, sig);
     }
-    if (sig != NULL && is_taproot(r, sig))
+    if (sig != NULL && is_taproot(sig))
         put_field(r->w, BYTES_OF(tap_key_sig), sig->value);
     const struct apart apart = { BYTES_OF(input_order), NULL,
                                  r->facts->taproot ? PSBT_IN_TAP_KEY_PATH : NO_TYPE };
@@ -192,6 +191,16 @@ static size_t size_at_most(const struct psbt_facts *facts, const struct psbt_sig
     for (size_t i = 0; i < sigs->n_sigs; i++)
         size += 3 + sigs->sigs[i].key.len + sigs->sigs[i].value.len;
     return size;
+}
+
+void psbt_forget_inputs(struct psbt_facts *facts, struct psbt *psbt, struct arena *arena)
+{
+    arena_give_back(arena, facts->tx.in);
+    arena_give_back(arena, facts->plans);
+    arena_give_back(arena, psbt->tx.in);
+    facts->tx.in = NULL;
+    facts->plans = NULL;
+    psbt->tx.in = NULL;
 }
 
 bool psbt_write_signed(struct writer *w, const struct psbt_facts *facts,

@@ -158,7 +158,8 @@ static void name_inputs(struct psbt_signing *s, const struct entropy *aux_random
             REQUIRE(aux_random != NULL);
             aux_random->bytes(aux_random->context, s->rooms[s->all.n_sigs]);
         }
-        s->all.sigs[s->all.n_sigs++].input = i;
+        s->all.sigs[s->all.n_sigs].sighash = s->facts->plans[i].sighash;
+        s->all.sigs[s->all.n_sigs++].input = (uint32_t)i;
     }
 }
 

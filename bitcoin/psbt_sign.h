@@ -20,7 +20,8 @@ MUST_CHECK bool psbt_prove(struct psbt_facts *facts, struct keycache *keys, stru
 
 // One new signature.
 struct psbt_new_sig {
-    size_t input;
+    uint32_t input;
+    uint32_t sighash;   // hash type
     struct bytes key;   // as in the script; no bytes for taproot, where the output is the key
     struct bytes value; // DER and hash type; for taproot 64 bytes, 65 with a hash type
 };
@@ -66,6 +67,10 @@ void psbt_sign_cancel(struct psbt_signing *signing);
 // Fails: as psbt_sign, and ERR_INTERRUPTED; what was signed is wiped then.
 MUST_CHECK bool psbt_sign_end(struct psbt_signed *out, struct psbt_signing *signing,
                               struct err *err);
+
+// Gives back early what was only needed until there were signatures: everything that facts and
+// transaction know of inputs. Of what takes facts, psbt_write_signed alone may still be called.
+void psbt_forget_inputs(struct psbt_facts *facts, struct psbt *psbt, struct arena *arena);
 
 // The PSBT with the signatures added. Source: psbt-signing.md 15.
 // Fails: ERR_NO_MEMORY.

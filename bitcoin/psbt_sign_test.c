@@ -22,7 +22,7 @@ static void assert_signatures_are(const struct rig *rig, struct bytes lines)
 {
     struct writer got = writer_growing(test_arena(), 1 << 20);
     for (size_t i = 0; i < rig->sigs.n_sigs; i++) {
-        writer_printf(&got, "%zu ", rig->sigs.sigs[i].input);
+        writer_printf(&got, "%u ", rig->sigs.sigs[i].input);
         writer_hex(&got, rig->sigs.sigs[i].key);
         writer_text(&got, rig->sigs.sigs[i].key.len > 0 ? " " : "- ");
         writer_hex(&got, rig->sigs.sigs[i].value);

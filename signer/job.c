@@ -18,6 +18,7 @@ static void end_work(struct job *job)
     job->decision = NULL;
     job->decision_text = (struct bytes){ 0 };
     job->before = NULL;
+    job->amounts = NULL;
     job->committed = false;
 }
 

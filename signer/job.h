@@ -30,6 +30,7 @@ enum job_state {
     JOB_FINISHED,
 };
 
+struct hsm_amounts;
 struct sign_work;
 
 struct job {
@@ -58,6 +59,9 @@ struct job {
     struct bytes decision_text;
     const struct velocity *before; // what the decision charged was charged on top of this
     bool committed;                // the decision is on disk
+
+    // Otherwise, once the operator has agreed: what is to be remembered of amounts.
+    const struct hsm_amounts *amounts;
 
     // Message.
     struct blob message;

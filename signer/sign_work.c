@@ -255,6 +255,8 @@ static bool write_result(struct sign_work *w, const struct psbt_signed *sigs)
     // "Message PSBTs are never finalised, whatever the flag."
     const bool finalize = (w->flags & STXN_FINALIZE) != 0 && !w->facts->tx.is_message;
     struct writer out = writer_growing(w->arena, JOB_ARENA_MAX);
+    if (!finalize)
+        psbt_forget_inputs(w->facts, w->container, w->arena);
     const bool ok = finalize ? psbt_finalize(&out, NULL, w->facts, sigs, w->arena, &w->err)
                              : psbt_write_signed(&out, w->facts, sigs, &w->err);
     struct bytes result;

@@ -26,7 +26,7 @@ typedef void sign_work_fn(struct device *device, struct job *job,
 void sign_work_understand(struct device *device, struct job *job, sign_work_fn *done);
 
 // Signs what was proved, and writes the result with its hash into the job. What limits later spends is
-// on disk.
+// on disk. Facts and transaction know nothing of inputs afterwards.
 void sign_work_sign(struct device *device, struct job *job, sign_work_fn *done);
 
 bool sign_work_is_busy(const struct device *device);

@@ -108,7 +108,7 @@ struct psbt_new_sig ms_draft_signature(const struct draft *d, size_t input,
     struct hash256 digest;
     struct signature sig;
     struct err err;
-    struct psbt_new_sig out = { .input = input };
+    struct psbt_new_sig out = { .input = (uint32_t)input, .sighash = type };
     struct bytes inner = ms_inner_script(at);
     const struct spend_scripts scripts = { at->wallet->format == ADDR_P2SH ? inner : none,
                                            at->wallet->format == ADDR_P2SH ? none : inner };
