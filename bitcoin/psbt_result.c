@@ -1,6 +1,7 @@
 // bitcoin/psbt_result.c -- the PSBT that goes back: what came in, and what we add.
 //
 // Source: psbt-signing.md 14.4, 15.
+#include "bitcoin/field_order.h"
 #include "bitcoin/psbt_err.h"
 #include "bitcoin/psbt_path.h"
 #include "bitcoin/psbt_sign.h"
@@ -83,10 +84,24 @@ static void put_type(const struct result *r, const struct psbt_map *map, uint8_t
         put_field(r->w, f->key, f->value);
 }
 
+// As the reference does: field_order.h.
 static void put_key_paths(const struct result *r, const struct psbt_map *map, uint8_t type)
 {
-    for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;)
-        put_key_path(r, f);
+    const struct psbt_field *fields[FIELD_ORDER_MAX], *f = NULL;
+    struct bytes keys[FIELD_ORDER_MAX];
+    size_t order[FIELD_ORDER_MAX], n = 0;
+    while (n < FIELD_ORDER_MAX && (f = psbt_next(map, type, f)) != NULL) {
+        fields[n] = f;
+        keys[n++] = bytes_slice(f->key, 1, f->key.len);
+    }
+    if (n == FIELD_ORDER_MAX && psbt_next(map, type, f) != NULL) { // no wallet has so many
+        for (f = NULL; (f = psbt_next(map, type, f)) != NULL;)
+            put_key_path(r, f);
+        return;
+    }
+    field_order(order, keys, n);
+    for (size_t i = 0; i < n; i++)
+        put_key_path(r, fields[order[i]]);
 }
 
 // --- Global ---
