@@ -141,6 +141,7 @@ static bool append_pending(struct store *store, const struct journal_file *file,
         if (!store_pending_lines(store, &lines, BATCH, arena, err) ||
             (lines.n > 0 && !append(file, &lines, arena, err)))
             return false;
+        store_step(store, "journal");
         store_lines_written(store, lines.first_seq + lines.n - 1);
     } while (lines.n == BATCH);
     return true;

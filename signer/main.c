@@ -33,6 +33,7 @@ struct program {
     struct loop *loop;
     struct worker *worker;
     struct store *store;
+    struct simulator_fuse fuse;
     struct device device;
     bool device_is_ready;
     struct err failure; // what ended it, if that was nobody's wish
@@ -242,7 +243,7 @@ static bool start_panel(struct program *p, struct err *err)
     options.has_group = p->has_operator_group;
     options.group = p->operator_group;
     if (p->options.simulator)
-        simulator_extend(&options.backend);
+        simulator_extend(&options.backend, p->store, &p->fuse);
     if (!panel_server_new(&p->panel, &options, err))
         return false;
     p->device.screen.changed = screen_changed;

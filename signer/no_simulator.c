@@ -25,7 +25,10 @@ void simulator_remove(const char *dir)
     (void)dir;
 }
 
-void simulator_extend(struct panel_backend *backend)
+void simulator_extend(struct panel_backend *backend, struct store *store,
+                      struct simulator_fuse *fuse)
 {
     (void)backend;
+    (void)store;
+    (void)fuse;
 }

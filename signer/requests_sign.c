@@ -53,6 +53,7 @@ static bool accept_transaction(struct exchange *ex, struct err *err)
     job->psbt_hash = stxn->sha;
     job->flags = stxn->flags & STXN_FLAGS;
     device_queue_jobs(device);
+    store_step(device->store, "accepted");
     reply_okay(ex);
     return true;
 }
@@ -118,6 +119,7 @@ bool request_poll_job(struct exchange *ex, struct job *job, enum job_kind kind, 
     *finished = false;
     switch (job->kind == JOB_NONE ? JOB_FINISHED : job->state) {
     case JOB_REFUSED:
+        store_step(ex->device->store, "reply");
         ex->reply = (struct reply){ .id = REPLY_REFU };
         job_drop(job);
         return true;
@@ -159,6 +161,7 @@ bool serve_stok(struct exchange *ex, struct err *err)
     if (job->peer != ex->peer->id)
         lease_grant(&ex->peer->lease, 1, &job->result);
     job_drop(job);
+    store_step(ex->device->store, "reply");
     ex->reply = reply;
     return true;
 }
@@ -176,6 +179,7 @@ bool serve_smok(struct exchange *ex, struct err *err)
         return err_set(err, ERR_NO_MEMORY, "Out of RAM");
     memcpy(reply.smrx.signature, job->signature, sizeof reply.smrx.signature);
     job_drop(job);
+    store_step(ex->device->store, "reply");
     ex->reply = reply;
     return true;
 }

@@ -101,6 +101,7 @@ bool serve_dwld(struct exchange *ex, struct err *err)
     if (dwld->offset == 0)
         sha256_init(&ex->peer->staging.running);
     sha256_update(&ex->peer->staging.running, part);
+    store_step(ex->device->store, "download");
     reply_binary(ex, part);
     return true;
 }

@@ -132,6 +132,7 @@ void sign_message_release(struct device *device, struct job *job)
 {
     const bool approved = job->decision->verdict == VERDICT_SIGN;
     struct err err;
+    store_step(device->store, "released");
     LOG(device->log, LOG_INFO, approved ? "message_approved" : "message_refused",
         LOG_BYTES("text", job->decision_text));
     if (!approved)

@@ -1,9 +1,12 @@
 #include "signer/simulator.h"
+#include "base/reader.h"
 #include "signer/audit.h"
 #include "signer/master.h"
 #include <errno.h>
 #include <ftw.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define ADVANCE_MAX (UINT64_C(100) * 366 * 86400)
 
@@ -85,9 +88,36 @@ static bool advance(void *context, uint64_t seconds, struct err *err)
     return true;
 }
 
+// --- Fault injection ---
+
+// The step's name is all that is left of it: whoever waits for the end reads it.
+static void burn(void *context, const char *name)
+{
+    struct simulator_fuse *fuse = context;
+    char line[128];
+    if (fuse->steps_left == 0 || --fuse->steps_left > 0)
+        return;
+    const int len = snprintf(line, sizeof line, "die_at %s\n", name);
+    if (len > 0 && write(STDERR_FILENO, line, (size_t)len) == len)
+        (void)fsync(STDERR_FILENO);
+    (void)raise(SIGKILL);
+}
+
+static bool light(struct simulator_fuse *fuse, struct bytes value, struct err *err)
+{
+    struct reader r = reader_of(value);
+    uint64_t steps;
+    if (!reader_decimal64(&r, UINT32_MAX, &steps) || !reader_done(&r))
+        return err_set(err, ERR_INVALID, "die_at: not a number of steps");
+    fuse->steps_left = steps;
+    return true;
+}
+
 static bool set(void *context, struct bytes key, struct bytes value, struct err *err)
 {
     struct device *device = context;
+    if (bytes_equal_text(key, "die_at"))
+        return light(store_get_hook(device->store).context, value, err);
     if (!config_set(&device->config, key, value, err))
         return false;
     if (bytes_equal_text(key, "hsm_commands"))
@@ -147,8 +177,14 @@ static bool reset(void *context, const struct panel_request *request, struct err
     return false;
 }
 
-void simulator_extend(struct panel_backend *backend)
+void simulator_extend(struct panel_backend *backend, struct store *store,
+                      struct simulator_fuse *fuse)
 {
+    const char *at_start = getenv(SIMULATOR_DIE_AT);
+    struct err ignored;
+    if (at_start != NULL)
+        (void)!light(fuse, bytes_of_text(at_start), &ignored);
+    store_set_hook(store, (struct store_hook){ burn, fuse });
     backend->advance = advance;
     backend->set = set;
     backend->reset = reset;

@@ -25,7 +25,16 @@ MUST_CHECK bool simulator_open(struct store **out, const char *dir, struct err *
 // Removes a temporary state directory and all in it.
 void simulator_remove(const char *dir);
 
-// Adds advance, set and reset.
-void simulator_extend(struct panel_backend *backend);
+// Fault injection: where the process ends as if its power had been cut.
+struct simulator_fuse {
+    uint64_t steps_left; // of those that store_step tells of; 0: it does not
+};
+
+// Adds advance, set and reset. With the key `die_at` and a number n, set lights the fuse: SIGKILL at the
+// n-th step from then on. SIMULATOR_DIE_AT in the environment lights it for the start.
+// fuse: outlives the store.
+#define SIMULATOR_DIE_AT "CASEMATE_DIE_AT"
+void simulator_extend(struct panel_backend *backend, struct store *store,
+                      struct simulator_fuse *fuse);
 
 #endif

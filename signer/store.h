@@ -247,13 +247,16 @@ void store_lines_written(struct store *store, uint64_t seq);
 
 // --- Tests and the simulator ---
 
-// Called between the steps of every change, with the step's name; "committed" comes last. A test
-// dies in it. NULL: none.
+// Called between the steps of every change, with the step's name, "committed" being its last, and by
+// what goes before and after a change on the way to a reply. A test dies in it. NULL: none.
 struct store_hook {
     void (*step)(void *context, const char *name);
     void *context;
 };
 void store_set_hook(struct store *store, struct store_hook hook);
+struct store_hook store_get_hook(const struct store *store);
+// Tells the hook that a step is done.
+void store_step(const struct store *store, const char *name);
 
 // The simulator's `reset`: empties an unlocked store but for its keys, its master secret and the
 // journal. `keep`: users, wallets and locker stay.

@@ -105,8 +105,6 @@ MUST_CHECK bool store_drop_row(struct store_tx *tx, const char *name, struct err
 MUST_CHECK bool store_put_line(struct store_tx *tx, struct bytes line, struct err *err);
 MUST_CHECK bool store_commit(struct store_tx *tx, struct err *err);
 void store_tx_end(struct store_tx *tx);
-// Tells a test where we are.
-void store_step(const struct store *store, const char *name);
 
 // --- Rows: store_rows.c ---
 

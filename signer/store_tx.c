@@ -10,6 +10,11 @@ void store_step(const struct store *store, const char *name)
         store->hook.step(store->hook.context, name);
 }
 
+struct store_hook store_get_hook(const struct store *store)
+{
+    return store->hook;
+}
+
 static bool begin_sql(struct store *store, struct err *err)
 {
     struct store_batch *batch = &store->batch;
