@@ -67,7 +67,8 @@ struct http_socket {
     uint8_t *message; // being assembled
     size_t message_len, message_cap;
     unsigned close_code; // 0: open
-    bool refused;        // its message was too large: what is left of it is not looked at
+    bool too_large;      // its message was: what is left of it is not looked at
+    size_t discarded;    // bytes of that
     uint8_t *head;       // of a stream, with OUTBOX_ROOM in front
     size_t head_len;
 };

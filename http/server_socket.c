@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #define UPGRADE_ARENA ((size_t)64 << 10)
+#define DISCARD_MAX   ((size_t)64 << 20)
 
 // --- Opening ---
 
@@ -94,29 +95,40 @@ static void make_room(struct http_socket *s, size_t needed)
 
 static int refuse(struct http_socket *s, unsigned code)
 {
-    s->refused = true;
     http_socket_close(s, code);
     return 0;
+}
+
+// The rest of a message that is too large is read and forgotten: if we closed while the client still
+// sends, it would never read why.
+static int discard(struct http_socket *s, size_t len, bool whole)
+{
+    s->discarded += len;
+    return whole || s->discarded > DISCARD_MAX ? refuse(s, 1009) : 0;
 }
 
 int on_message(struct lws *wsi, struct connection *c, struct bytes piece)
 {
     struct http_socket *s = c->socket;
     const struct http_app *app = &s->server->app;
-    if (s->refused || s->close_code != 0)
+    const bool whole = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
+    if (s->too_large)
+        return discard(s, piece.len, whole);
+    if (s->close_code != 0)
         return 0;
     if (lws_frame_is_binary(wsi))
         return refuse(s, 1003);
     if (piece.len > HTTP_MESSAGE_MAX - s->message_len) {
         app->too_large(app->context, s, bytes_of(s->message, s->message_len));
         forget_message(s);
-        return refuse(s, 1009);
+        s->too_large = true;
+        return discard(s, piece.len, whole);
     }
     make_room(s, s->message_len + piece.len);
     if (piece.len > 0)
         memcpy(s->message + s->message_len, piece.ptr, piece.len);
     s->message_len += piece.len;
-    if (!lws_is_final_fragment(wsi) || lws_remaining_packet_payload(wsi) > 0)
+    if (!whole)
         return 0;
     const struct bytes text = bytes_of(s->message, s->message_len);
     if (!utf8_is_valid(text))

@@ -1,0 +1,326 @@
+// Requests of programs, and the plain forms. Source: bunker.md 3.3.
+#include "base/base64.h"
+#include "base/hex.h"
+#include "bunker/actions.h"
+#include "bunker/pages.h"
+#include "http/form.h"
+
+#define API_ARENA ((size_t)48 << 20)
+
+static void fail(struct page *p, unsigned status, const char *code, const char *text)
+{
+    struct writer w = writer_growing(p->arena, 65536);
+    struct json_writer j = json_writer_of(&w);
+    json_begin_object(&j);
+    json_key(&j, "error");
+    json_text(&j, text);
+    json_key(&j, "code");
+    json_text(&j, code);
+    json_end_object(&j);
+    page_json(p, status, writer_bytes(&w));
+}
+
+static bool may(struct page *p, enum role role)
+{
+    if (p->session->role >= role)
+        return true;
+    fail(p, 403, "denied", "Not permitted for this account.");
+    return false;
+}
+
+static bool may_change(struct page *p, enum role role)
+{
+    if (!may(p, role))
+        return false;
+    if (login_is_ours(p, (struct bytes){ 0 }))
+        return true;
+    fail(p, 403, "denied", "The header X-Casemate is missing.");
+    return false;
+}
+
+// --- Status, events, audit ---
+
+static void send_status(struct page *p)
+{
+    struct writer w = writer_growing(p->arena, (size_t)16 << 20);
+    struct json_writer j = json_writer_of(&w);
+    j.ascii = true;
+    status_write(&j, p->b, p->session, bunker_now_s(p->b));
+    page_json(p, 200, writer_bytes(&w));
+}
+
+static void send_events(struct page *p)
+{
+    clients_add_stream(p->b, p->session, p->exchange);
+}
+
+static void send_audit(struct page *p)
+{
+    struct bytes text;
+    uint64_t after = 0;
+    struct err err;
+    if (!may(p, ROLE_ADMIN))
+        return;
+    if (http_form_get(p->request->query, "after", &text, p->arena)) {
+        struct reader r = reader_of(text);
+        if (!reader_decimal64(&r, UINT32_MAX, &after)) {
+            fail(p, 400, "bad_args", "after: is no number");
+            return;
+        }
+    }
+    AUTO(arena_freep) struct arena *arena = arena_new((size_t)80 << 20);
+    struct writer w = writer_growing(arena, (size_t)8 << 20);
+    if (audit_read(&p->b->audit, after, &w, arena, &err))
+        page_json(p, 200, writer_bytes(&w));
+    else
+        fail(p, 413, "too_large", err.text);
+}
+
+// --- PSBTs ---
+
+static bool load(struct page *p, struct bytes file, struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(REVIEW_ARENA);
+    struct slot *slot = session_slot(p->b, p->session);
+    struct bytes psbt;
+    if (slot_is_busy(slot))
+        return err_set(err, ERR_BUSY, "This PSBT is being signed now.");
+    if (!review_upload(&psbt, file, arena, err))
+        return false;
+    slot_load(slot, psbt);
+    session_visitor(p->b, p->session)->warned = false;
+    p->session->active_s = bunker_now_s(p->b);
+    clients_push(p->b, NULL);
+    return true;
+}
+
+static void post_psbt(struct page *p)
+{
+    struct err err;
+    if (!may_change(p, ROLE_OPERATOR))
+        return;
+    if (!load(p, p->request->body, &err)) {
+        fail(p,
+             err.code == ERR_BUSY    ? 409
+             : err.code == ERR_LIMIT ? 413
+                                     : 400,
+             err.code == ERR_BUSY    ? "busy"
+             : err.code == ERR_LIMIT ? "too_large"
+                                     : "bad_args",
+             err.text);
+        return;
+    }
+    const struct slot *slot = session_slot(p->b, p->session);
+    struct writer w = writer_growing(p->arena, 4096);
+    struct json_writer j = json_writer_of(&w);
+    json_begin_object(&j);
+    json_key(&j, "psbt_hash");
+    json_text(&j, slot->hash_text);
+    json_key(&j, "psbt_size");
+    json_u64(&j, slot->psbt_len);
+    json_key(&j, "slot");
+    json_text(&j, slot->id);
+    json_end_object(&j);
+    page_json(p, 200, writer_bytes(&w));
+}
+
+// "/api/psbt/<hash>/<what>" of the session's slot.
+static bool takes_slot(struct page *p, const char *what)
+{
+    struct reader r = reader_of(p->request->path);
+    struct bytes hash;
+    const struct slot *slot = session_slot(p->b, p->session);
+    return p->request->method != HTTP_POST && reader_accept_bytes(&r, BYTES("/api/psbt/")) &&
+           reader_until(&r, '/', &hash) && slot->psbt != NULL &&
+           bytes_equal_text(hash, slot->hash_text) && bytes_equal_text(reader_rest(&r), what);
+}
+
+static void send_result(struct page *p)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(API_ARENA);
+    const struct slot *slot = session_slot(p->b, p->session);
+    const struct bytes result = bytes_of(slot->result, slot->result_len);
+    struct writer w = writer_growing(arena, 2 * result.len + 8);
+    struct bytes format;
+    char disposition[96];
+    if (!may(p, ROLE_OPERATOR))
+        return;
+    if (slot->result == NULL) {
+        page_status(p, 404);
+        return;
+    }
+    (void)http_form_get(p->request->query, "format", &format, p->arena);
+    struct http_reply reply = { .status = 200, .type = "application/octet-stream", .body = result };
+    if (bytes_equal_text(format, "hex"))
+        writer_hex(&w, result);
+    else if (bytes_equal_text(format, "base64"))
+        base64_write(&w, result);
+    if (w.len > 0) {
+        reply.type = "text/plain";
+        reply.body = writer_bytes(&w);
+    }
+    (void)snprintf(disposition, sizeof disposition, "attachment; filename=\"%s-%s.%s\"",
+                   slot->result_is_final ? "transaction" : "signed", slot->hash_text + 58,
+                   slot->result_is_final ? "txn" : "psbt");
+    http_reply_add(&reply, "content-disposition", bytes_of_text(disposition));
+    page_reply(p, &reply);
+}
+
+// The bunker's own reading, for the picture.
+static void send_review(struct page *p)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(REVIEW_ARENA);
+    const struct slot *slot = session_slot(p->b, p->session);
+    const struct json *code = json_get(p->b->hsm, "chain");
+    const struct chain *chain = code != NULL ? chain_by_code(code->text) : NULL;
+    struct writer w = writer_growing(arena, (size_t)32 << 20);
+    struct json_writer j = json_writer_of(&w);
+    struct psbt psbt;
+    struct bytes body;
+    struct err err;
+    if (!psbt_parse(&psbt, bytes_of(slot->psbt, slot->psbt_len), arena, &err)) {
+        fail(p, 500, "internal", "The PSBT cannot be read.");
+        return;
+    }
+    j.ascii = true;
+    review_write(&j, &psbt, bytes_of_text(p->b->device->view.xfp),
+                 chain != NULL ? chain : chain_by_id(CHAIN_BTC), arena);
+    if (writer_finish(&w, &body))
+        page_json(p, 200, body);
+    else
+        fail(p, 413, "too_large", "The PSBT is too large for a picture.");
+}
+
+static const struct {
+    enum http_method method;
+    const char *path;
+    void (*run)(struct page *p);
+} rows[] = {
+    { HTTP_GET, "/api/status", send_status },
+    { HTTP_GET, "/api/events", send_events },
+    { HTTP_GET, "/api/audit", send_audit },
+    { HTTP_POST, "/api/psbt", post_psbt },
+};
+
+bool api_request(struct page *p)
+{
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (rows[i].method == p->request->method &&
+            bytes_equal_text(p->request->path, rows[i].path)) {
+            rows[i].run(p);
+            return true;
+        }
+    if (takes_slot(p, "result"))
+        send_result(p);
+    else if (takes_slot(p, "review"))
+        send_review(p);
+    else
+        return false;
+    return true;
+}
+
+// --- The plain forms (19.5) ---
+
+static bool form_is_ours(struct page *p, struct bytes csrf)
+{
+    if (p->session->role >= ROLE_OPERATOR && ct_equal(csrf, bytes_of_text(p->session->csrf)))
+        return true;
+    page_status(p, 403);
+    return false;
+}
+
+void api_form_psbt(struct page *p)
+{
+    struct http_parts parts;
+    struct err err;
+    if (!http_parts_read(&parts, p->request->content_type, p->request->body, &err)) {
+        page_status(p, 400);
+        return;
+    }
+    const struct http_part *csrf = http_parts_find(&parts, "csrf");
+    const struct http_part *file = http_parts_find(&parts, "psbt");
+    if (!form_is_ours(p, csrf != NULL ? csrf->content : (struct bytes){ 0 }))
+        return;
+    if (file == NULL || !load(p, file->content, &err)) {
+        page_reply(
+            p, &(struct http_reply){ .status = 400,
+                                     .type = "text/plain; charset=utf-8",
+                                     .body = bytes_of_text(file == NULL ? "No file." : err.text) });
+        return;
+    }
+    page_redirect(p, 303, BYTES("/"));
+}
+
+void api_form_submit(struct page *p)
+{
+    struct slot *slot = session_slot(p->b, p->session);
+    struct bytes csrf, hash, code, finalize;
+    char name[32];
+    bool adjusted;
+    struct err err;
+    (void)http_form_get(p->request->body, "csrf", &csrf, p->arena);
+    (void)http_form_get(p->request->body, "hash", &hash, p->arena);
+    if (!form_is_ours(p, csrf))
+        return;
+    if (slot->psbt == NULL || slot_is_busy(slot) || !bytes_equal_text(hash, slot->hash_text) ||
+        p->b->device->view.serial[0] == '\0') {
+        page_status(p, 409);
+        return;
+    }
+    for (size_t i = 0; i < slot->n_auth; i++) {
+        (void)snprintf(name, sizeof name, "code%zu", i);
+        if (http_form_get(p->request->body, name, &code, p->arena) && code.len > 0 &&
+            !slot_offer(slot, i, 0, code, bunker_now_s(p->b), bunker_now_ms(p->b), &adjusted,
+                        &err)) {
+            page_status(p, 400);
+            return;
+        }
+    }
+    signing_start(p->b, NULL, p->session, false,
+                  http_form_get(p->request->body, "finalize", &finalize, p->arena), false);
+    page_redirect(p, 303, BYTES("/"));
+}
+
+// --- Metrics ---
+
+static void put_counter(struct writer *w, const char *name, const char *label, uint64_t value)
+{
+    writer_printf(w, "casemate_bunker_%s%s %llu\n", name, label, (unsigned long long)value);
+}
+
+void api_metrics(struct page *p)
+{
+    struct bunker *b = p->b;
+    const struct metrics *m = &b->metrics;
+    struct writer w = writer_growing(p->arena, 65536);
+    char label[96];
+    (void)snprintf(label, sizeof label, "{state=\"%s\"}", device_state_name(b->device->view.state));
+    put_counter(&w, "device_state", label, 1);
+    put_counter(&w, "device_age_seconds", "",
+                (uint64_t)(bunker_now_ms(b) - b->device->seen_ms) / 1000);
+    put_counter(&w, "approvals", "", b->device->view.approvals);
+    put_counter(&w, "refusals", "", b->device->view.refusals);
+    for (size_t i = 0; i < b->spending.n_rules; i++) {
+        const struct gauge *g = &b->spending.rules[i];
+        (void)snprintf(label, sizeof label, "{rule=\"%zu\"}", g->rule);
+        if (g->has_cap)
+            put_counter(&w, "spent_sat", label, g->spent.n);
+        if (g->has_cap)
+            put_counter(&w, "cap_sat", label, g->cap.n);
+    }
+    put_counter(&w, "sockets", "", http_server_sockets(b->server));
+    put_counter(&w, "logins_total", "{result=\"ok\"}", m->logins_ok);
+    put_counter(&w, "logins_total", "{result=\"failed\"}", m->logins_failed);
+    put_counter(&w, "logins_total", "{result=\"throttled\"}", m->logins_throttled);
+    put_counter(&w, "jobs_total", "{kind=\"sign\",result=\"ok\"}", m->signed_ok);
+    put_counter(&w, "jobs_total", "{kind=\"sign\",result=\"refused\"}", m->signed_refused);
+    put_counter(&w, "jobs_total", "{kind=\"sign\",result=\"failed\"}", m->signed_failed);
+    put_counter(&w, "jobs_total", "{kind=\"message\",result=\"ok\"}", m->messages_ok);
+    put_counter(&w, "jobs_total", "{kind=\"message\",result=\"failed\"}", m->messages_failed);
+    put_counter(&w, "broadcasts_total", "{result=\"ok\"}", m->broadcasts_ok);
+    put_counter(&w, "broadcasts_total", "{result=\"failed\"}", m->broadcasts_failed);
+    put_counter(&w, "build_info", "{version=\"" CASEMATE_VERSION "\"}", 1);
+    page_reply(p, &(struct http_reply){ .status = 200,
+                                        .type = "text/plain; version=0.0.4",
+                                        .body = writer_bytes(&w) });
+}

@@ -1,0 +1,56 @@
+#include "bunker/audit.h"
+#include "base/file.h"
+#include "tests/support/test.h"
+
+static const char *path_of(void)
+{
+    char *path = arena_alloc(test_arena(), 256);
+    (void)snprintf(path, 256, "%s/audit.jsonl", test_dir());
+    return path;
+}
+
+TEST(bunker_18_audit_records_are_chained)
+{
+    const char *path = path_of();
+    struct audit a;
+    struct err err;
+    struct bytes text;
+    assert_true(audit_open(&a, path, &err));
+    assert_true(audit_add(&a, 0, &(struct audit_event){ .event = "login", .outcome = "ok" }));
+    assert_true(audit_add(
+        &a, 1, &(struct audit_event){ .event = "refused", .reason = BYTES("rule #1: \"x\"\n") }));
+    audit_close(&a);
+    assert_true(file_read(&text, path, 65536, test_arena(), &err));
+    static const char start[] =
+        "{\"seq\": 1, \"time\": \"1970-01-01T00:00:00Z\", \"event\": \"login\", \"outcome\": "
+        "\"ok\", "
+        "\"prev\": "
+        "\"0000000000000000000000000000000000000000000000000000000000000000\"}\n{\"seq\": 2";
+    assert_bytes_text(bytes_slice(text, 0, sizeof start - 1), start);
+    assert_true(audit_open(&a, path, &err)); // goes on where it was
+    assert_int_equal(a.seq, 2);
+    struct writer w = writer_growing(test_arena(), 65536);
+    assert_true(audit_read(&a, 1, &w, test_arena(), &err));
+    assert_true(bytes_starts_with(writer_bytes(&w), BYTES("[{\"seq\": 2, ")));
+    audit_close(&a);
+}
+
+TEST(bunker_18_an_edited_record_is_found)
+{
+    const char *path = path_of();
+    struct audit a;
+    struct err err;
+    struct bytes text;
+    assert_true(audit_open(&a, path, &err));
+    for (int i = 0; i < 3; i++)
+        assert_true(audit_add(&a, i, &(struct audit_event){ .event = "login" }));
+    audit_close(&a);
+    assert_true(file_read(&text, path, 65536, test_arena(), &err));
+    uint8_t *copy = arena_alloc(test_arena(), text.len);
+    memcpy(copy, text.ptr, text.len);
+    copy[30] ^= 1; // in the first line
+    assert_true(file_replace(path, bytes_of(copy, text.len), 0600, &err));
+    assert_false(audit_open(&a, path, &err));
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_non_null(strstr(err.text, ":2: the chain is broken"));
+}

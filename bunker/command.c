@@ -1,0 +1,267 @@
+#include "bunker/command.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "bunker/settings.h"
+#include "client/discover.h"
+#include "http/password.h"
+#include <errno.h>
+#include <sys/stat.h>
+
+#define OUTPUT_MAX 65536
+
+static const char help[] =
+    "usage: casemate-bunker [OPTION ...] run | setup | list | example | hash-password |\n"
+    "                                    token add ROLE\n"
+    "\n"
+    "Serves one signer or Coldcard to browsers and programs. It holds no keys.\n"
+    "\n"
+    "  run              serve; people log in\n"
+    "  setup            serve on loopback without a login, to set things up\n"
+    "  list             the signers that listen on this host\n"
+    "  example          a configuration file with every default\n"
+    "  hash-password    read a password from standard input, print its verifier\n"
+    "  token add ROLE   a new token for a program (viewer, operator or admin); needs the\n"
+    "                   settings' key file, and the bunker not to be running\n"
+    "\n"
+    "  -l, --local                  run: on loopback without a login\n"
+    "  -f, --psbt FILE              begin with this PSBT, seen by all\n"
+    "  -c, --config-file FILE       default /etc/casemate/bunker.conf; CKBunker's file is read, "
+    "too\n"
+    "  -s, --serial HEX             the device must have this serial number\n"
+    "      --listen ADDRESS         one listener there instead of the file's\n"
+    "      --settings-key-file FILE 64 hex digits that seal the settings, instead of the locker\n"
+    "      --check-config           print the configuration and exit\n"
+    "      --quiet                  log warnings only\n"
+    "      --help, --version\n";
+
+// --- Parsing ---
+
+enum option_kind { OPTION_FLAG, OPTION_VALUE };
+
+static const struct {
+    const char *name;
+    char letter;
+    enum option_kind kind;
+    size_t member; // of struct command
+} options[] = {
+    { "local", 'l', OPTION_FLAG, offsetof(struct command, config.local) },
+    { "psbt", 'f', OPTION_VALUE, offsetof(struct command, config.preload) },
+    { "config-file", 'c', OPTION_VALUE, offsetof(struct command, config.file) },
+    { "config", 0, OPTION_VALUE, offsetof(struct command, config.file) },
+    { "serial", 's', OPTION_VALUE, offsetof(struct command, config.serial) },
+    { "listen", 0, OPTION_VALUE, offsetof(struct command, config.listen) },
+    { "settings-key-file", 0, OPTION_VALUE, offsetof(struct command, config.settings_key_file) },
+    { "check-config", 0, OPTION_FLAG, offsetof(struct command, check) },
+    { "quiet", 0, OPTION_FLAG, offsetof(struct command, quiet) },
+};
+
+static bool is_option(const char *word, size_t i)
+{
+    if (word[1] != '-')
+        return options[i].letter != 0 && word[1] == options[i].letter && word[2] == '\0';
+    return strcmp(word + 2, options[i].name) == 0;
+}
+
+static bool take_option(struct command *c, int argc, char *const *argv, int *at, struct err *err)
+{
+    const char *word = argv[*at];
+    for (size_t i = 0; i < COUNT(options); i++) {
+        if (!is_option(word, i))
+            continue;
+        char *member = (char *)c + options[i].member;
+        if (options[i].kind == OPTION_FLAG) {
+            *(bool *)(void *)member = true;
+            return true;
+        }
+        if (*at + 1 >= argc)
+            return err_set(err, ERR_USAGE, "option '%s' wants a value", word);
+        *(const char **)(void *)member = argv[++*at];
+        return true;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "--version") == 0) {
+        c->kind = word[2] == 'h' ? COMMAND_HELP : COMMAND_VERSION;
+        return true;
+    }
+    return err_set(err, ERR_USAGE, "there is no option '%s'", word);
+}
+
+static const struct {
+    const char *words[2];
+    enum command_kind kind;
+} commands[] = {
+    { { "run", NULL }, COMMAND_RUN },
+    { { "setup", NULL }, COMMAND_RUN },
+    { { "list", NULL }, COMMAND_LIST },
+    { { "example", NULL }, COMMAND_EXAMPLE },
+    { { "hash-password", NULL }, COMMAND_HASH_PASSWORD },
+    { { "token", "add" }, COMMAND_TOKEN_ADD },
+};
+
+static bool take_words(struct command *c, const char *const *words, size_t n, struct err *err)
+{
+    if (n == 0)
+        return err_set(err, ERR_USAGE, "a command is missing; see --help");
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        const size_t used = commands[i].words[1] != NULL ? 2 : 1;
+        if (n < used || strcmp(words[0], commands[i].words[0]) != 0 ||
+            (used == 2 && strcmp(words[1], commands[i].words[1]) != 0))
+            continue;
+        c->kind = commands[i].kind;
+        c->config.setup = strcmp(words[0], "setup") == 0;
+        if (c->kind == COMMAND_TOKEN_ADD && n == 3)
+            c->role = words[2];
+        else if (n != used || c->kind == COMMAND_TOKEN_ADD)
+            break;
+        return true;
+    }
+    return err_set(err, ERR_USAGE, "there is no command '%s' with these words; see --help",
+                   words[0]);
+}
+
+bool command_parse(struct command *out, int argc, char *const *argv, struct err *err)
+{
+    const char *words[4] = { NULL };
+    size_t n = 0;
+    *out = (struct command){ .kind = COMMAND_RUN };
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            if (!take_option(out, argc, argv, &i, err))
+                return false;
+        } else if (n == COUNT(words)) {
+            return err_set(err, ERR_USAGE, "too many words");
+        } else {
+            words[n++] = argv[i];
+        }
+    }
+    if (out->kind == COMMAND_HELP || out->kind == COMMAND_VERSION)
+        return true;
+    return take_words(out, words, n, err);
+}
+
+// --- Small commands ---
+
+int command_complain(const struct err *err)
+{
+    (void)fprintf(stderr, "casemate-bunker: %s\n", err->text);
+    return err->code == ERR_USAGE ? 2 : 1;
+}
+
+static int print(struct bytes text)
+{
+    struct err err;
+    return file_write_fd(STDOUT_FILENO, "standard output", text, &err) ? 0 : command_complain(&err);
+}
+
+int command_show(const struct bunker_config *config, struct arena *arena)
+{
+    struct writer w = writer_growing(arena, OUTPUT_MAX);
+    config_write(&w, config);
+    return print(writer_bytes(&w));
+}
+
+static int run_example(struct arena *arena)
+{
+    struct bunker_config config;
+    struct err err;
+    const struct config_request none = { 0 };
+    return config_parse(&config, "example", (struct bytes){ 0 }, &none, arena, &err)
+               ? command_show(&config, arena)
+               : command_complain(&err);
+}
+
+static int run_list(struct arena *arena)
+{
+    struct discovery *found = arena_alloc(arena, sizeof *found);
+    struct writer w = writer_growing(arena, OUTPUT_MAX);
+    struct err err;
+    if (found == NULL || !discover_sockets(found, arena, &err))
+        return 1;
+    for (size_t i = 0; i < found->n; i++)
+        writer_printf(&w, "%s\n", found->items[i].path);
+    if (found->n == 0)
+        writer_text(&w, "(none found)\n");
+    return print(writer_bytes(&w));
+}
+
+static int run_hash_password(struct arena *arena)
+{
+    char verifier[PASSWORD_TEXT_MAX + 1];
+    struct bytes text;
+    struct err err;
+    if (!file_read_fd(&text, STDIN_FILENO, "standard input", 4096, arena, &err))
+        return command_complain(&err);
+    if (text.len > 0 && text.ptr[text.len - 1] == '\n')
+        text.len--;
+    if (!password_hash(verifier, text, PASSWORD_COST, &err))
+        return command_complain(&err);
+    (void)snprintf(verifier + strlen(verifier), 2, "\n");
+    return print(bytes_of_text(verifier));
+}
+
+bool command_key(struct secret **out, struct bytes text, const char *path, struct err *err)
+{
+    uint8_t key[SETTINGS_KEY_LEN];
+    if (!hex_decode(key, sizeof key, bytes_trim(text)))
+        return err_set(err, ERR_USAGE, "%s: is not 64 hex digits", path);
+    *out = secret_new(BYTES_OF(key));
+    wipe(key, sizeof key);
+    return true;
+}
+
+bool command_make_folder(const char *path, struct err *err)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST || err_set_errno(err, errno, "%s", path);
+}
+
+static bool add_token(const struct command *c, char out[static TOKEN_TEXT_SIZE],
+                      struct arena *arena, struct err *err)
+{
+    const enum role role = role_of(bytes_of_text(c->role));
+    struct bunker_config config;
+    struct settings settings;
+    struct secret *key;
+    struct bytes text;
+    if (role == ROLE_NONE)
+        return err_set(err, ERR_USAGE, "'%s' is none of viewer, operator, admin", c->role);
+    if (!config_load(&config, &c->config, arena, err))
+        return false;
+    if (config.settings_key_file == NULL)
+        return err_set(err, ERR_USAGE, "token add needs settings_key_file");
+    if (!file_read(&text, config.settings_key_file, 1024, arena, err) ||
+        !command_key(&key, text, config.settings_key_file, err))
+        return false;
+    settings_init(&settings, config.data_files);
+    const bool ok = settings_open(&settings, key, err) &&
+                    settings_add_token(&settings, role, 0, out, err) &&
+                    settings_save(&settings, err);
+    settings_free(&settings);
+    return ok;
+}
+
+static int run_token_add(const struct command *c, struct arena *arena)
+{
+    char text[TOKEN_TEXT_SIZE + 1];
+    struct err err;
+    if (!add_token(c, text, arena, &err))
+        return command_complain(&err);
+    (void)snprintf(text + strlen(text), 2, "\n");
+    return print(bytes_of_text(text));
+}
+
+int command_run(const struct command *c, struct arena *arena)
+{
+    switch (c->kind) {
+    case COMMAND_HELP:
+        return print(bytes_of_text(help));
+    case COMMAND_VERSION:
+        return print(BYTES("casemate-bunker " CASEMATE_VERSION "\n"));
+    case COMMAND_LIST:
+        return run_list(arena);
+    case COMMAND_EXAMPLE:
+        return run_example(arena);
+    case COMMAND_HASH_PASSWORD:
+        return run_hash_password(arena);
+    default:
+        return run_token_add(c, arena);
+    }
+}

@@ -1,0 +1,107 @@
+#include "bunker/config.h"
+#include "tests/support/test.h"
+
+static bool parse(struct bunker_config *out, const char *text, struct config_request q,
+                  struct err *err)
+{
+    return config_parse(out, "f", bytes_of_text(text), &q, test_arena(), err);
+}
+
+TEST(bunker_2_modes_are_presets)
+{
+    struct bunker_config c;
+    struct err err;
+    assert_true(parse(&c, "", (struct config_request){ 0 }, &err));
+    assert_int_equal(c.listeners.n, 1);
+    assert_string_equal(c.listeners.items[0].address, "127.0.0.1"); // never every interface
+    assert_int_equal(c.listeners.items[0].port, 9823);
+    assert_int_equal(c.listeners.items[0].auth, LISTENER_PASSWORD);
+    assert_null(c.device_path); // a socket is used only if it is named
+    assert_true(parse(&c, "", (struct config_request){ .local = true }, &err));
+    assert_int_equal(c.listeners.items[0].auth, 0);
+    assert_int_equal(c.roles[0], ROLE_ADMIN);
+    assert_true(c.local_mode);
+    assert_true(parse(&c, "", (struct config_request){ .setup = true }, &err));
+    assert_true(c.setup_mode);
+    assert_int_equal(c.listeners.items[0].auth, 0);
+    assert_false(
+        parse(&c, "", (struct config_request){ .local = true, .listen = "0.0.0.0:1" }, &err));
+    assert_err(&err, ERR_USAGE,
+               "listener local: auth = none is for loopback and unix sockets; "
+               "allow_unauthenticated_remote = yes overrules this");
+}
+
+TEST(bunker_13_our_format)
+{
+    struct bunker_config c;
+    struct err err;
+    if (!parse(&c,
+               "max_idle_time = 60\nslot_mode = shared\ncompat_message_signed = off\n"
+               "[device]\npath = /run/s.sock\npath_owner = casemate\n"
+               "[broadcast]\nbackend = bitcoind\nnode_url = http://127.0.0.1:18443\n"
+               "[listener a]\nbind = 127.0.0.1:1\nauth = none\nrole = viewer\n",
+               (struct config_request){ 0 }, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(c.max_idle_time, 60);
+    assert_true(c.shared_slot);
+    assert_int_equal(c.compat_message_signed, MESSAGE_OFF);
+    assert_string_equal(c.device_path, "/run/s.sock");
+    assert_int_equal(c.broadcast, BROADCAST_BITCOIND);
+    assert_int_equal(c.roles[0], ROLE_VIEWER);
+}
+
+// What --check-config prints is read again as the same.
+TEST(bunker_13_what_is_printed_is_read)
+{
+    struct bunker_config c;
+    struct err err;
+    struct writer first = writer_growing(test_arena(), 65536);
+    struct writer second = writer_growing(test_arena(), 65536);
+    assert_true(parse(&c,
+                      "[listener a]\nbind = [::1]:5\nauth = password+totp\n[device]\npath = /x\n",
+                      (struct config_request){ 0 }, &err));
+    config_write(&first, &c);
+    const char *text = arena_text(test_arena(), writer_bytes(&first));
+    if (!parse(&c, text, (struct config_request){ 0 }, &err))
+        fail_msg("%s in %s", err.text, text);
+    config_write(&second, &c);
+    assert_bytes_equal(writer_bytes(&first), writer_bytes(&second));
+}
+
+TEST(bunker_13_the_format_of_the_reference)
+{
+    struct bunker_config c;
+    struct err err;
+    assert_true(parse(&c,
+                      "PORT_NUMBER: 9000\nMAX_IDLE_TIME: 5\nMASTER_PW: test1234\nport_number: 3\n"
+                      "SIMULATOR_SOCK: /tmp/x.sock\nTOR_SOCKS: 'socks5h://127.0.0.1:9050'\n",
+                      (struct config_request){ .local = true }, &err));
+    assert_int_equal(c.listeners.items[0].port, 9000);
+    assert_int_equal(c.max_idle_time, 5);
+    assert_true(c.had_default_password);
+    assert_int_equal(c.n_ignored, 1);
+    assert_string_equal(c.ignored, "port_number");
+    assert_string_equal(c.device_path, "/tmp/x.sock");
+    assert_string_equal(c.socks, "socks5h://127.0.0.1:9050");
+}
+
+static const struct {
+    const char *file, *text;
+} bad[] = {
+    { "nonsense = 1\n", "f:1: unknown key 'nonsense'" },
+    { "slot_mode = odd\n", "f: slot_mode: 'odd' is no such thing" },
+    { "[listener a]\nbind = 127.0.0.1:1\nrole = king\n",
+      "listener a: role 'king' is none of viewer, operator, admin" },
+    { "PORT_NUMBER: 0\n", "f:1: PORT_NUMBER: '0' is out of range" },
+    { "PORT_NUMBER: 1\nX\n", "f: 2: is no KEY: value" },
+};
+
+TEST(bunker_13_faults_of_a_file)
+{
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct bunker_config c;
+        struct err err;
+        assert_false(parse(&c, bad[i].file, (struct config_request){ 0 }, &err));
+        assert_string_equal(err.text, bad[i].text);
+    }
+}

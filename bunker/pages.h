@@ -1,0 +1,48 @@
+// bunker/pages.h -- requests for pages, assets and forms. Source: bunker.md 3, 4.
+#ifndef CASEMATE_BUNKER_PAGES_H
+#define CASEMATE_BUNKER_PAGES_H
+#include "bunker/frames.h"
+
+#define COOKIE_SIZE 160
+
+// One request on its way through the handlers.
+struct page {
+    struct bunker *b;
+    struct http_exchange *exchange;
+    const struct http_request *request;
+    struct session *session;  // live; NULL: none
+    char id[SESSION_ID_SIZE]; // of a session that was made now; empty: no cookie is set
+    struct arena *arena;
+};
+
+// Replies, with the cookie if there is a new one.
+void page_reply(struct page *p, struct http_reply *reply);
+void page_status(struct page *p, unsigned status);
+void page_redirect(struct page *p, unsigned status, struct bytes location);
+void page_json(struct page *p, unsigned status, struct bytes json);
+
+// --- login.c ---
+
+// Finds the session, or makes one where the listener lets anybody in, a token says who it is, or a client
+// certificate does.
+void login_find(struct page *p);
+void login_get(struct page *p);
+void login_post(struct page *p);
+void login_logout(struct page *p);
+
+// Whether a form's hidden field, or the header of an API call, shows that our own page sent it.
+bool login_is_ours(const struct page *p, struct bytes csrf);
+
+// --- api.c ---
+
+bool api_request(struct page *p); // false: no such path
+void api_form_psbt(struct page *p);
+void api_form_submit(struct page *p);
+void api_metrics(struct page *p);
+
+// --- template.c ---
+
+// The page of web/ of that name with its marks replaced: %BOOTSTRAP%, %CSRF%, %ERROR% and so on.
+void template_send(struct page *p, const char *name, const char *error, bool camera);
+
+#endif

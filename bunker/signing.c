@@ -1,0 +1,566 @@
+// Signing a PSBT or a message: upload, codes, preview, submit, broadcast. Source: bunker.md 9.
+#include "base/base64.h"
+#include "base/hex.h"
+#include "base/require.h"
+#include "base/utf8.h"
+#include "bitcoin/address.h"
+#include "bunker/actions.h"
+#include "bunker/broadcast.h"
+
+// --- The slot ---
+
+static struct slot *slot_of(struct action_call *call)
+{
+    return session_slot(call->b, call->c->session);
+}
+
+// "clear_psbt or upload_psbt on that slot is refused while signing"
+static bool is_free(struct action_call *call)
+{
+    if (!slot_is_busy(slot_of(call)))
+        return true;
+    frame_fail(call->c, "busy", "This PSBT is being signed now.");
+    return false;
+}
+
+static bool check_upload(struct action_call *call, struct bytes content, int64_t size,
+                         struct bytes digest)
+{
+    uint8_t expected[32];
+    const struct hash256 sha = codes_sha256(content);
+    if (size < 0 || (uint64_t)size != content.len) {
+        frame_fail(call->c, "bad_args", "truncated/padded in transit");
+        return false;
+    }
+    if (!hex_decode(expected, sizeof expected, digest) ||
+        memcmp(expected, sha.b, sizeof expected) != 0) {
+        frame_fail(call->c, "bad_args", "corrupted in transit");
+        return false;
+    }
+    return true;
+}
+
+static void run_upload(struct action_call *call)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(REVIEW_ARENA);
+    int64_t size;
+    struct bytes digest, text, psbt;
+    struct err err;
+    if (!call_integer(call, 0, &size) || !call_text(call, 1, &digest) ||
+        !call_text(call, 2, &text) || !is_free(call))
+        return;
+    struct writer w = writer_growing(arena, text.len + 4);
+    if (!base64_read(&w, text)) {
+        (void)call_bad(call);
+        return;
+    }
+    if (!check_upload(call, writer_bytes(&w), size, digest))
+        return;
+    if (!review_upload(&psbt, writer_bytes(&w), arena, &err)) {
+        frame_fail(call->c, err.code == ERR_LIMIT ? "too_large" : "bad_args", "%s", err.text);
+        return;
+    }
+    slot_load(slot_of(call), psbt);
+    session_visitor(call->b, call->c->session)->warned = false;
+    call_audit(call, "upload", "ok", (struct bytes){ 0 });
+    clients_push(call->b, call->c);
+}
+
+static void run_clear(struct action_call *call)
+{
+    if (!is_free(call))
+        return;
+    slot_clear(slot_of(call));
+    clients_push(call->b, call->c);
+}
+
+// --- Codes ---
+
+static void run_set_name(struct action_call *call)
+{
+    struct slot *slot = slot_of(call);
+    int64_t index;
+    struct bytes name;
+    if (!call_integer(call, 0, &index) || !call_text(call, 1, &name) || !is_free(call))
+        return;
+    if (index < 0 || (uint64_t)index >= slot->n_auth || slot->auth[index].has_name ||
+        name.len > 16 || !bytes_is_printable_ascii(name)) {
+        (void)call_bad(call);
+        return;
+    }
+    (void)snprintf(slot->auth[index].name, SLOT_NAME_SIZE, "%.*s", BYTES_ARG(name));
+    clients_push(call->b, call->c);
+}
+
+static void run_offer(struct action_call *call)
+{
+    struct slot *slot = slot_of(call);
+    int64_t index, window;
+    struct bytes code;
+    bool adjusted = false;
+    struct err err;
+    if (!call_integer(call, 0, &index) || !call_window(call, 1, &window) ||
+        !call_text(call, 2, &code) || !is_free(call))
+        return;
+    if (index < 0 || !slot_offer(slot, (size_t)index, window, code, bunker_now_s(call->b),
+                                 bunker_now_ms(call->b), &adjusted, &err)) {
+        (void)call_bad(call);
+        return;
+    }
+    call_audit(call, "code_offered", adjusted ? "window adjusted" : "ok",
+               bytes_of_text(slot->auth[index].name));
+    clients_push(call->b, call->c);
+}
+
+// --- Jobs of a slot ---
+
+struct slot_job {
+    struct bunker *b;
+    struct slot *slot;
+    uint64_t client;
+    unsigned serial; // of the slot's PSBT when it was made
+    bool broadcast, download;
+    char account[SESSION_ACCOUNT_SIZE];
+    const char *listener;
+};
+
+// The device gives back the job; what it is a job of stands beside it.
+struct signing {
+    struct sign_job sign; // first: the device sees its base
+    struct slot_job of;
+};
+
+static void release_slot(struct slot_job *of)
+{
+    if (of->slot->orphaned)
+        slot_free(of->slot);
+}
+
+static void record(struct slot_job *of, const char *event, const char *outcome, struct bytes reason)
+{
+    char hash[65] = "";
+    if (!of->slot->orphaned)
+        (void)snprintf(hash, sizeof hash, "%s", of->slot->hash_text);
+    const struct audit_event e = { .event = event,
+                                   .account = of->account,
+                                   .listener = of->listener,
+                                   .psbt_hash = hash,
+                                   .outcome = outcome,
+                                   .reason = reason };
+    if (!audit_add(&of->b->audit, bunker_now_s(of->b), &e))
+        LOG(of->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", event));
+}
+
+// --- Preview ---
+
+static void preview_done(struct device_job *base)
+{
+    struct signing *s = (struct signing *)base;
+    struct client *c = job_client(s->of.b, s->of.client);
+    struct slot *slot = s->of.slot;
+    const bool current = !slot->orphaned && slot->serial == s->of.serial;
+    if (current) {
+        slot->state = SLOT_LOADED;
+        slot_set_preview(slot, base->ok ? bytes_of(s->sign.result, s->sign.result_len)
+                                        : (struct bytes){ 0 });
+    }
+    if (c != NULL && !base->ok && s->sign.refused)
+        frame_rejected(c, s->sign.refusal);
+    else if (c != NULL && !base->ok)
+        frame_device_error(c, &base->err);
+    clients_push(s->of.b, c);
+    release_slot(&s->of);
+    sign_job_free(&s->sign);
+}
+
+static struct signing *signing_new(struct bunker *b, struct client *c, struct slot *slot,
+                                   const struct session *session)
+{
+    struct signing *s = calloc(1, sizeof *s);
+    REQUIRE(s != NULL);
+    s->sign.psbt = malloc(slot->psbt_len);
+    REQUIRE(s->sign.psbt != NULL);
+    memcpy(s->sign.psbt, slot->psbt, slot->psbt_len);
+    s->sign.psbt_len = slot->psbt_len;
+    s->sign.base.work = sign_work;
+    s->of = (struct slot_job){ .b = b,
+                               .slot = slot,
+                               .client = c != NULL ? c->id : 0,
+                               .serial = slot->serial,
+                               .listener = session->listener->name };
+    (void)snprintf(s->of.account, sizeof s->of.account, "%s", session->account);
+    return s;
+}
+
+static void run_preview(struct action_call *call)
+{
+    struct slot *slot = slot_of(call);
+    if (!is_free(call) || !call_has_device(call))
+        return;
+    if (slot->psbt == NULL) {
+        frame_fail(call->c, "bad_args", "No PSBT is loaded.");
+        return;
+    }
+    if (!call_begin_job(call))
+        return;
+    struct signing *s = signing_new(call->b, call->c, slot, call->c->session);
+    s->sign.preview = true;
+    s->sign.base.done = preview_done;
+    slot->state = SLOT_PREVIEWING;
+    slot_set_preview(slot, BYTES("Wait..."));
+    clients_push(call->b, call->c);
+    device_submit(call->b->device, &s->sign.base);
+}
+
+// --- Submit ---
+
+static void send_result(struct client *c, const struct slot *slot, bool dropped, bool download)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(FRAME_ARENA);
+    const struct bytes result = bytes_of(slot->result, slot->result_len);
+    struct writer w = writer_growing(arena, 2 * result.len + 8);
+    char name[32] = "transaction.txt";
+    frame_success(c, dropped
+                         ? "Transaction signed.\n\nOther signatures are still missing, so it was "
+                           "not finalized."
+                         : "Transaction signed.");
+    if (!download)
+        return;
+    if (slot->result_is_final)
+        writer_hex(&w, result);
+    else
+        base64_write(&w, result);
+    if (!slot->result_is_final)
+        (void)snprintf(name, sizeof name, "signed-%s.psbt", slot->hash_text + 58);
+    frame_download(c, writer_bytes(&w), name, true, !slot->result_is_final);
+}
+
+static void submit_failed(struct signing *s, struct client *c)
+{
+    struct slot *slot = s->of.slot;
+    const struct err *err = &s->sign.base.err;
+    const bool untouched =
+        err->code == ERR_NOT_FOUND || (s->sign.leftovers && err->code == ERR_STATE);
+    slot->state = untouched ? SLOT_LOADED : s->sign.refused ? SLOT_REFUSED : SLOT_FAILED;
+    if (!untouched)
+        slot_forget_codes(slot); // "Errors before the signing step leave the codes in place"
+    if (s->sign.refused)
+        s->of.b->metrics.signed_refused++;
+    else
+        s->of.b->metrics.signed_failed++;
+    record(&s->of, s->sign.refused ? "refused" : "sign_failed", "failed",
+           bytes_of_text(s->sign.refused ? s->sign.refusal : err->text));
+    if (c != NULL && untouched && s->sign.leftovers && !slot->orphaned)
+        session_visitor(s->of.b, c->session)->warned = true;
+    if (c != NULL && s->sign.refused)
+        frame_rejected(c, s->sign.refusal);
+    else if (c != NULL)
+        frame_device_error(c, err);
+}
+
+static void submit_done(struct device_job *base)
+{
+    struct signing *s = (struct signing *)base;
+    struct bunker *b = s->of.b;
+    struct client *c = job_client(b, s->of.client);
+    struct slot *slot = s->of.slot;
+    if (!base->ok) {
+        submit_failed(s, c);
+    } else {
+        slot_forget_codes(slot);
+        slot_set_result(slot, bytes_of(s->sign.result, s->sign.result_len),
+                        s->sign.kind == RESULT_TRANSACTION, bunker_now_s(b));
+        (void)snprintf(slot->txid, sizeof slot->txid, "%s", s->sign.txid);
+        b->metrics.signed_ok++;
+        record(&s->of, "approved", "ok", bytes_of_text(slot->txid));
+        if (c != NULL)
+            send_result(c, slot, s->sign.finalize_dropped, s->of.download);
+        if (s->of.broadcast && slot->result_is_final)
+            signing_broadcast(b, c, slot);
+    }
+    clients_push(b, c);
+    release_slot(&s->of);
+    sign_job_free(&s->sign);
+}
+
+void signing_start(struct bunker *b, struct client *c, struct session *session, bool broadcast,
+                   bool finalize, bool download)
+{
+    struct slot *slot = session_slot(b, session);
+    struct visitor *v = session_visitor(b, session);
+    struct signing *s = signing_new(b, c, slot, session);
+    for (size_t i = 0; i < slot->n_auth; i++)
+        sign_job_add_code(&s->sign, &slot->auth[i], bytes_of_text(b->device->view.serial),
+                          &slot->hash);
+    s->sign.finalize = finalize;
+    s->sign.accept_leftovers = v->warned;
+    s->sign.base.done = submit_done;
+    s->of.broadcast = broadcast;
+    s->of.download = download;
+    v->warned = false;
+    slot->state = SLOT_QUEUED;
+    clients_push(b, c);
+    device_submit(b->device, &s->sign.base);
+}
+
+static void run_submit(struct action_call *call)
+{
+    const struct slot *slot = slot_of(call);
+    struct bytes hash;
+    bool broadcast, finalize, download;
+    if (!call_text(call, 0, &hash) || !call_bool(call, 1, &broadcast) ||
+        !call_bool(call, 2, &finalize) || !call_bool(call, 3, &download) || !is_free(call))
+        return;
+    if (slot->psbt == NULL || !bytes_equal_text(hash, slot->hash_text))
+        frame_fail(call->c, "hash_mismatch", "hash mismatch");
+    else if (broadcast && !finalize)
+        frame_fail(call->c, "bad_args", "must finalize b4 send");
+    else if (call_has_device(call) && call_begin_job(call)) {
+        call_audit(call, "submit", "queued", (struct bytes){ 0 });
+        signing_start(call->b, call->c, call->c->session, broadcast, finalize, download);
+    }
+}
+
+// --- Broadcasting ---
+
+struct sending {
+    struct broadcast_job job; // first
+    struct bunker *b;
+    uint64_t client;
+    struct session *session; // compared only
+    char hash[65];
+};
+
+static void broadcast_work(void *argument)
+{
+    broadcast_run(&((struct sending *)argument)->job);
+}
+
+// The slot may be gone, or hold another PSBT: then only the socket is told.
+static struct slot *slot_sent(struct sending *s)
+{
+    struct session *session = NULL;
+    while ((session = s->b->sessions.store->next(s->b->sessions.store, session)) != NULL)
+        if (session == s->session && strcmp(session_slot(s->b, session)->hash_text, s->hash) == 0)
+            return session_slot(s->b, session);
+    return NULL;
+}
+
+static void broadcast_done(void *argument)
+{
+    struct sending *s = argument;
+    struct client *c = job_client(s->b, s->client);
+    struct slot *slot = slot_sent(s);
+    if (s->job.ok)
+        s->b->metrics.broadcasts_ok++;
+    else
+        s->b->metrics.broadcasts_failed++;
+    char text[400];
+    (void)snprintf(text, sizeof text, "Transaction broadcast %s%s",
+                   s->job.ok ? "success: " : "FAILED: ", s->job.ok ? s->job.txid : s->job.reason);
+    if (slot != NULL)
+        (void)snprintf(slot->broadcast, sizeof slot->broadcast, "%.199s", text);
+    const struct audit_event e = { .event = "broadcast",
+                                   .psbt_hash = s->hash,
+                                   .outcome = s->job.ok ? "ok" : "failed",
+                                   .reason =
+                                       bytes_of_text(s->job.ok ? s->job.txid : s->job.reason) };
+    if (!audit_add(&s->b->audit, bunker_now_s(s->b), &e))
+        LOG(s->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", e.event));
+    if (c != NULL && s->job.ok)
+        frame_success(c, text);
+    else if (c != NULL)
+        frame_fail(c, "broadcast_failed", "%s", text);
+    clients_push(s->b, c);
+    broadcast_job_wipe(&s->job);
+    free(s);
+}
+
+void signing_broadcast(struct bunker *b, struct client *c, struct slot *slot)
+{
+    const struct json *chain = json_get(b->hsm, "chain");
+    struct sending *s = calloc(1, sizeof *s);
+    REQUIRE(s != NULL);
+    s->b = b;
+    s->client = c != NULL ? c->id : 0;
+    s->session = c != NULL ? c->session : NULL;
+    (void)snprintf(s->hash, sizeof s->hash, "%s", slot->hash_text);
+    broadcast_job_init(&s->job, b->config, bytes_of(slot->result, slot->result_len), slot->txid,
+                       chain != NULL && json_is_text(chain, "BTC"));
+    if (c != NULL)
+        c->n_jobs++;
+    (void)snprintf(slot->broadcast, sizeof slot->broadcast, "Broadcasting...");
+    if (!pool_submit(b->senders, (struct pool_job){ broadcast_work, broadcast_done, s }, 64)) {
+        (void)snprintf(s->job.reason, sizeof s->job.reason, "too many broadcasts are waiting");
+        broadcast_done(s);
+    }
+}
+
+static void run_rebroadcast(struct action_call *call)
+{
+    struct slot *slot = slot_of(call);
+    struct bytes hash;
+    if (!call_text(call, 0, &hash))
+        return;
+    if (!bytes_equal_text(hash, slot->hash_text))
+        frame_fail(call->c, "hash_mismatch", "hash mismatch");
+    else if (slot->result == NULL || !slot->result_is_final)
+        frame_fail(call->c, "bad_args", "There is no finalized transaction to broadcast.");
+    else {
+        signing_broadcast(call->b, call->c, slot);
+        clients_push(call->b, call->c);
+    }
+}
+
+// --- Messages ---
+
+struct message_of {
+    struct message_job job; // first
+    struct bunker *b;
+    uint64_t client;
+    char account[SESSION_ACCOUNT_SIZE];
+};
+
+static void put_result(struct frame *f, const struct message_job *job)
+{
+    char text[256];
+    (void)snprintf(text, sizeof text, "%s\n%s", job->signature, job->address);
+    json_key(&f->j, "vue_app_cb");
+    json_begin_object(&f->j);
+    json_key(&f->j, "msg_signing_result");
+    json_text(&f->j, text);
+    json_end_object(&f->j);
+}
+
+static void put_signed(struct frame *f, const struct message_job *job)
+{
+    json_key(&f->j, "message_signed");
+    json_begin_object(&f->j);
+    json_key(&f->j, "address");
+    json_text(&f->j, job->address);
+    json_key(&f->j, "signature");
+    json_text(&f->j, job->signature);
+    json_end_object(&f->j);
+}
+
+// "one frame carrying both shapes ... because a second one left unread would be taken as the answer to
+// the next request"
+static void send_message_result(struct client *c, const struct message_job *job)
+{
+    const struct bunker_config *config = c->bunker->config;
+    struct frame f;
+    if (config->compat_message_download) {
+        char text[1600];
+        (void)snprintf(text, sizeof text, "%s\n%s\n%s", job->signature, job->address, job->text);
+        frame_download(c, bytes_of_text(text), "message-signed.txt", false, false);
+        return;
+    }
+    frame_begin(&f);
+    put_result(&f, job);
+    if (config->compat_message_signed == MESSAGE_COMBINED)
+        put_signed(&f, job);
+    frame_send(&f, c, 0);
+    if (config->compat_message_signed == MESSAGE_SEPARATE) {
+        frame_begin(&f);
+        put_signed(&f, job);
+        frame_send(&f, c, 0);
+    }
+}
+
+static void send_message_failed(struct client *c, const struct message_job *job)
+{
+    struct frame f;
+    frame_begin(&f);
+    json_key(&f.j, "vue_app_cb");
+    json_begin_object(&f.j);
+    json_key(&f.j, "msg_signing_result");
+    json_text(&f.j, "(failed)");
+    json_end_object(&f.j);
+    frame_send(&f, c, 0);
+    if (job->refused)
+        frame_rejected(c, job->refusal);
+    else
+        frame_device_error(c, &job->base.err);
+}
+
+static void message_done(struct device_job *base)
+{
+    struct message_of *m = (struct message_of *)base;
+    struct client *c = job_client(m->b, m->client);
+    if (base->ok)
+        m->b->metrics.messages_ok++;
+    else
+        m->b->metrics.messages_failed++;
+    const struct audit_event e = { .event = "message_signed",
+                                   .account = m->account,
+                                   .outcome = base->ok ? "ok" : "failed",
+                                   .reason = bytes_of_text(base->ok         ? m->job.address
+                                                           : m->job.refused ? m->job.refusal
+                                                                            : base->err.text) };
+    if (!audit_add(&m->b->audit, bunker_now_s(m->b), &e))
+        LOG(m->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", e.event));
+    if (c != NULL && base->ok)
+        send_message_result(c, &m->job);
+    else if (c != NULL)
+        send_message_failed(c, &m->job);
+    clients_push(m->b, c);
+    free(m);
+}
+
+// "fmt classic -> 1; p2sh asks for P2SH-P2WPKH, as the word says"
+static bool format_of(struct bytes word, uint32_t *out)
+{
+    static const struct {
+        const char *word;
+        enum addr_format format;
+    } rows[] = { { "classic", ADDR_P2PKH },
+                 { "segwit", ADDR_P2WPKH },
+                 { "p2sh", ADDR_P2SH_P2WPKH } };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (bytes_equal_text(word, rows[i].word)) {
+            *out = (uint32_t)rows[i].format;
+            return true;
+        }
+    return false;
+}
+
+static void run_message(struct action_call *call)
+{
+    struct bytes text, path, word;
+    uint32_t format;
+    if (!call_text(call, 0, &text) || !call_text(call, 1, &path) || !call_text(call, 2, &word))
+        return;
+    struct message_of *m = calloc(1, sizeof *m);
+    REQUIRE(m != NULL);
+    if (!format_of(word, &format) || text.len >= sizeof m->job.text ||
+        path.len >= sizeof m->job.path || memchr(text.ptr, 0, text.len) != NULL) {
+        free(m);
+        (void)call_bad(call);
+        return;
+    }
+    if (!call_has_device(call) || !call_begin_job(call)) {
+        free(m);
+        return;
+    }
+    m->b = call->b;
+    m->client = call->c->id;
+    m->job.format = format;
+    m->job.base.work = message_work;
+    m->job.base.done = message_done;
+    (void)snprintf(m->account, sizeof m->account, "%s", call->c->session->account);
+    (void)snprintf(m->job.text, sizeof m->job.text, "%.*s", BYTES_ARG(text));
+    (void)snprintf(m->job.path, sizeof m->job.path, "%.*s", BYTES_ARG(path));
+    device_submit(call->b->device, &m->job.base);
+}
+
+const struct action signing_actions[] = {
+    { "upload_psbt", 3, 3, ROLE_OPERATOR, run_upload },
+    { "clear_psbt", 0, 0, ROLE_OPERATOR, run_clear },
+    { "preview_psbt", 0, 0, ROLE_OPERATOR, run_preview },
+    { "auth_set_name", 2, 2, ROLE_OPERATOR, run_set_name },
+    { "auth_offer_guess", 3, 3, ROLE_OPERATOR, run_offer },
+    { "submit_psbt", 4, 4, ROLE_OPERATOR, run_submit },
+    { "rebroadcast", 1, 1, ROLE_OPERATOR, run_rebroadcast },
+    { "sign_message", 3, 3, ROLE_OPERATOR, run_message },
+};
+const size_t n_signing_actions = COUNT(signing_actions);

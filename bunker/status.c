@@ -1,0 +1,164 @@
+// The STATUS object: bunker.md 8. Member names and types are the reference's; ours are in `casemate`.
+#include "bunker/bunker.h"
+
+static void put_text(struct json_writer *j, const char *key, const char *text)
+{
+    json_key(j, key);
+    if (text != NULL && text[0] != '\0')
+        json_text(j, text);
+    else
+        json_null(j);
+}
+
+static void put_bool(struct json_writer *j, const char *key, bool value)
+{
+    json_key(j, key);
+    json_bool(j, value);
+}
+
+static void write_device(struct json_writer *j, const struct bunker *b)
+{
+    const struct device_report *d = &b->device->view;
+    const bool connected = d->serial[0] != '\0';
+    put_bool(j, "connected", connected);
+    put_text(j, "serial_number", d->serial);
+    put_text(j, "xfp", d->xfp);
+    put_bool(j, "is_testnet", d->xpub[0] == 't');
+    json_key(j, "hsm");
+    if (d->hsts != NULL)
+        json_raw(j, bytes_of(d->hsts, d->hsts_len));
+    else
+        json_raw(j, BYTES("{}"));
+    put_bool(j, "sl_loaded", connected && b->settings.loaded);
+    put_bool(j, "force_local_mode", b->config->local_mode);
+    put_bool(j, "setup_mode", b->setup_mode);
+}
+
+// "HMAC-SHA256(key = base64-decode(next_local_code), message = psbt hash)": shown to who may sign.
+static bool make_local_code(char out[static OTP_TEXT_SIZE], const struct bunker *b,
+                            const struct slot *slot)
+{
+    const struct json *next = json_get(b->hsm, "next_local_code");
+    struct err unimportant;
+    return slot->psbt != NULL && next != NULL && next->type == JSON_STRING &&
+           codes_local(out, next->text, &slot->hash, &unimportant);
+}
+
+static void write_auth(struct json_writer *j, const struct slot *slot, bool is_viewer)
+{
+    json_key(j, "pending_auth");
+    json_begin_array(j);
+    for (size_t i = 0; i < slot->n_auth; i++) {
+        const struct slot_auth *a = &slot->auth[i];
+        json_begin_object(j);
+        json_key(j, "name");
+        json_text(j, a->name);
+        put_bool(j, "has_name", a->has_name);
+        json_key(j, "has_guess");
+        // A mask as the reference has it; for passwords and tokens its length says nothing.
+        json_string(j, bytes_slice(BYTES("xxxxxx"), 0, a->code == NULL ? 0 : 6));
+        if (!is_viewer) {
+            json_key(j, "totp");
+            json_u64(j, a->code == NULL ? 0 : a->shown_window);
+        }
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+static void write_slot(struct json_writer *j, const struct bunker *b, const struct slot *slot,
+                       bool is_viewer)
+{
+    char code[OTP_TEXT_SIZE];
+    put_text(j, "psbt_hash", slot->hash_text);
+    json_key(j, "psbt_size");
+    if (slot->psbt != NULL)
+        json_u64(j, slot->psbt_len);
+    else
+        json_null(j);
+    json_key(j, "psbt_preview");
+    if (slot->preview != NULL)
+        json_string(j, bytes_of(slot->preview, slot->preview_len));
+    else
+        json_null(j);
+    put_text(j, "local_code", !is_viewer && make_local_code(code, b, slot) ? code : NULL);
+    put_bool(j, "busy_signing", slot_is_busy(slot));
+    write_auth(j, slot, is_viewer);
+    put_bool(j, "tord_good", false);
+    json_key(j, "tor_enabled");
+    json_null(j);
+    put_text(j, "onion_addr", NULL);
+}
+
+static void write_slot_extra(struct json_writer *j, const struct bunker *b, const struct slot *slot)
+{
+    json_key(j, "slot");
+    json_begin_object(j);
+    json_key(j, "id");
+    json_text(j, slot->id);
+    put_bool(j, "shared", slot == b->shared);
+    json_key(j, "state");
+    json_text(j, slot_state_name(slot->state));
+    put_text(j, "txid", slot->txid);
+    put_text(j, "broadcast", slot->broadcast);
+    put_bool(j, "has_result", slot->result != NULL);
+    json_end_object(j);
+}
+
+static void write_device_extra(struct json_writer *j, const struct bunker *b, int64_t now_s)
+{
+    const struct device_report *d = &b->device->view;
+    json_key(j, "device");
+    json_begin_object(j);
+    json_key(j, "kind");
+    json_text(j, "unix");
+    put_text(j, "firmware", d->firmware);
+    json_key(j, "state");
+    json_text(j, device_state_name(d->state));
+    put_text(j, "why", d->why);
+    if (now_s != 0) {
+        json_key(j, "age");
+        json_i64(j, (bunker_now_ms(b) - b->device->seen_ms) / 1000);
+    }
+    json_end_object(j);
+}
+
+static void write_extra(struct json_writer *j, struct bunker *b, const struct session *session,
+                        const struct slot *slot, int64_t now_s)
+{
+    const uint64_t refusals = b->device->view.refusals;
+    json_key(j, "casemate");
+    json_begin_object(j);
+    json_key(j, "version");
+    json_text(j, CASEMATE_VERSION);
+    write_slot_extra(j, b, slot);
+    put_text(j, "account", session->account);
+    json_key(j, "role");
+    json_text(j, role_name((enum role)session->role));
+    write_device_extra(j, b, now_s);
+    json_key(j, "gauges");
+    spending_write(j, &b->spending);
+    put_bool(j, "presumed_spent", b->spending.presumed);
+    json_key(j, "spent");
+    json_u64(j, b->spending.total.n);
+    json_key(j, "refusals_left");
+    json_u64(j, refusals < 100 ? 100 - refusals : 0);
+    put_bool(j, "has_password", settings_has_password(&b->settings));
+    if (now_s != 0) {
+        json_key(j, "session_expires");
+        json_i64(j, now_s + session_left_s(&b->sessions, session, now_s));
+        json_key(j, "server_time");
+        json_i64(j, now_s);
+    }
+    json_end_object(j);
+}
+
+void status_write(struct json_writer *j, struct bunker *b, struct session *session, int64_t now_s)
+{
+    const struct slot *slot = session_slot(b, session);
+    json_begin_object(j);
+    write_device(j, b);
+    write_slot(j, b, slot, session->role < ROLE_OPERATOR);
+    write_extra(j, b, session, slot, now_s);
+    json_end_object(j);
+}
