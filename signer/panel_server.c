@@ -87,6 +87,7 @@ static bool send_some(struct client *client)
             return errno == EAGAIN && watch_for(client, POLLOUT);
         client->out_at += (size_t)sent;
     }
+    wipe(client->out, client->out_len); // a shorter line would leave the rest of a secret one
     client->out_len = client->out_at = 0;
     return true;
 }
