@@ -235,7 +235,6 @@ static NORETURN void stop_half_way(const struct rig *rig)
 
 static NORETURN void be_stopped(const struct rig *rig)
 {
-    AUTO(connection_closep) struct connection *c = rig_connect(rig);
     const int fd = bind_at(rig, "stopped.sock");
     for (int i = 0; i < 40; i++)
         send_message(fd, "hsts");
