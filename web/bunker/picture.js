@@ -51,7 +51,7 @@ export function picture(review) {
 }
 
 function table(caption, heads, rows) {
-  return el("div", {class: "scroll"}, el("table", {}, el("caption", {class: "hint"}, caption),
+  return el("div", {class: "scroll"}, el("table", {class: "stack"}, el("caption", {class: "hint"}, caption),
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", {scope: "col"}, head)))),
     el("tbody", {}, rows)));
 }
@@ -61,9 +61,9 @@ export function tables(review) {
     el("td", {class: "number"}, i.sats === undefined ? "unknown" : coins(i.sats)),
     el("td", {}, i.own ? "ours" : "not ours"),
     el("td", {}, i.final ? "complete" : `${i.signatures} of ${i.needed || "?"} signatures`),
-    el("td", {}, i.address ? address(i.address) : "")));
+    el("td", {class: "wide"}, i.address ? address(i.address) : "")));
   const outs = review.outputs.map((o) => el("tr", {}, el("td", {class: "number"}, coins(o.sats)),
-    el("td", {}, o.claimed_change ? "claimed change" : "payment"), el("td", {}, address(o.address))));
+    el("td", {}, o.claimed_change ? "claimed change" : "payment"), el("td", {class: "wide"}, address(o.address))));
   return [table(`Inputs, in ${review.chain}`, ["Amount", "Whose", "State", "Address"], ins),
           table(`Outputs, in ${review.chain}`, ["Amount", "What", "Address"], outs)];
 }

@@ -10,6 +10,7 @@ export function bunkerPage(app, body) {
     app.link.act("new_bunker_config", JSON.stringify({master_pw: password.value, allow_reboots: reboot.checked}));
     password.value = "";
   }}, el("h2", {}, "Login"), unset,
+    el("input", {class: "hidden", autocomplete: "username", value: "admin", "aria-hidden": "true", tabindex: "-1"}),
     field("New password of the account admin", password, "It is kept hashed, and never shown again."), rebootLabel,
     el("div", {class: "row"}, el("button", {class: "main"}, "Save changes"),
       el("button", {type: "button", onclick: () => app.link.act("pick_master_pw")}, "Suggest one")));

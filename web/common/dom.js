@@ -7,7 +7,7 @@ function fill(node, attributes, children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -18,7 +18,7 @@ export const svg = (name, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, name), attributes, children);
 
 export function replace(node, ...children) {
-  node.replaceChildren(...children.flat().filter(Boolean));
+  node.replaceChildren(...children.flat(Infinity).filter(Boolean));
 }
 
 export function show(node, visible) {
@@ -56,7 +56,7 @@ export function countdown(seconds) {
 // An address in groups of four, which copies without the blanks.
 export function address(text) {
   const groups = text.match(/.{1,4}/gu) ?? [];
-  return el("span", {class: "mono"}, groups.map((group) => [group, el("wbr")]));
+  return el("span", {class: "mono address"}, groups.map((group) => [el("span", {}, group), el("wbr")]));
 }
 
 export function save(content, name, type = "application/octet-stream") {
