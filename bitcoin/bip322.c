@@ -119,16 +119,23 @@ static bool follows_from_text(const struct tx *tx)
     return tx->version == 0 && tx->locktime == 0 && tx->n_in == 1 && tx->in[0].sequence == 0;
 }
 
-enum bip322_form bip322_form_of(const struct psbt *psbt)
+// Nested kinds have a scriptSig, which the simple form has no place for.
+static bool is_native_segwit(struct bytes script)
 {
-    const struct psbt_field *utxo =
-        psbt->n_in > 0 ? psbt_get(&psbt->in[0], PSBT_IN_WITNESS_UTXO) : NULL;
+    const enum script_kind kind = script_classify(script);
+    return kind == SCRIPT_P2WPKH || kind == SCRIPT_P2WSH || kind == SCRIPT_P2TR;
+}
+
+enum bip322_form bip322_form_of(const struct psbt *psbt, struct arena *arena)
+{
+    struct tx_out challenge;
+    struct err no;
     if (psbt->n_in > 1)
         return BIP322_PROOF;
-    // Nested kinds have a scriptSig, which the simple form has no place for.
-    const bool native = utxo != NULL && psbt_get(&psbt->in[0], PSBT_IN_REDEEM_SCRIPT) == NULL &&
-                        psbt_get(&psbt->in[0], PSBT_IN_FINAL_SCRIPT_SIG) == NULL;
-    return native && follows_from_text(&psbt->tx) ? BIP322_SIMPLE : BIP322_FULL;
+    return psbt->n_in == 1 && read_utxo(&challenge, psbt, 0, arena, &no) &&
+                   is_native_segwit(challenge.script) && follows_from_text(&psbt->tx)
+               ? BIP322_SIMPLE
+               : BIP322_FULL;
 }
 
 static struct bytes value_of(const struct psbt_map *map, uint8_t type)

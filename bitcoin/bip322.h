@@ -25,7 +25,7 @@ const char *bip322_prefix(enum bip322_form form); // "smp", "ful", "pof"
 
 // The shortest form that holds a to_sign: PROOF with more than one input, SIMPLE if it follows from
 // text and address, else FULL.
-enum bip322_form bip322_form_of(const struct psbt *psbt);
+enum bip322_form bip322_form_of(const struct psbt *psbt, struct arena *arena);
 
 // The string of a message PSBT that is completely signed; every signature is verified.
 // Fails: ERR_INVALID "no message PSBT", "PSBT output failed" (detail: which input), "the simple form

@@ -189,7 +189,7 @@ TEST(psbt_signing_27_122_from_psbt_to_string_and_back)
             rig_accepts(rig, draft_write(d, version));
             assert_true(rig->facts.tx.is_message);
             assert_true(psbt_parse(&p, rig->result, test_arena(), &rig->err));
-            assert_int_equal(bip322_form_of(&p), rows[i].form);
+            assert_int_equal(bip322_form_of(&p, test_arena()), rows[i].form);
             check_string(rig, &p, rows[i].form, script, 0);
             if (rows[i].form == BIP322_SIMPLE)
                 check_string(rig, &p, BIP322_FULL, script, 0);
@@ -208,7 +208,7 @@ TEST(psbt_signing_27_122_proof_of_reserves)
         const struct bytes script = rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
         rig_accepts(rig, draft_write(d, version));
         assert_true(psbt_parse(&p, rig->result, test_arena(), &rig->err));
-        assert_int_equal(bip322_form_of(&p), BIP322_PROOF);
+        assert_int_equal(bip322_form_of(&p, test_arena()), BIP322_PROOF);
         const struct bytes text = string_of(BIP322_PROOF, &p);
         assert_true(bip322_verify(&proof, BYTES("proof"), address_of(rig, script), text,
                                   test_arena(), &rig->err));
@@ -241,7 +241,7 @@ TEST(psbt_signing_27_122_what_makes_no_string)
     d->tx.locktime = 7;
     rig_accepts(rig, draft_v0(d));
     assert_true(psbt_parse(&p, rig->result, test_arena(), &rig->err));
-    assert_int_equal(bip322_form_of(&p), BIP322_FULL);
+    assert_int_equal(bip322_form_of(&p, test_arena()), BIP322_FULL);
     assert_false(bip322_write(&w, BIP322_SIMPLE, &p, test_arena(), &rig->err));
     assert_err(&rig->err, ERR_INVALID, "the simple form has no place for this transaction");
     d = draft_usual(rig);

@@ -4,15 +4,15 @@
 #include "cli/cli.h"
 
 extern const struct verb verb_list, verb_status, verb_version, verb_chain, verb_bag, verb_xfp,
-    verb_xpub, verb_pubkey, verb_addr, verb_p2sh, verb_sign, verb_msg, verb_verify, verb_wait,
-    verb_cancel, verb_backup, verb_restore, verb_pass, verb_multisig, verb_miniscript_ls,
-    verb_miniscript_get, verb_miniscript_policy, verb_miniscript_addr, verb_miniscript_enroll,
-    verb_miniscript_del, verb_upload, verb_upgrade, verb_hsm, verb_hsm_start, verb_user, verb_users,
-    verb_wallets, verb_auth, verb_local_conf, verb_get_locker, verb_logout, verb_reboot, verb_test,
-    verb_policy_check, verb_policy_hash, verb_policy_lint, verb_policy_try, verb_policy_replay,
-    verb_policy_diff, verb_audit_verify, verb_panel, verb_panel_show, verb_panel_keys,
-    verb_panel_text, verb_panel_menu, verb_panel_advance, verb_panel_set, verb_panel_reset,
-    verb_completion, verb_eval, verb_exec;
+    verb_xpub, verb_pubkey, verb_addr, verb_p2sh, verb_sign, verb_msg, verb_verify,
+    verb_bip322_make, verb_bip322_verify, verb_wait, verb_cancel, verb_backup, verb_restore,
+    verb_pass, verb_multisig, verb_miniscript_ls, verb_miniscript_get, verb_miniscript_policy,
+    verb_miniscript_addr, verb_miniscript_enroll, verb_miniscript_del, verb_upload, verb_upgrade,
+    verb_hsm, verb_hsm_start, verb_user, verb_users, verb_wallets, verb_auth, verb_local_conf,
+    verb_get_locker, verb_logout, verb_reboot, verb_test, verb_policy_check, verb_policy_hash,
+    verb_policy_lint, verb_policy_try, verb_policy_replay, verb_policy_diff, verb_audit_verify,
+    verb_panel, verb_panel_show, verb_panel_keys, verb_panel_text, verb_panel_menu,
+    verb_panel_advance, verb_panel_set, verb_panel_reset, verb_completion, verb_eval, verb_exec;
 
 struct verb_table verbs_all(void);
 struct option_table verbs_globals(void);
