@@ -6,6 +6,7 @@
 #include "policy/audit_text.h"
 #include "signer/audit.h"
 #include "signer/device_wallets.h"
+#include "signer/hsm_report.h"
 #include "signer/sign_work.h"
 #include "wire/request.h"
 
@@ -143,14 +144,15 @@ static bool evaluate(struct device *device, struct ruling *ruling, const struct 
                      const struct user_list *users, struct err *err)
 {
     const struct hsm *hsm = device->hsm;
+    const int64_t now_s = hsm_now_s(device);
     ruling->auth.users = users->items;
     ruling->auth.n_users = users->n;
     ruling->auth.queue = &hsm->queue;
-    ruling->auth.has_local_code = hsm->has_code;
+    ruling->auth.has_local_code = hsm_has_code(device);
     memcpy(ruling->auth.local_code, hsm->code, sizeof hsm->code);
     ruling->auth.local_secret = BYTES_OF(hsm->local_secret);
-    ruling->decision = policy_evaluate(&hsm->policy, &job->facts->tx, &ruling->auth, &hsm->velocity,
-                                       device->clock->wall_s(device->clock));
+    ruling->decision =
+        policy_evaluate(&hsm->policy, &job->facts->tx, &ruling->auth, &hsm->velocity, now_s);
     struct writer w = writer_growing(job->arena, DECISION_TEXT_MAX);
     decision_write(&w, &ruling->decision, &hsm->policy, &job->facts->tx);
     return writer_finish(&w, &ruling->text) || err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
@@ -172,10 +174,8 @@ static bool save_record(struct device *device, struct ruling *ruling, const stru
         audit_cancel(&ruling->record);
         return false;
     }
-    if (audit_save(&ruling->record, record, &err)) {
-        store_step(device->store, "logged");
+    if (audit_save(&ruling->record, record, &err))
         return true;
-    }
     LOG(device->log, LOG_WARNING, "card_failed", LOG_TEXT("error", err.text));
     return false;
 }
@@ -187,7 +187,6 @@ static bool rule(struct device *device, struct ruling *ruling, const struct job 
     const struct user_list *users = device_open_users(device);
     open_record(device, ruling, job);
     bool ok = evaluate(device, ruling, job, users, err);
-    store_step(device->store, "decided");
     if (!ok)
         audit_cancel(&ruling->record);
     if (ok && !save_record(device, ruling, job)) {
@@ -200,14 +199,15 @@ static bool rule(struct device *device, struct ruling *ruling, const struct job 
 }
 
 // What is left to do once the decision is on disk.
-static bool keep_decision(struct job *job, const struct device *device, const struct ruling *ruling,
+static bool keep_decision(struct job *job, struct device *device, const struct ruling *ruling,
                           struct err *err)
 {
+    const int64_t now_s = hsm_now_s(device);
     struct velocity *before = arena_alloc(job->arena, sizeof *before);
     if (before == NULL)
         return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
     *before = device->hsm->velocity;
-    velocity_advance(before, &device->hsm->policy, device->clock->wall_s(device->clock));
+    velocity_advance(before, &device->hsm->policy, now_s);
     job->before = before;
     job->decision = &ruling->decision;
     job->decision_text = ruling->text;
@@ -270,7 +270,6 @@ static void take_back(struct device *device, const struct job *job)
 static void approved_is_signed(struct device *device, struct job *job,
                                const struct sign_outcome *outcome)
 {
-    store_step(device->store, "signed");
     if (!outcome->is_signed && outcome->err->code != ERR_INTERNAL)
         take_back(device, job);
     if (outcome->err == NULL) {
@@ -378,15 +377,28 @@ static bool result_can_be_fetched(const struct job *job, struct err *err)
     return true;
 }
 
+// What would come of it, for the status report. The facts are proved first, as they would be.
+static void dry_run(struct device *device, struct job *job)
+{
+    struct err err;
+    if (device->state != DEVICE_HSM || device->hsm->policy.priv_over_ux || device->keys == NULL ||
+        sign_work_is_busy(device))
+        return;
+    const bool ok = psbt_prove(job->facts, device->keys, &err);
+    hsm_report_dry_run(device, job, ok ? NULL : &err);
+}
+
 static bool go_on(struct device *device, struct job *job, struct err *err)
 {
     if ((job->flags & STXN_VISUALIZE) != 0) {
         if (!visualize(device, job, err))
             return false;
+        dry_run(device, job);
         finish(device, job);
         return true;
     }
-    if (!result_can_be_fetched(job, err))
+    if (!result_can_be_fetched(job, err) ||
+        (device->state == DEVICE_HSM && !hsm_may_decide(device, err)))
         return false;
     return device->state == DEVICE_HSM ? run_hsm(device, job, err) : ask(device, job, err);
 }
@@ -451,7 +463,6 @@ void sign_tx_run(struct device *device, struct job *job)
 
 void sign_tx_release(struct device *device, struct job *job)
 {
-    store_step(device->store, "released");
     log_decision(device, job);
     if (job->decision->verdict != VERDICT_SIGN)
         job_refuse(job);
