@@ -174,8 +174,10 @@ static bool save_record(struct device *device, struct ruling *ruling, const stru
         audit_cancel(&ruling->record);
         return false;
     }
-    if (audit_save(&ruling->record, record, &err))
+    if (audit_save(&ruling->record, record, &err)) {
+        store_step(device->store, "logged");
         return true;
+    }
     LOG(device->log, LOG_WARNING, "card_failed", LOG_TEXT("error", err.text));
     return false;
 }
@@ -187,6 +189,7 @@ static bool rule(struct device *device, struct ruling *ruling, const struct job 
     const struct user_list *users = device_open_users(device);
     open_record(device, ruling, job);
     bool ok = evaluate(device, ruling, job, users, err);
+    store_step(device->store, "decided");
     if (!ok)
         audit_cancel(&ruling->record);
     if (ok && !save_record(device, ruling, job)) {
@@ -270,6 +273,7 @@ static void take_back(struct device *device, const struct job *job)
 static void approved_is_signed(struct device *device, struct job *job,
                                const struct sign_outcome *outcome)
 {
+    store_step(device->store, "signed");
     if (!outcome->is_signed && outcome->err->code != ERR_INTERNAL)
         take_back(device, job);
     if (outcome->err == NULL) {
@@ -463,6 +467,7 @@ void sign_tx_run(struct device *device, struct job *job)
 
 void sign_tx_release(struct device *device, struct job *job)
 {
+    store_step(device->store, "released");
     log_decision(device, job);
     if (job->decision->verdict != VERDICT_SIGN)
         job_refuse(job);
