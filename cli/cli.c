@@ -99,6 +99,16 @@ static bool open_session(struct cli *cli, const struct target *target, struct er
     return connection_open(&cli->connection, &options, err);
 }
 
+// Who named nothing may not know that there is more than USB.
+static bool connect_failed(const struct target *target, struct err *err)
+{
+    const bool none = strcmp(err->text, "no Coldcard is attached") == 0;
+    if (!none || target->socket != NULL || target->serial != NULL)
+        return false;
+    return err_set(err, ERR_NOT_FOUND,
+                   "no Coldcard is attached; name a signer with --socket or --serial");
+}
+
 bool cli_connect(struct cli *cli, struct err *err)
 {
     struct target target;
@@ -107,7 +117,9 @@ bool cli_connect(struct cli *cli, struct err *err)
     if (cli->o->trace != NULL && !trace_open(&cli->trace, cli->o->trace, err))
         return false;
     cli->stage = STAGE_CONNECT;
-    if (!open_session(cli, &target, err) || !target_check(cli, err))
+    if (!open_session(cli, &target, err))
+        return connect_failed(&target, err);
+    if (!target_check(cli, err))
         return false;
     cli->stage = STAGE_DEVICE;
     return true;

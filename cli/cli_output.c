@@ -404,7 +404,7 @@ int cli_finish_bad(struct cli *cli, const struct err *err)
         print_json_failure(cli, &f);
         return (int)f.exit;
     }
-    if (err->code == ERR_USAGE)
+    if (err->code == ERR_USAGE && cli->compat_exception == NULL)
         print_usage_lines(cli);
     if (cli->o->compat)
         return compat_finish(cli, err);

@@ -1,108 +1,6 @@
 // Verbs against the fake signer: what goes over the link, and how answers end that no real signer
 // gives when asked to.
-#include "cli/cli.h"
-#include "base/file.h"
-#include "base/reader.h"
-#include "cli/verbs.h"
-#include "client/fake_signer.h"
-#include "tests/support/test.h"
-#include <fcntl.h>
-
-static const char *path_of(const char *name)
-{
-    struct writer w = writer_growing(test_arena(), 200);
-    writer_printf(&w, "%s/%s", test_dir(), name);
-    return arena_text(test_arena(), writer_bytes(&w));
-}
-
-static void put_file(const char *name, const char *content)
-{
-    struct err err;
-    assert_true(file_replace(path_of(name), bytes_of_text(content), 0600, &err));
-}
-
-static struct fake_signer *start(const struct fake_rule *rules, size_t n_rules)
-{
-    const struct fake_options options = { .path = path_of("fake-1.sock"),
-                                          .rules = rules,
-                                          .n_rules = n_rules,
-                                          .result = BYTES("psbt\xff") };
-    return fake_signer_start(&options);
-}
-
-struct outcome {
-    int status;
-    struct bytes out, err;
-};
-
-// Standard output or error, into a file of the test's folder. Returns what it was.
-static int redirect(int stream, const char *name)
-{
-    const int before = dup(stream);
-    const int fd = open(path_of(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
-    assert_true(before >= 0 && fd >= 0);
-    fflush(NULL);
-    assert_true(dup2(fd, stream) >= 0);
-    close(fd);
-    return before;
-}
-
-static struct bytes restore(int stream, int before, const char *name)
-{
-    struct bytes said;
-    struct err err;
-    assert_true(dup2(before, stream) >= 0);
-    close(before);
-    assert_true(file_read(&said, path_of(name), 1 << 20, test_arena(), &err));
-    return said;
-}
-
-// Runs a command line in this process and catches what it says.
-static struct outcome run(int argc, char **argv)
-{
-    struct outcome result;
-    struct cli cli;
-    struct err err;
-    const int out = redirect(STDOUT_FILENO, "out"), errors = redirect(STDERR_FILENO, "err");
-    cli_init(&cli);
-    result.status = command_line_parse(&cli.line, argc, argv, verbs_globals(), verbs_all(), &err)
-                        ? cli_run(&cli)
-                        : cli_complain(&cli, &err);
-    cli_free(&cli);
-    result.out = restore(STDOUT_FILENO, out, "out");
-    result.err = restore(STDERR_FILENO, errors, "err");
-    return result;
-}
-
-// A line of words: "@name" is a path in the test's folder, "~" a blank. It asks the fake signer.
-static struct outcome run_line(const char *line)
-{
-    char *text = arena_alloc(test_arena(), 4096), *argv[32] = { text };
-    int argc = 0;
-    struct writer w = writer_of(text, 4096);
-    writer_printf(&w, "casemate -c @fake-1.sock %s ", line);
-    struct reader r = reader_of(writer_bytes(&w));
-    char *copy = arena_alloc(test_arena(), 8192);
-    for (struct bytes word; reader_until(&r, ' ', &word); argc++) {
-        argv[argc] = copy;
-        if (word.len > 0 && word.ptr[0] == '@')
-            copy += snprintf(copy, 300, "%s/%.*s", test_dir(),
-                             BYTES_ARG(bytes_slice(word, 1, SIZE_MAX)));
-        else
-            copy += snprintf(copy, 300, "%.*s", BYTES_ARG(word));
-        copy++;
-    }
-    for (char *c = argv[0]; c < copy; c++)
-        *c = *c == '~' ? ' ' : *c;
-    argv[argc] = NULL;
-    return run(argc, argv);
-}
-
-static bool bytes_ends_with(struct bytes text, const char *end)
-{
-    const size_t len = strlen(end);
-    return text.len >= len && bytes_equal_text(bytes_slice(text, text.len - len, len), end);
-}
+#include "cli/test_run.h"
 
 static struct bytes last(struct fake_signer *fake, const char *code)
 {
@@ -294,4 +192,333 @@ TEST(a_result_that_is_neither_psbt_nor_transaction)
     assert_int_equal(o.status, EXIT_LINK);
     assert_int_equal(access(path_of("out.psbt"), F_OK), -1);
     fake_signer_stop(fake);
+}
+
+// cli.md 7.6: "`mitm` only when a pinned key exists or `--check` is given, and always for `sign`,
+// `backup`, `pass`, `hsm-start`". --compat: the verbs that section 2 marks.
+TEST(cli_7_6_who_has_the_device_prove_its_key)
+{
+    static const struct {
+        const char *line;
+        bool proves, proves_compat;
+    } rows[] = {
+        { "sign @in.psbt", true, true },
+        { "backup --force -o @b.7z", true, true },
+        { "pass secret --no-wait", true, true },
+        { "hsm-start --no-wait", true, true },
+        { "xfp --check", true, true },
+        { "xfp", false, false },
+        { "chain", false, false },
+        { "msg hello --no-wait", false, false },
+        { "upload @in.psbt", false, false },
+        { "restore @in.psbt --no-wait", false, false },
+        { "get-locker", false, false },
+        { "logout", false, false },
+        { "hsm", false, true },
+        { "multisig", false, true },
+        { "miniscript ls", false, true },
+        { "user bob -d", false, true },
+        { "auth bob 123456", false, true },
+        { "local-conf @in.psbt", false, true },
+        { "local-conf @in.psbt --next BrstN9qZ28pEaBdrUs3K", false, false }, // asks no device
+    };
+    put_file("in.psbt", "psbt\xff");
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        const bool compat = i % 2 != 0;
+        char line[200];
+        snprintf(line, sizeof line, "%s%s", compat ? "--compat " : "", rows[i / 2].line);
+        struct fake_signer *fake = start(NULL, 0);
+        (void)run_line(line);
+        fake_signer_pause(fake);
+        const bool proves = compat ? rows[i / 2].proves_compat : rows[i / 2].proves;
+        if ((fake_signer_count(fake, "mitm") == 1) != proves)
+            fail_msg("%s: %u proofs", line, fake_signer_count(fake, "mitm"));
+        fake_signer_stop(fake);
+    }
+}
+
+// Item 15: "A reply of 40 000 bytes to `hsts` is parsed."
+TEST(cli_8_15_a_long_status)
+{
+    struct writer w = writer_growing(test_arena(), 50000);
+    writer_text(&w, "asci{\"active\": true, \"users\": [\"alice\"], \"summary\": \"");
+    while (w.len < 39990)
+        writer_u8(&w, 'x');
+    writer_text(&w, "y\"}");
+    struct fake_rule rule = { "hsts", 0, FAKE_REPLY, writer_bytes(&w) };
+    struct fake_signer *fake = start(&rule, 1);
+    const struct outcome o = run_line("--json hsm");
+    assert_int_equal(o.status, EXIT_OK);
+    assert_true(o.out.len > 39990 && bytes_ends_with(o.out, "xxxy\"}}\n"));
+    assert_bytes_text(run_line("users").out, "alice\n");
+    fake_signer_stop(fake);
+}
+
+// cli.md 3.10, 7.1: "never overwrite `backup` files without `--force`".
+TEST(cli_7_1_backups_are_not_lost)
+{
+    struct fake_signer *fake = start(NULL, 0);
+    char expected[600];
+    struct bytes file;
+    struct err err;
+    snprintf(expected, sizeof expected,
+             "Wrote 5 bytes into: %s\nSHA256: "
+             "f8fb60f5815d82f0bddb0046423805aba05f32ba13faa61d923c0dc707e4f8a3\n",
+             path_of("b.7z"));
+    struct outcome o = run_line("backup -o @b.7z");
+    assert_int_equal(o.status, EXIT_OK);
+    assert_bytes_text(o.out, expected);
+    assert_true(file_read(&file, path_of("b.7z"), 100, test_arena(), &err));
+    assert_bytes_text(file, "psbt\xff");
+    put_file("b.7z", "old");
+    o = run_line("backup -o @b.7z"); // and the device is not even asked
+    assert_int_equal(o.status, EXIT_USAGE);
+    assert_true(bytes_ends_with(o.err, "b.7z: is there already; --force replaces it\n"));
+    assert_true(file_read(&file, path_of("b.7z"), 100, test_arena(), &err));
+    assert_bytes_text(file, "old");
+    assert_int_equal(run_line("backup -o @b.7z --force").status, EXIT_OK);
+    put_file("b.7z", "old");
+    o = run_line("--compat backup -o @b.7z");
+    assert_int_equal(o.status, EXIT_OK);
+    assert_bytes_text(o.out, expected);
+    assert_true(file_read(&file, path_of("b.7z"), 100, test_arena(), &err));
+    assert_bytes_text(file, "psbt\xff");
+    o = run_line("backup -o -");
+    assert_bytes_text(o.out, "psbt\xff");
+    fake_signer_pause(fake);
+    assert_int_equal(fake_signer_count(fake, "back"), 4);
+    fake_signer_stop(fake);
+}
+
+// "by default backup-YYYYMMDD-HHMM.7z", in a folder.
+TEST(cli_3_10_the_name_of_a_backup)
+{
+    struct fake_signer *fake = start(NULL, 0);
+    const struct outcome o = run_line("backup --json -d @.");
+    const char *name = strstr(arena_text(test_arena(), o.out), "/backup-");
+    assert_int_equal(o.status, EXIT_OK);
+    assert_non_null(name);
+    assert_int_equal(strspn(name + 8, "0123456789"), 8);
+    assert_int_equal(name[16], '-');
+    assert_int_equal(strspn(name + 17, "0123456789"), 4);
+    assert_memory_equal(name + 21, ".7z\"", 4);
+    fake_signer_stop(fake);
+}
+
+// cli.md 7.4: "after `pwok`, shows the new fingerprint and lets the user compare (`--expect-xfp`)".
+TEST(cli_7_4_a_passphrase)
+{
+    struct fake_rule rules[] = { { "pwok", 1, FAKE_REPLY, BYTES_INIT("okay") },
+                                 { "pwok", 0, FAKE_REPLY, BYTES_INIT("asci" FAKE_XPUB) } };
+    static const struct {
+        const char *line;
+        enum exit_code exit;
+        const char *out, *says;
+    } rows[] = {
+        { "pass --password-file @pw", EXIT_OK, "3442193E\n",
+          "The device now uses the wallet 3442193E: compare it with the one you expect.\n" },
+        { "pass --password-file @pw -v", EXIT_OK, FAKE_XPUB "\n", "" },
+        { "pass --password-file @pw --expect-xfp 3442193e", EXIT_OK, "3442193E\n", "" },
+        { "pass --password-file @pw --expect-xfp 3442193F", EXIT_IDENTITY, "",
+          "casemate: that passphrase opened the wallet 3442193E, not 3442193F; a restart of the "
+          "device leaves it\n" },
+        { "pass se cret", EXIT_USAGE, "", "Got unexpected extra argument (cret)\n" },
+        { "pass secret", EXIT_OK, "3442193E\n", "" },
+        { "pass --passphrase secret", EXIT_OK, "3442193E\n", "" }, // the reference ignores it
+        { "pass secret --no-wait", EXIT_OK, "pass\n", "" },
+    };
+    put_file("pw", "secret\n");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fake_signer *fake = start(rules, 2);
+        const struct outcome o = run_line(rows[i].line);
+        assert_int_equal(o.status, rows[i].exit);
+        assert_bytes_text(o.out, rows[i].out);
+        assert_true(bytes_ends_with(o.err, rows[i].says));
+        if (o.status == EXIT_OK)
+            assert_bytes_text(last(fake, "pass"), "passsecret");
+        fake_signer_stop(fake);
+    }
+}
+
+// Secrets on the command line are named, also with --quiet; with --compat nothing is.
+TEST(cli_7_4_secrets_in_arguments)
+{
+    struct fake_rule rule = { "user", 0, FAKE_REPLY, BYTES_INIT("asci") };
+    struct fake_signer *fake = start(&rule, 1);
+    const char *warning = "casemate: the password stands on the command line, where other users of "
+                          "this machine and the shell's history can see it\n";
+    assert_bytes_text(run_line("auth bob -p secret").err, warning);
+    assert_bytes_text(run_line("--quiet auth bob -p secret").err, warning);
+    assert_bytes_text(run_line("--compat auth bob -p secret").err, "");
+    fake_signer_stop(fake);
+}
+
+// wire-protocol.md 8.9: who has restored starts anew; any other end cannot be told from a refusal.
+TEST(cli_7_4_restore_agreed_or_unknown)
+{
+    struct fake_rule agreed[] = { { "upld", 2, FAKE_REPLY, BYTES_INIT("busy") },
+                                  { "upld", 3, FAKE_VANISH, { 0 } } };
+    struct fake_rule over[] = { { "upld", 2, FAKE_REPLY, BYTES_INIT("busy") },
+                                { "upld", 3, FAKE_REPLY, BYTES_INIT("err_offset") } };
+    put_file("b.7z", "7z");
+    struct fake_signer *fake = start(agreed, 2);
+    struct outcome o = run_line("restore @b.7z -t");
+    assert_int_equal(o.status, EXIT_OK);
+    assert_bytes_text(o.out, "Restored: the device starts anew.\n");
+    assert_bytes_equal(
+        last(fake, "rest"),
+        test_hex("72657374 02000000 "
+                 "e0fc9ee7e4bc539ac75bfefdf8b3caa44143b174b430962499e647a3672dfcc1 04"));
+    fake_signer_stop(fake);
+    fake = start(over, 2);
+    o = run_line("restore @b.7z");
+    assert_int_equal(o.status, EXIT_PENDING);
+    assert_true(bytes_ends_with(o.err, "casemate: the device does not tell whether the operator "
+                                       "agreed to the backup; see its screen\n"));
+    fake_signer_stop(fake);
+}
+
+// "watch `msck`": there, gone without it, or there already before.
+TEST(cli_7_4_enrolment_by_msck)
+{
+    struct fake_rule agreed[] = { { "blkc", 0, FAKE_REPLY, BYTES_INIT("asciBTC") },
+                                  { "msck", 1, FAKE_REPLY, BYTES_INIT("int1\0\0\0\0") },
+                                  { "msck", 2, FAKE_REPLY, BYTES_INIT("int1\0\0\0\0") },
+                                  { "msck", 0, FAKE_REPLY, BYTES_INIT("int1\1\0\0\0") },
+                                  { "upld", 2, FAKE_REPLY, BYTES_INIT("busy") } };
+    struct fake_rule refused[] = { agreed[0],
+                                   { "msck", 0, FAKE_REPLY, BYTES_INIT("int1\0\0\0\0") },
+                                   agreed[4] };
+    struct fake_rule before[] = { agreed[0],
+                                  { "msck", 0, FAKE_REPLY, BYTES_INIT("int1\1\0\0\0") },
+                                  agreed[4] };
+    const struct {
+        const struct fake_rule *rules;
+        size_t n;
+        enum exit_code exit;
+    } rows[] = {
+        { agreed, 5, EXIT_OK },
+        { refused, 3, EXIT_REFUSED_BY_USER },
+        { before, 3, EXIT_PENDING },
+    };
+    put_file("w.txt",
+             "name: joe\npolicy: 1 of 1\nformat: P2WSH\nderivation: m\n3442193E: " FAKE_XPUB "\n");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fake_signer *fake = start(rows[i].rules, rows[i].n);
+        assert_int_equal(run_line("upload -m @w.txt").status, rows[i].exit);
+        fake_signer_pause(fake);
+        assert_int_equal(fake_signer_count(fake, "stok"), 0); // "Never use `stok` for this"
+        assert_int_equal(fake_signer_count(fake, "enrl"), 1);
+        fake_signer_stop(fake);
+    }
+}
+
+// EDGE firmware's wallets, seen by their list.
+TEST(cli_7_4_miniscript_by_msls)
+{
+    struct fake_rule rules[] = { { "msls", 1, FAKE_REPLY, BYTES_INIT("asci[\"a\"]") },
+                                 { "msls", 0, FAKE_REPLY, BYTES_INIT("asci[\"a\", \"decay\"]") } };
+    struct fake_signer *fake = start(rules, 2);
+    assert_int_equal(run_line("miniscript enroll wsh(x)").status, EXIT_OK);
+    assert_bytes_equal(bytes_slice(last(fake, "mins"), 4, 4), test_hex("06000000"));
+    fake_signer_stop(fake);
+    rules[0].nth = 0;
+    fake = start(rules, 1);
+    assert_int_equal(run_line("miniscript del decay").status, EXIT_REFUSED_BY_USER);
+    fake_signer_stop(fake);
+}
+
+// cli.md 3.7: the request, byte for byte.
+TEST(cli_3_7_p2sh)
+{
+    struct fake_rule rule = { "p2sh", 0, FAKE_REPLY, BYTES_INIT("asci2abc") };
+    struct fake_signer *fake = start(&rule, 1);
+    const struct outcome o =
+        run_line("p2sh -w 512102aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aa"
+                 "bb51ae 0F056943/45'/0h/7");
+    assert_int_equal(o.status, EXIT_OK);
+    assert_bytes_text(o.out, "2abc\n");
+    assert_bytes_equal(
+        last(fake, "p2sh"),
+        test_hex("70327368 1a000000 01 01 2700"
+                 "512102aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabb51ae"
+                 "04 0f056943 2d000080 00000080 07000000"));
+    fake_signer_stop(fake);
+}
+
+// cli.md 3.22: the image, its hash, the header once more, its hash, and a restart unless -s.
+TEST(cli_3_22_upgrade)
+{
+    static char image[0x4100];
+    struct err err;
+    memset(image, 7, sizeof image);
+    memcpy(image + 0x3f80, "\x34\x12\0\xcc", 4);
+    assert_true(file_replace(path_of("fw"), BYTES_OF(image), 0600, &err));
+    for (int stop = 0; stop < 2; stop++) {
+        struct fake_signer *fake = start(NULL, 0);
+        assert_int_equal(run_line(stop ? "upgrade @fw -s" : "upgrade @fw").status, EXIT_OK);
+        const struct bytes trailer = last(fake, "upld");
+        assert_int_equal(fake_signer_count(fake, "sha2"), 2);
+        assert_int_equal(fake_signer_count(fake, "rebo"), !stop);
+        assert_bytes_equal(bytes_slice(trailer, 4, 8), test_hex("00410000 80410000"));
+        assert_bytes_equal(bytes_slice(trailer, 12, 128), bytes_of(image + 0x3f80, 128));
+        assert_int_equal(fake_signer_uploaded(fake).len, sizeof image + 128);
+        fake_signer_stop(fake);
+    }
+}
+
+// "--hotp --totp-secret": the reference makes a user of TOTP without a word.
+TEST(cli_3_18_a_given_secret_is_for_totp)
+{
+    struct fake_rule rule = { "nwur", 0, FAKE_REPLY, BYTES_INIT("asci") };
+    static const char *const wrong[] = { "user bob --hotp -s MFRGGZDFMZTWQ2LK",
+                                         "user bob -a -s MFRGGZDFMZTWQ2LK",
+                                         "user bob --pass -s MFRGGZDFMZTWQ2LK" };
+    struct fake_signer *fake = start(&rule, 1);
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        assert_int_equal(run_line(wrong[i]).status, EXIT_USAGE);
+    assert_int_equal(run_line("--compat user bob --hotp -s MFRGGZDFMZTWQ2LK").status, EXIT_OK);
+    assert_bytes_equal(bytes_slice(last(fake, "nwur"), 0, 5), test_hex("6e777572 01"));
+    fake_signer_stop(fake);
+    fake = start(&rule, 1);
+    put_file("secret", "MFRGGZDFMZTWQ2LK\n");
+    const struct outcome o = run_line("user bob -s - --password-file @secret");
+    assert_int_equal(o.status, EXIT_OK);
+    assert_bytes_text(o.err, ""); // nothing of it stands on the command line
+    assert_bytes_equal(last(fake, "nwur"),
+                       test_hex("6e777572 01 03 0a 626f62 6162636465666768696a"));
+    fake_signer_stop(fake);
+}
+
+// cli.md 7.1: tokens name what is to be collected; the poll belongs to the kind.
+TEST(cli_7_1_wait_polls_for_the_kind)
+{
+    static const struct {
+        const char *line, *code;
+        const char *reply;
+        enum exit_code exit;
+    } rows[] = {
+        { "wait", "stok", NULL, EXIT_OK },
+        { "wait sign:0011", "stok", NULL, EXIT_OK },
+        { "wait msg", "smok", "err_No active request", EXIT_FAILED },
+        { "wait backup -o @w.7z", "bkok", NULL, EXIT_OK },
+        { "wait pass", "pwok", "asci" FAKE_XPUB, EXIT_OK },
+        { "wait hsm-start", "hsts", "asci{\"active\": true}", EXIT_OK },
+        { "wait multisig:2:3:0a0b0c0d", "msck", "int1\1\1\1\1", EXIT_OK },
+        { "wait sign --timeout 0", "stok", "okay", EXIT_PENDING },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct fake_rule rule = { rows[i].code, 0, FAKE_REPLY, bytes_of_text(rows[i].reply) };
+        struct fake_signer *fake = start(&rule, 1);
+        assert_int_equal(run_line(rows[i].line).status, rows[i].exit);
+        fake_signer_pause(fake);
+        assert_int_equal(fake_signer_count(fake, rows[i].code), 1);
+        fake_signer_stop(fake);
+    }
+    static const char *const wrong[] = { "wait signs", "wait :", "wait multisig:2:3", "wait x" };
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        struct fake_signer *fake = start(NULL, 0);
+        assert_int_equal(run_line(wrong[i]).status, EXIT_USAGE);
+        fake_signer_stop(fake);
+    }
 }

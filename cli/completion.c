@@ -36,7 +36,7 @@ static const struct meaning words[] = {
     { "DIR", { COMPLETE_FOLDER, NULL } },
     { "USERNAME", { COMPLETE_COMMAND, "users" } },
     { "NAME", { COMPLETE_COMMAND, "wallets" } },
-    { "TOKEN", { COMPLETE_LIST, "sign msg backup pass hsm-start multisig" } },
+    { "TOKEN", { COMPLETE_LIST, "sign msg backup pass hsm-start multisig miniscript restore" } },
     { "WHAT", { COMPLETE_LIST, "bash zsh fish sockets serials users wallets" } },
     { "ITEM",
       { COMPLETE_LIST, "start-hsm wipe-policy delete-user delete-wallet change-pin lock" } },

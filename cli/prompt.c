@@ -148,10 +148,11 @@ bool prompt_secret(struct secret **out, struct cli *cli, const char *question, u
 
 struct secret *prompt_argument(struct cli *cli, const char *what, const char *argument)
 {
-    cli_note(cli,
-             "casemate: the %s stands on the command line, where other users of this machine "
-             "and the shell's history can see it",
-             what);
+    if (!cli->o->compat)
+        cli_warn(cli,
+                 "the %s stands on the command line, where other users of this machine and the "
+                 "shell's history can see it",
+                 what);
     return secret_new(bytes_of_text(argument));
 }
 

@@ -51,6 +51,9 @@ struct option_table verbs_globals(void);
 // The answer to the start question, also for `wait hsm-start`: connected.
 MUST_CHECK bool hsm_start_watch(struct cli *cli, struct err *err);
 
+// The answer to a restore, likewise.
+MUST_CHECK bool restore_watch(struct cli *cli, struct err *err);
+
 // policy check, also as `hsm-start -n`.
 MUST_CHECK bool policy_check_run(struct cli *cli, struct err *err);
 

@@ -179,10 +179,14 @@ static bool ask_next_code(struct cli *cli, struct bytes *out, struct err *err)
     struct hsm_status status;
     if (!cli_connect(cli, err) || !cli_status(cli, &status, err))
         return false;
-    if (!status.active)
+    if (!status.active) {
+        (void)cli_compat_raise(cli, "AssertionError: Coldcard not in HSM mode");
         return err_set(err, ERR_STATE, "the device is not in HSM mode");
-    if (status.next_local_code.len == 0)
+    }
+    if (status.next_local_code.len == 0) {
+        (void)cli_compat_raise(cli, "KeyError: 'next_local_code'");
         return err_set(err, ERR_STATE, "no rule of the policy asks for a local code");
+    }
     *out = status.next_local_code;
     return true;
 }

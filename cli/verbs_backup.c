@@ -72,7 +72,7 @@ static bool look_restored(struct cli *cli, void *context, int64_t waited_ms, enu
     return true;
 }
 
-static bool watch_restore(struct cli *cli, struct err *err)
+bool restore_watch(struct cli *cli, struct err *err)
 {
     enum approval state;
     if (!approval_watch(cli, look_restored, NULL, &state, err) ||
@@ -104,7 +104,7 @@ static bool run_restore(struct cli *cli, struct err *err)
         return false;
     if (cli->o->compat)
         return true;
-    return cli->o->no_wait ? cli_put_token(cli, "restore") : watch_restore(cli, err);
+    return cli->o->no_wait ? cli_put_token(cli, "restore") : restore_watch(cli, err);
 }
 static const struct option restore_options[] = {
     FLAG('c', "plaintext", restore_plain, "the backup is not encrypted; .txt says the same"),

@@ -6,9 +6,28 @@
 
 // --- list ---
 
+// "a dump of the hidapi record, one `'key': value` per line, sorted"
+static void print_usb(struct cli *cli, const struct hid_found *usb)
+{
+    cli_print(cli, "'interface_number': %d\n", usb->interface_number);
+    cli_print(cli, "'manufacturer_string': '%s'\n", usb->manufacturer);
+    cli_print(cli, "'path': '%s'\n", usb->path);
+    cli_print(cli, "'product_id': %d\n", HID_PRODUCT);
+    cli_print(cli, "'product_string': '%s'\n", usb->product);
+    cli_print(cli, "'release_number': %u\n", usb->release);
+    cli_print(cli, "'serial_number': '%s'\n", usb->serial);
+    cli_print(cli, "'usage': %u\n", usb->usage);
+    cli_print(cli, "'usage_page': %u\n", usb->usage_page);
+    cli_print(cli, "'vendor_id': %d\n", HID_VENDOR);
+}
+
 static void print_found(struct cli *cli, const struct discovered *d)
 {
     cli_print(cli, "\nColdcard %s:\n", d->serial);
+    if (d->usb != NULL) {
+        print_usb(cli, d->usb);
+        return;
+    }
     cli_print(cli, "'path': '%s'\n", d->path);
     cli_print(cli, "'product_string': '%s'\n", d->product);
     cli_print(cli, "'serial_number': '%s'\n", d->serial);
@@ -31,17 +50,20 @@ static void put_found(struct json_writer *j, const struct discovered *d)
 
 static bool run_list(struct cli *cli, struct err *err)
 {
-    struct discovery found = { 0 };
-    // The reference looks at USB only, where there is nothing for us yet.
-    if (!cli->o->compat && !discover_sockets(&found, cli->arena, err))
+    struct discovery *found = arena_alloc(cli->arena, sizeof *found);
+    if (found == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the list");
+    // The reference looks at USB only.
+    if ((!cli->o->compat && !discover_sockets(found, cli->arena, err)) ||
+        !discover_usb(found, cli->arena, err))
         return false;
     json_begin_array(&cli->result);
-    for (size_t i = 0; i < found.n; i++) {
-        print_found(cli, &found.items[i]);
-        put_found(&cli->result, &found.items[i]);
+    for (size_t i = 0; i < found->n; i++) {
+        print_found(cli, &found->items[i]);
+        put_found(&cli->result, &found->items[i]);
     }
     json_end_array(&cli->result);
-    if (found.n == 0)
+    if (found->n == 0)
         cli_print(cli, "(none found)\n");
     return true;
 }
@@ -50,7 +72,7 @@ const struct verb verb_list = {
     "",
     0,
     0,
-    "List the signers that listen on this machine",
+    "List the Coldcards on USB, and the signers that listen on this machine",
     "Looks for sockets in /run/casemate and /tmp; asks none anything.\n",
     NO_OPTIONS,
     0,

@@ -126,6 +126,7 @@ static struct reply answer(struct fake_signer *f, const struct request *request,
         sha = sha256(bytes_of(f->upload, f->upload_len));
         return binary(f, BYTES_OF(sha.b));
     case REQUEST_STOK:
+    case REQUEST_BKOK:
         strx.strx.length = (uint32_t)f->options.result.len;
         strx.strx.sha = sha256(f->options.result);
         return strx;
