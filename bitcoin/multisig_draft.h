@@ -19,6 +19,7 @@ struct ms_draft {
     bool sorted;
     struct ms_cosigner key[DRAFT_KEYS_MAX];
     size_t n_keys;
+    struct bytes first_address; // of a BSMS record, which the wallet's must be; empty: none stated
 };
 
 // A key as a text states it.
@@ -31,6 +32,11 @@ struct draft_key {
 // Reads one of the forms into an empty draft. Fails: as ms_register.
 MUST_CHECK bool draft_read(struct ms_draft *draft, struct bytes text, struct err *err);
 MUST_CHECK bool draft_read_lines(struct ms_draft *draft, struct bytes text, struct err *err);
+// BIP-129's descriptor record; whether the text is one.
+bool draft_is_bsms(struct bytes text);
+MUST_CHECK bool draft_read_bsms(struct ms_draft *draft, struct bytes text, struct err *err);
+MUST_CHECK bool draft_check_first_address(const struct ms_draft *draft,
+                                          const struct ms_wallet *wallet, struct err *err);
 MUST_CHECK bool draft_read_descriptor(struct ms_draft *draft, struct bytes text, struct err *err);
 
 // Checks 1 to 8, and adds the key.

@@ -74,6 +74,8 @@ static bool read_json(struct ms_draft *draft, const struct json *json, struct er
 bool draft_read(struct ms_draft *draft, struct bytes text, struct err *err)
 {
     const struct json *json;
+    if (draft_is_bsms(text))
+        return draft_read_bsms(draft, text, err);
     if (json_parse(&json, text, draft->arena, err))
         return read_json(draft, json, err);
     return err->code != ERR_NO_MEMORY && read_plain(draft, text, err);
@@ -233,7 +235,8 @@ static bool register_text(struct ms_wallet *out, struct bytes text,
     draft->arena = arena;
     draft->format = ADDR_P2SH;
     draft->sorted = true;
-    return draft_read(draft, text, err) && draft_finish(out, draft, err);
+    return draft_read(draft, text, err) && draft_finish(out, draft, err) &&
+           draft_check_first_address(draft, out, err);
 }
 
 bool ms_register(struct ms_wallet *out, struct bytes text, const struct ms_register *against,

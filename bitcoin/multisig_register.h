@@ -29,8 +29,9 @@ struct ms_register {
     struct bytes file_name;    // base name, for a text without a name; empty: not from a file
 };
 
-// Reads any of the three forms, of at most MS_TEXT_MAX bytes.
-// Fails: ERR_MALFORMED and ERR_INVALID with exactly the texts of 7.2 and 7.3; ERR_LIMIT "badlen";
+// Reads any of the three forms, or BIP-129's descriptor record (7.10), of at most MS_TEXT_MAX bytes.
+// Fails: ERR_MALFORMED and ERR_INVALID with exactly the texts of 7.2 and 7.3, or "BSMS: <what>";
+//        ERR_LIMIT "badlen";
 //        ERR_NO_MEMORY; what ours.derive says.
 MUST_CHECK bool ms_register(struct ms_wallet *out, struct bytes text,
                             const struct ms_register *against, struct arena *arena,
