@@ -129,3 +129,28 @@ TEST(cli_7_4_one_reason_a_line)
         assert_int_equal(hsm_refusal_consumed(bytes_of_text(rows[i].text)), rows[i].consumed);
     }
 }
+
+// "SHOULD read hsts.last_refusal after `refu` in HSM mode and show it": what the verbs are given.
+TEST(wire_15_79_the_reason_of_a_refusal)
+{
+    static const struct fake_rule rules[] = {
+        { "stok", 0, FAKE_REPLY, BYTES_INIT("refu") },
+        { "hsts", 0, FAKE_REPLY,
+          BYTES_INIT("asci{\"active\": true, \"chain\": \"XTN\", \"approvals\": 0, \"refusals\": "
+                     "1, \"last_refusal\": \"Rejected: rule #1: amount exceeded\"}") },
+    };
+    FAKE_SIGNER(fake) = start_fake(rules, COUNT(rules), BYTES(""));
+    AUTO(connection_closep) struct connection *c = open_to_fake();
+    const struct request stok = { .id = REQUEST_STOK };
+    struct hsm_status status;
+    struct bytes rest, reason;
+    struct reply reply;
+    struct err err;
+    assert_false(connection_exchange(c, &reply, &stok, NULL, &err));
+    assert_int_equal(err.code, ERR_REFUSED);
+    assert_true(hsm_status_fetch(&status, c, test_arena(), &err)); // on the same session
+    rest = status.last_refusal;
+    assert_true(hsm_refusal_next(&rest, &reason));
+    assert_bytes_text(reason, "rule #1: amount exceeded");
+    assert_false(hsm_refusal_next(&rest, &reason));
+}
