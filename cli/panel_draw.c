@@ -33,11 +33,10 @@ struct panel_layout panel_layout_of(int rows, int cols, const struct panel_view 
 
 // --- Pieces ---
 
-struct panel_look panel_look_begin(void)
+struct panel_look panel_look_begin(bool wants_color)
 {
-    const char *no_colour = getenv("NO_COLOR");
     struct panel_look look = { .utf8 = MB_CUR_MAX > 1 };
-    look.colour = has_colors() && (no_colour == NULL || no_colour[0] == '\0');
+    look.colour = has_colors() && wants_color;
     if (look.colour) {
         start_color();
         use_default_colors();

@@ -21,7 +21,7 @@ struct panel_layout {
 struct panel_layout panel_layout_of(int rows, int cols, const struct panel_view *view);
 
 // After ncurses has begun: how it may draw here.
-struct panel_look panel_look_begin(void);
+struct panel_look panel_look_begin(bool wants_color);
 
 // The whole screen anew; ncurses sends the difference.
 void panel_draw(const struct panel_view *view, const struct panel_layout *layout,

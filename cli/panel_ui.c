@@ -68,7 +68,7 @@ static void terminal_modes(void)
     say_to_terminal(PASTE_ON);
 }
 
-static bool terminal_begin(struct ui *ui, struct err *err)
+static bool terminal_begin(struct ui *ui, bool wants_color, struct err *err)
 {
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return err_set(err, ERR_USAGE, "the panel needs a terminal; --plain does without one");
@@ -81,7 +81,7 @@ static bool terminal_begin(struct ui *ui, struct err *err)
         return err_set(err, ERR_USAGE, "this terminal has no cursor; --plain does without one");
     }
     terminal_modes();
-    ui->look = panel_look_begin();
+    ui->look = panel_look_begin(wants_color);
     return true;
 }
 
@@ -247,11 +247,11 @@ static bool run(struct ui *ui, struct err *err)
     return ui->leave || err_set(err, ERR_INTERRUPTED, "interrupted");
 }
 
-static bool run_on_terminal(struct ui *ui, struct err *err)
+static bool run_on_terminal(struct ui *ui, bool wants_color, struct err *err)
 {
     if (!block_signals(ui, err))
         return false;
-    bool ok = terminal_begin(ui, err);
+    bool ok = terminal_begin(ui, wants_color, err);
     if (ok) {
         ok = run(ui, err);
         terminal_end(ui);
@@ -260,14 +260,14 @@ static bool run_on_terminal(struct ui *ui, struct err *err)
     return ok;
 }
 
-bool panel_ui_run(const char *path, int cancel_fd, struct err *err)
+bool panel_ui_run(const char *path, bool wants_color, int cancel_fd, struct err *err)
 {
     struct ui ui = { .leave = false };
     setlocale(LC_CTYPE, "");
     prctl(PR_SET_DUMPABLE, 0); // no core file and no tracer: a PIN is typed here
     // Before the terminal is touched: a signer that is not there is a plain error.
-    const bool ok =
-        panel_session_begin(&ui.session, path, cancel_fd, err) && run_on_terminal(&ui, err);
+    const bool ok = panel_session_begin(&ui.session, path, cancel_fd, err) &&
+                    run_on_terminal(&ui, wants_color, err);
     panel_session_end(&ui.session);
     wipe(&ui.input, sizeof ui.input);
     return ok;

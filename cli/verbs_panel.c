@@ -1,10 +1,12 @@
 // The operator's panel: design.md "A signer on its host".
 #include "base/reader.h"
+#include "cli/panel_text.h"
 #include "cli/panel_ui.h"
 #include "cli/prompt.h"
 #include "cli/target.h"
 #include "cli/verbs.h"
 #include "client/panel_client.h"
+#include <locale.h>
 
 static const char *const asks[] = { [PANEL_ASK_NONE] = "none",
                                     [PANEL_ASK_KEY] = "key",
@@ -39,16 +41,27 @@ static bool ask_panel(struct cli *cli, const struct panel_request *request, stru
 
 // --- panel show ---
 
-static void print_screen(struct cli *cli, const struct panel_screen *s)
+// As the panel itself prints it: what a terminal would obey or hide is shown (panel_text.h).
+static bool print_screen(struct cli *cli, const struct panel_screen *s, struct err *err)
 {
-    cli_print_bytes(cli, s->title);
+    struct panel_text text;
+    struct bytes title, digits;
+    setlocale(LC_CTYPE, ""); // which characters have a shape here
+    if (!panel_text_safe(&title, s->title, cli->arena, err) ||
+        !panel_text_safe(&digits, s->digits, cli->arena, err) ||
+        !panel_text_wrap(&text, s->text, PANEL_TEXT_NO_WRAP, cli->arena, err))
+        return false;
+    cli_print_bytes(cli, title);
     cli_print(cli, "\n\n");
-    cli_print_bytes(cli, s->text);
-    if (s->text.len > 0 && s->text.ptr[s->text.len - 1] != '\n')
+    for (size_t i = 0; i < text.n; i++) {
+        cli_print(cli, "%*s", (int)text.lines[i].indent, "");
+        cli_print_bytes(cli, text.lines[i].text);
         cli_print(cli, "\n");
-    if (s->digits.len > 0)
-        cli_print(cli, "[digits: %.*s]\n", BYTES_ARG(s->digits));
+    }
+    if (digits.len > 0)
+        cli_print(cli, "[digits: %.*s]\n", BYTES_ARG(digits));
     cli_print(cli, "%s", ask_lines[s->ask]);
+    return true;
 }
 
 static void put_screen(struct cli *cli, const struct panel_screen *s)
@@ -74,9 +87,8 @@ static bool run_show(struct cli *cli, struct err *err)
         return false;
     if (!reply.has_screen)
         return err_set(err, ERR_MALFORMED, "the panel shows no screen");
-    print_screen(cli, &reply.screen);
     put_screen(cli, &reply.screen);
-    return true;
+    return print_screen(cli, &reply.screen, err);
 }
 const struct verb verb_panel_show = {
     "panel show", "", 0, 0, "Print what the signer's screen shows", NULL, NO_OPTIONS, 0, run_show
@@ -257,7 +269,7 @@ static bool run_panel(struct cli *cli, struct err *err)
         return false;
     cli->stage = STAGE_PANEL;
     return cli->o->plain ? panel_ui_run_plain(path, cli->cancel_fd, err)
-                         : panel_ui_run(path, cli->cancel_fd, err);
+                         : panel_ui_run(path, cli_has_color(cli), cli->cancel_fd, err);
 }
 static const struct option panel_options[] = {
     FLAG(0, "plain", plain,
