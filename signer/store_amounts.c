@@ -179,13 +179,14 @@ bool store_put_amounts(struct store_tx *tx, const struct store_amount *amounts, 
                        size_t n_weak, struct err *err)
 {
     REQUIRE(n_weak <= n);
+    if (n == 0)
+        return true;
     if (!put_all(tx, amounts, n - n_weak, err))
         return false;
     const size_t n_kept = n_weak < room(tx) ? n_weak : room(tx);
     if (!put_all(tx, amounts + (n - n_weak), n_kept, err))
         return false;
-    if (n > 0)
-        store_step(tx->store, "amounts");
+    store_step(tx->store, "amounts");
     return true;
 }
 
