@@ -168,7 +168,10 @@ static bool start(struct work *w, struct psbt_facts *out, struct err *err)
 {
     const struct psbt *p = w->psbt;
     struct tx_facts *tx = &out->tx;
-    *out = (struct psbt_facts){ .psbt = p, .xfp = w->view->xfp, .taproot = w->view->taproot };
+    *out = (struct psbt_facts){ .psbt = p,
+                                .xfp = w->view->xfp,
+                                .taproot = w->view->taproot,
+                                .device_order = w->view->device_order };
     tx->psbt_hash = sha256(p->raw);
     tx->txid = tx_txid(&p->tx);
     tx->locktime = p->tx.locktime;

@@ -25,7 +25,9 @@ struct signer_view {
     bool unsort_ms;
     bool skip_multisig_checks;
     bool require_prev_tx, sighash_all_only, taproot; // signer options
-    struct ms_wallets wallets;                       // registered; must outlive the facts
+    bool device_order; // key paths of the result as a Coldcard orders them (field_order.h), rather
+                       // than as they came
+    struct ms_wallets wallets; // registered; must outlive the facts
     struct keytable
         *table; // of the signer's key cache: what it knows is not derived again; or NULL
     // Amount memory (17): true and *out if an amount was seen for the outpoint. NULL: none.
@@ -45,9 +47,10 @@ struct psbt_facts {
     struct tx_facts tx;
     struct input_plan *plans; // one per input
     const struct psbt *psbt;
-    struct xfp xfp; // of the signer: replaces 00000000 in key paths
-    bool taproot;   // the option: taproot key paths are looked at
-    bool proved;    // psbt_prove has run
+    struct xfp xfp;    // of the signer: replaces 00000000 in key paths
+    bool taproot;      // the option: taproot key paths are looked at
+    bool device_order; // of the result
+    bool proved;       // psbt_prove has run
     // What "Refused to import new wallet" is about: the registration text, without a name, of the
     // wallet that the PSBT describes, to ask the operator (setting `pms` 1); else no bytes.
     struct bytes offered;

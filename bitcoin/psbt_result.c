@@ -84,8 +84,14 @@ static void put_type(const struct result *r, const struct psbt_map *map, uint8_t
         put_field(r->w, f->key, f->value);
 }
 
-// As the reference does: field_order.h.
-static void put_key_paths(const struct result *r, const struct psbt_map *map, uint8_t type)
+static void put_in_order(const struct result *r, const struct psbt_map *map, uint8_t type)
+{
+    for (const struct psbt_field *f = NULL; (f = psbt_next(map, type, f)) != NULL;)
+        put_key_path(r, f);
+}
+
+// "The reference device orders keys of one type by hash": field_order.h.
+static void put_by_hash(const struct result *r, const struct psbt_map *map, uint8_t type)
 {
     const struct psbt_field *fields[FIELD_ORDER_MAX], *f = NULL;
     struct bytes keys[FIELD_ORDER_MAX];
@@ -95,13 +101,20 @@ static void put_key_paths(const struct result *r, const struct psbt_map *map, ui
         keys[n++] = bytes_slice(f->key, 1, f->key.len);
     }
     if (n == FIELD_ORDER_MAX && psbt_next(map, type, f) != NULL) { // no wallet has so many
-        for (f = NULL; (f = psbt_next(map, type, f)) != NULL;)
-            put_key_path(r, f);
+        put_in_order(r, map, type);
         return;
     }
     field_order(order, keys, n);
     for (size_t i = 0; i < n; i++)
         put_key_path(r, fields[order[i]]);
+}
+
+static void put_key_paths(const struct result *r, const struct psbt_map *map, uint8_t type)
+{
+    if (r->facts->device_order)
+        put_by_hash(r, map, type);
+    else
+        put_in_order(r, map, type);
 }
 
 // --- Global ---

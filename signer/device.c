@@ -153,6 +153,7 @@ void device_view(const struct device *device, struct signer_view *out)
         .require_prev_tx = config->require_prev_tx,
         .sighash_all_only = config->sighash_all_only,
         .taproot = config->taproot,
+        .device_order = true,
         .wallets = device->wallets,
         .table = device->keys == NULL ? NULL : keycache_table(device->keys),
         .known_amount = store_known_amount,
