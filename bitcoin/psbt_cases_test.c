@@ -266,3 +266,76 @@ TEST(psbt_signing_27_51_67_85_100_102_reference_cases)
         failed += run_case(c);
     assert_int_equal(failed, 0);
 }
+
+// --- 129: what errors, warnings and stories say ---
+
+static bool has(struct bytes text, struct bytes part)
+{
+    return memmem(text.ptr, text.len, part.ptr, part.len) != NULL;
+}
+
+static struct bytes in_hex(struct bytes content)
+{
+    struct writer w = writer_growing(test_arena(), 256);
+    writer_hex(&w, content);
+    return writer_bytes(&w);
+}
+
+// The master's secrets as they are, in hex, and as an extended key; those of a key that signs.
+static void expect_no_secret(const struct rig *a, struct bytes text)
+{
+    static const char *const paths[] = { "m", "m/84h/1h/0h", "m/84h/1h/0h/0/0", "m/44h/1h/0h/0/0",
+                                         "m/48h/1h/0h/2h" };
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        const struct hdkey key = rig_key(a, paths[i]);
+        const struct bytes secret[] = { BYTES_OF(key.key.b), BYTES_OF(key.pub.chain_code) };
+        for (size_t k = 0; k < COUNT(secret); k++)
+            assert_false(has(text, secret[k]) || has(text, in_hex(secret[k])));
+    }
+    assert_false(has(text, BYTES("prv")) || has(text, BYTES("wife shiver")));
+}
+
+TEST(psbt_signing_27_129_no_secret_in_any_text)
+{
+    const struct json *cases = json_need(test_vectors("reference_psbt_cases.json"), "cases");
+    size_t n_refused = 0;
+    for (const struct json *c = cases->items; c != NULL; c = c->next) {
+        struct rig *a = set_up(c);
+        run_before(a, c, "analyse_first", true);
+        if (!rig_analyse(a, test_base64(json_need_text(c, "psbt"))) || !rig_sign(a)) {
+            n_refused++;
+        } else {
+            expect_no_secret(a, rig_story(a, STORY_SCREEN));
+            for (size_t i = 0; i < a->facts.tx.n_warnings; i++)
+                expect_no_secret(a, a->facts.tx.warnings[i].text);
+            if (!a->facts.tx.is_message)
+                (void)rig_finalize(a);
+        }
+        expect_no_secret(a, bytes_of_text(a->err.text));
+        expect_no_secret(a, bytes_of_text(a->err.detail));
+    }
+    assert_true(n_refused > 60);
+}
+
+// --- 125: there is no store of single keys ---
+
+// "leaving it out is conforming: `WIF Store` then never occurs"
+TEST(psbt_signing_27_125_no_wif_store)
+{
+    const struct json *cases = json_need(test_vectors("reference_psbt_cases.json"), "cases");
+    for (const struct json *c = cases->items; c != NULL; c = c->next) {
+        struct rig *a = set_up(c);
+        if (!rig_analyse(a, test_base64(json_need_text(c, "psbt"))))
+            continue;
+        for (size_t i = 0; i < a->facts.tx.n_warnings; i++)
+            assert_string_not_equal(a->facts.tx.warnings[i].label, "WIF Store");
+    }
+    // A key of ours that no path tells of is a stranger's.
+    struct rig *rig = rig_new();
+    struct draft *d = draft_usual(rig);
+    (void)draft_in_script(d, rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/9"), 1000,
+                          DRAFT_UTXO_WITNESS);
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "Limited Signing");
+    assert_int_equal(rig->sigs.n_sigs, 1);
+}

@@ -188,3 +188,21 @@ TEST(psbt_signing_27_120_not_messages)
         assert_int_equal(rig->facts.tx.message.len, 0);
     }
 }
+
+// "A PSBT with field 09 but other outputs is an ordinary transaction; the field is returned untouched."
+TEST(psbt_signing_27_121_the_field_in_an_ordinary_psbt)
+{
+    static const char *const texts[] = { "", "x", "a text\nof lines", "\xff\xfe" };
+    for (size_t i = 0; i < COUNT(texts); i++)
+        for (uint32_t version = 0; version <= 2; version += 2) {
+            struct rig *rig = rig_new();
+            struct draft *d = draft_usual(rig);
+            struct psbt p;
+            draft_put(&d->global, PSBT_GLOBAL_MESSAGE, none, bytes_of_text(texts[i]));
+            rig_accepts(rig, draft_write(d, version));
+            assert_false(rig->facts.tx.is_message);
+            assert_true(rig_finalize(rig));
+            assert_true(psbt_parse(&p, rig->result, test_arena(), &rig->err));
+            assert_bytes_text(psbt_get(&p.global, PSBT_GLOBAL_MESSAGE)->value, texts[i]);
+        }
+}

@@ -663,7 +663,7 @@ static const struct {
       "mvxgh5PnTZTmSAoNCupPe5dsb83e2Mjhuc", "non-whitelisted attestation key for output 0" },
 };
 
-TEST(policy_24_52_attestations)
+TEST(policy_24_52_psbt_signing_27_118_attestations)
 {
     struct fixture f;
     char clause[512];
@@ -680,7 +680,7 @@ TEST(policy_24_52_attestations)
 }
 
 // tests/vectors/message_signing.json, section `attestation`.
-TEST(policy_24_52_attestation_vectors)
+TEST(policy_24_52_psbt_signing_27_118_attestation_vectors)
 {
     const struct json *vectors = json_need(test_vectors("message_signing.json"), "attestation");
     struct fixture f;

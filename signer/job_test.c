@@ -185,7 +185,7 @@ TEST(wire_47_a_second_transaction_replaces_the_first)
 }
 
 // "or, as Casemate does, the accepted copy signed"
-TEST(wire_48_what_was_shown_is_what_is_signed)
+TEST(wire_48_psbt_signing_27_50_what_was_shown_is_what_is_signed)
 {
     WITH_RIG(rig, host);
     const struct bytes first = rig_payment(rig, 1111), second = rig_payment(rig, 9999999 - 1000);

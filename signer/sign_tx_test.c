@@ -87,7 +87,7 @@ TEST(wire_6_2_a_result_that_could_not_be_fetched_is_not_charged)
 
 // --- Visualisation ---
 
-TEST(policy_24_41_wire_70_visualisation_consumes_nothing)
+TEST(policy_24_41_wire_70_psbt_signing_27_89_visualisation_consumes_nothing)
 {
     WITH_RIG(rig, host);
     rig_add_users(host);
@@ -223,7 +223,7 @@ static struct bytes lie(struct device_rig *rig, uint32_t salt, uint64_t sats)
 
 #define EXPECTED_LIE "Input#0: Expected 0.1 but PSBT claims 0.101 XTN"
 
-TEST(psbt_17_an_amount_lie_after_a_signature)
+TEST(psbt_signing_27_111_114_an_amount_lie_after_a_signature)
 {
     WITH_RIG(rig, host);
     rig_activate(host, "{\"rules\":[{\"max_amount\":1000}],\"warnings_ok\":true}");

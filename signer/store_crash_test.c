@@ -173,7 +173,7 @@ TEST(policy_24_36_a_crash_in_an_activation_leaves_old_or_new)
     assert_int_equal(steps, 7);
 }
 
-TEST(policy_24_66_a_crash_in_a_decision_leaves_old_or_new)
+TEST(policy_24_66_psbt_signing_27_114_a_crash_in_a_decision_leaves_old_or_new)
 {
     prepare();
     // begin, velocity, users, amounts, line, state, committed
