@@ -389,7 +389,7 @@ static void riot(struct mob *mob, look_fn *check, void *context)
     drain_all(mob);
     check(mob, context);
     print_message(
-        "%lu datagrams, %lu packets of replies, %lu KiB after a quarter, %lu KiB after all\n",
+        "# %lu datagrams, %lu packets of replies, %lu KiB after a quarter, %lu KiB after all\n",
         mob->sent, mob->replies, before, resident(mob->rig));
 }
 
@@ -589,4 +589,90 @@ TEST(datagrams_to_a_device_that_is_locked_or_has_ended)
     sent += send_into_nothing(&mob);
     close_mob(&mob);
     print_message("# %lu datagrams, nobody took one\n", sent);
+}
+
+// --- The panel, which is there in every state ---
+
+static int open_panel(const struct rig *rig)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const struct timeval patience = { 20, 0 };
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%.100s", rig->panel);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        fail_msg("panel: %s: %.*s", strerror(errno), BYTES_ARG(rig_said(rig)));
+    return fd;
+}
+
+// Nothing that is right and does something: no text, which a PIN would be, no OK, no menu.
+static void put_line(struct chance *chance, struct writer *w)
+{
+    static const char *const lines[] = {
+        "{\"do\":\"screen\"}",
+        "{\"do\":\"watch\"}",
+        "{\"do\":\"keys\",\"keys\":\"123\"}",
+        "{\"do\":\"keys\",\"keys\":\"1\",\"question\":99999}",
+        "{\"do\":\"menu\",\"item\":\"delete-user\",\"name\":\"nobody\"}",
+        "{\"do\":\"advance\",\"seconds\":1e9}",
+        "{\"do\":\"set\",\"key\":\"rz\",\"value\":8}",
+        "{\"do\":[[[[[[[[[[[[[[[[[[[[[[[[{}",
+        "{\"do\":\"screen\",\"do\":\"screen\"}",
+        "null",
+        "",
+    };
+    uint8_t mem[400];
+    size_t len;
+    if (draw(chance, 5) == 0) {
+        len = draw(chance, sizeof mem);
+        draw_bytes(chance, mem, len);
+    } else {
+        const char *line = lines[draw(chance, COUNT(lines))];
+        len = strlen(line);
+        memcpy(mem, line, len);
+        for (unsigned i = draw(chance, 4); i > 0 && len > 0; i--)
+            mem[draw(chance, (uint32_t)len)] ^= (uint8_t)(1u << draw(chance, 8));
+    }
+    writer_put(w, bytes_of(mem, len));
+    if (draw(chance, 20) > 0)
+        writer_u8(w, '\n');
+}
+
+// Whoever sends too long a line is cut off, and comes again.
+static void riot_at_panel(struct rig *rig, unsigned long count, uint64_t seed)
+{
+    struct chance chance = { seed };
+    uint8_t mem[512], replies[4096];
+    int fd = open_panel(rig);
+    for (unsigned long i = 0; i < count; i++) {
+        struct writer w = writer_of(mem, sizeof mem);
+        put_line(&chance, &w);
+        if (draw(&chance, 500) == 0 || send(fd, mem, w.len, MSG_NOSIGNAL) < 0) {
+            (void)close(fd);
+            fd = open_panel(rig);
+        }
+        while (recv(fd, replies, sizeof replies, MSG_DONTWAIT) > 0)
+            ;
+    }
+    (void)close(fd);
+}
+
+TEST(lines_to_the_panel_in_every_state)
+{
+    AUTO(rig_drop) struct rig rig = rig_prepare();
+    const unsigned long count = rig_count(SAMPLE) / 3;
+    rig_init(&rig);
+    rig_start_locked(&rig);
+    riot_at_panel(&rig, count, 0x7777);
+    assert_int_equal(rig_state(&rig), PANEL_LOCKED);
+    rig_unlock(&rig);
+    riot_at_panel(&rig, count, 0x8888);
+    (void)look(&rig, PANEL_NORMAL);
+    (void)rig_keys(&rig, "x"); // what was asked, if a bit made it right
+    rig_arm(&rig, "{\"rules\":[{\"max_amount\":1}]}");
+    riot_at_panel(&rig, count, 0x9999);
+    const struct hsm_status status = look(&rig, PANEL_HSM);
+    assert_int_equal(status.approvals + status.refusals, 0);
+    rig_stop(&rig);
+    print_message("# %lu lines in each of 3 states\n", count);
 }
