@@ -2,7 +2,9 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "bunker/actions.h"
+#include "bunker/advice.h"
 #include "bunker/pages.h"
+#include "bunker/policy_form.h"
 #include "http/form.h"
 
 #define API_ARENA ((size_t)48 << 20)
@@ -166,13 +168,18 @@ static void send_result(struct page *p)
     page_reply(p, &reply);
 }
 
+static const struct chain *chain_of(const struct bunker *b)
+{
+    const struct json *code = json_get(b->hsm, "chain");
+    const struct chain *chain = code != NULL ? chain_by_code(code->text) : NULL;
+    return chain != NULL ? chain : chain_by_id(CHAIN_BTC);
+}
+
 // The bunker's own reading, for the picture.
 static void send_review(struct page *p)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(REVIEW_ARENA);
     const struct slot *slot = session_slot(p->b, p->session);
-    const struct json *code = json_get(p->b->hsm, "chain");
-    const struct chain *chain = code != NULL ? chain_by_code(code->text) : NULL;
     struct writer w = writer_growing(arena, (size_t)32 << 20);
     struct json_writer j = json_writer_of(&w);
     struct psbt psbt;
@@ -183,12 +190,81 @@ static void send_review(struct page *p)
         return;
     }
     j.ascii = true;
-    review_write(&j, &psbt, bytes_of_text(p->b->device->view.xfp),
-                 chain != NULL ? chain : chain_by_id(CHAIN_BTC), arena);
+    review_write(&j, &psbt, bytes_of_text(p->b->device->view.xfp), chain_of(p->b), arena);
     if (writer_finish(&w, &body))
         page_json(p, 200, body);
     else
         fail(p, 413, "too_large", "The PSBT is too large for a picture.");
+}
+
+// --- Advice: policy/'s own code, as a forecast ---
+
+static void send_advice(struct page *p, struct writer *w, bool ok, const struct err *err)
+{
+    struct bytes body;
+    if (!ok) // an answer as good as any: what was asked about is not sound
+        fail(p, 200, "bad_args", err->text);
+    else if (writer_finish(w, &body))
+        page_json(p, 200, body);
+    else
+        fail(p, 413, "too_large", "The answer is too large.");
+}
+
+// The body is the editor's form.
+static void post_policy(struct page *p)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(ADVICE_ARENA);
+    struct writer form = writer_growing(arena, POLICY_FORM_MAX),
+                  w = writer_growing(arena, API_ARENA);
+    struct json_writer j = json_writer_of(&w);
+    struct err err;
+    if (!may_change(p, ROLE_VIEWER))
+        return;
+    j.ascii = true;
+    const bool ok = policy_form_clean(&form, p->request->body, NULL, arena, &err) &&
+                    advice_on_policy(&j, writer_bytes(&form), chain_of(p->b), arena, &err);
+    send_advice(p, &w, ok, &err);
+}
+
+static bool is_true(const struct json *body, const char *key)
+{
+    const struct json *v = json_get(body, key);
+    return v != NULL && v->type == JSON_TRUE;
+}
+
+// {"users": [...], "local": bool, "policy": text of the form, or absent for the copy of the installed one}
+static void post_simulate(struct page *p)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(ADVICE_ARENA);
+    const struct settings *settings = &p->b->settings;
+    const struct slot *slot = session_slot(p->b, p->session);
+    struct writer form = writer_growing(arena, POLICY_FORM_MAX),
+                  w = writer_growing(arena, API_ARENA);
+    struct json_writer j = json_writer_of(&w);
+    struct bytes policy = bytes_of(settings->policy, settings->policy_len);
+    const struct json *body, *text;
+    struct err err;
+    if (!may_change(p, ROLE_VIEWER))
+        return;
+    bool ok = json_parse(&body, p->request->body, arena, &err);
+    if (ok && (text = json_get(body, "policy")) != NULL && text->type == JSON_STRING) {
+        ok = policy_form_clean(&form, text->text, NULL, arena, &err);
+        policy = writer_bytes(&form);
+    }
+    if (ok && policy.len == 0)
+        ok = err_set(&err, ERR_NOT_FOUND, "The bunker has no copy of the device's policy.");
+    if (ok && slot->psbt == NULL)
+        ok = err_set(&err, ERR_NOT_FOUND, "No PSBT is loaded.");
+    const struct advice_case assumed = { .psbt = bytes_of(slot->psbt, slot->psbt_len),
+                                         .xfp = bytes_of_text(p->b->device->view.xfp),
+                                         .chain = chain_of(p->b),
+                                         .users = ok ? json_get(body, "users") : NULL,
+                                         .local_code = ok && is_true(body, "local"),
+                                         .spent = json_get(p->b->hsm, "has_spent"),
+                                         .now_s = bunker_now_s(p->b) };
+    j.ascii = true;
+    ok = ok && advice_on_transaction(&j, policy, &assumed, arena, &err);
+    send_advice(p, &w, ok, &err);
 }
 
 static const struct {
@@ -196,10 +272,9 @@ static const struct {
     const char *path;
     void (*run)(struct page *p);
 } rows[] = {
-    { HTTP_GET, "/api/status", send_status },
-    { HTTP_GET, "/api/events", send_events },
-    { HTTP_GET, "/api/audit", send_audit },
-    { HTTP_POST, "/api/psbt", post_psbt },
+    { HTTP_GET, "/api/status", send_status },  { HTTP_GET, "/api/events", send_events },
+    { HTTP_GET, "/api/audit", send_audit },    { HTTP_POST, "/api/psbt", post_psbt },
+    { HTTP_POST, "/api/policy", post_policy }, { HTTP_POST, "/api/simulate", post_simulate },
 };
 
 bool api_request(struct page *p)

@@ -2,8 +2,9 @@
 #include "base/require.h"
 #include "http/form.h"
 
-#define PAGE_ARENA    ((size_t)24 << 20)
-#define PSBT_BODY_MAX ((size_t)4718592) // 4.5 MiB: hex doubles the size
+#define PAGE_ARENA      ((size_t)24 << 20)
+#define PSBT_BODY_MAX   ((size_t)4718592) // 4.5 MiB: hex doubles the size
+#define POLICY_BODY_MAX ((size_t)400000)
 
 // --- Replies ---
 
@@ -167,6 +168,8 @@ size_t pages_body_limit(void *context, const struct http_request *r)
     (void)context;
     if (bytes_equal_text(r->path, "/api/psbt") || bytes_equal_text(r->path, "/psbt"))
         return PSBT_BODY_MAX;
+    if (bytes_equal_text(r->path, "/api/policy") || bytes_equal_text(r->path, "/api/simulate"))
+        return POLICY_BODY_MAX;
     return HTTP_FORM_MAX;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/reader.h"
 #include "base/secret.h"
+#include "crypto/certificate.h"
 #include "http/outbox.h"
 #include "http/server.h"
 #include <pthread.h>
@@ -41,6 +42,13 @@ struct http_server {
     unsigned connections[LISTENERS_MAX];
     pthread_mutex_t lock; // of what follows
     struct posted *first, **last;
+};
+
+// Where a connection came in, and whose certificate it showed.
+struct origin {
+    size_t listener;
+    bool counted; // as one of the listener's connections
+    char certificate[CERTIFICATE_NAME_SIZE]; // empty: none
 };
 
 struct http_exchange {
@@ -81,6 +89,7 @@ struct connection {
 
 struct http_server *server_of(struct lws *wsi);
 size_t listener_of(struct lws *wsi);
+const struct origin *origin_of(struct lws *wsi);
 
 // Reads what the library knows of a request into the arena. False: a header is longer than we take.
 MUST_CHECK bool request_read(struct http_request *out, struct lws *wsi, struct arena *arena);

@@ -8,24 +8,49 @@ struct http_server *server_of(struct lws *wsi)
     return v != NULL ? v->server : NULL;
 }
 
-// Remembered when the connection came in: once it has read a Host header, the library may give a
+// Remembered when the connection came in, or, if that is sooner, when its certificate is verified: once it has read a Host header, the library may give a
 // connection to any vhost with the same port, and all unix sockets have port 0.
-static void remember_listener(struct lws *wsi)
+static struct origin *remember_listener(struct lws *wsi)
 {
     const struct vhost_data *v = lws_vhost_user(lws_get_vhost(wsi));
-    REQUIRE(v != NULL);
-    lws_set_opaque_user_data(wsi, (void *)(uintptr_t)(v->listener + 1));
+    struct origin *o = lws_get_opaque_user_data(wsi);
+    if (o != NULL)
+        return o;
+    o = calloc(1, sizeof *o);
+    REQUIRE(v != NULL && o != NULL);
+    o->listener = v->listener;
+    lws_set_opaque_user_data(wsi, o);
+    return o;
 }
 
-static bool has_listener(struct lws *wsi)
+const struct origin *origin_of(struct lws *wsi)
 {
-    return lws_get_opaque_user_data(wsi) != NULL;
+    return lws_get_opaque_user_data(wsi);
 }
 
 size_t listener_of(struct lws *wsi)
 {
-    REQUIRE(has_listener(wsi));
-    return (size_t)(uintptr_t)lws_get_opaque_user_data(wsi) - 1;
+    REQUIRE(origin_of(wsi) != NULL);
+    return origin_of(wsi)->listener;
+}
+
+// `verdict` is OpenSSL's own; 0 from here would accept whatever it was (bunker.md 20, 1).
+static int check_certificate(struct lws *wsi, void *store_context, bool verdict)
+{
+    if (!verdict || wsi == NULL)
+        return 1;
+    struct origin *o = remember_listener(wsi);
+    if (!certificate_name(o->certificate, store_context))
+        o->certificate[0] = '\0'; // of an authority above it, or nameless: nobody
+    return 0;
+}
+
+// A resumed TLS session shows no certificate, so nobody would know whose it is.
+static void forbid_resumption(SSL_CTX *tls)
+{
+    (void)SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_set_options(tls, SSL_OP_NO_TICKET);
+    (void)SSL_CTX_set_num_tickets(tls, 0);
 }
 
 // --- Work that other threads hand over ---
@@ -69,20 +94,24 @@ static void run_posted(struct http_server *s)
 static int count_connection(struct lws *wsi)
 {
     struct http_server *s = server_of(wsi);
-    const struct vhost_data *v = lws_vhost_user(lws_get_vhost(wsi));
-    const size_t l = v->listener;
-    if (s->connections[l] >= s->listeners->items[l].connections)
+    struct origin *o = remember_listener(wsi);
+    if (s->connections[o->listener] >= s->listeners->items[o->listener].connections)
         return 1;
-    remember_listener(wsi);
-    s->connections[l]++;
+    o->counted = true;
+    s->connections[o->listener]++;
     return 0;
 }
 
 static void uncount_connection(struct lws *wsi)
 {
     struct http_server *s = server_of(wsi);
-    if (s != NULL && has_listener(wsi))
-        s->connections[listener_of(wsi)]--;
+    struct origin *o = lws_get_opaque_user_data(wsi);
+    if (s == NULL || o == NULL)
+        return;
+    if (o->counted)
+        s->connections[o->listener]--;
+    lws_set_opaque_user_data(wsi, NULL);
+    free(o);
 }
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -96,8 +125,10 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         uncount_connection(wsi);
         return 0;
     case LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION:
-        // `len` is OpenSSL's own verdict; 0 from here would accept whatever it was (bunker.md 20, 1).
-        return len == 0;
+        return check_certificate(wsi, user, len != 0);
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        forbid_resumption(user);
+        return 0;
     case LWS_CALLBACK_HTTP:
         return on_request(wsi, c);
     case LWS_CALLBACK_HTTP_BODY:

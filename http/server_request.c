@@ -75,13 +75,10 @@ static bool copy_path(struct http_request *out, struct lws *wsi, struct arena *a
 
 static bool copy_certificate(struct http_request *out, struct lws *wsi, struct arena *arena)
 {
-    union lws_tls_cert_info_results info;
-    if ((out->listener->auth & LISTENER_MTLS) == 0 ||
-        lws_tls_peer_cert_info(wsi, LWS_TLS_CERT_INFO_VERIFIED, &info, 0) != 0 || !info.verified ||
-        lws_tls_peer_cert_info(wsi, LWS_TLS_CERT_INFO_COMMON_NAME, &info, sizeof info.ns.name) != 0)
+    const struct origin *o = origin_of(wsi);
+    if ((out->listener->auth & LISTENER_MTLS) == 0 || o == NULL)
         return true;
-    return info.ns.len >= 0 &&
-           arena_copy(arena, bytes_of(info.ns.name, (size_t)info.ns.len), &out->certificate);
+    return arena_copy(arena, bytes_of_text(o->certificate), &out->certificate);
 }
 
 bool request_read(struct http_request *out, struct lws *wsi, struct arena *arena)

@@ -141,17 +141,20 @@ class Rig:
         with open(self.folder + "/bunker.log", encoding="utf-8") as log:
             return log.read()
 
-    def start_bunker(self, auth="none", command="run", more="", options=(), port=0):
+    def start_bunker(self, auth="none", command="run", more="", options=(), port=0, listeners=""):
         config = self.folder + "/bunker.conf"
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"data_files = {self.folder}/data\nreconnect_delay = 1\n{more}\n"
                        f"[device]\npath = {self.socket}\n[broadcast]\nbackend = none\n"
-                       f"[listener test]\nbind = 127.0.0.1:{port}\nauth = {auth}\nrole = admin\n")
+                       f"[listener test]\nbind = 127.0.0.1:{port}\nauth = {auth}\nrole = admin\n{listeners}")
         with open(self.folder + "/bunker.log", "wb") as log:
             self.bunker = subprocess.Popen([BUNKER, "-c", config, *options, command],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.wait(lambda: self.bunker.poll() is not None or "event=listening" in self.log_text())
-        self.port = int(re.search(r"at=http://127.0.0.1:(\d+)", self.log_text())[1])
+        self.wait(lambda: self.bunker.poll() is not None or
+                  self.log_text().count("event=listening") == 1 + listeners.count("[listener "))
+        self.ports = {name: int(port) for name, port in
+                      re.findall(r"listener=(\S+) at=https?://127.0.0.1:(\d+)", self.log_text())}
+        self.port = self.ports["test"]
 
     @staticmethod
     def stop(process):

@@ -99,6 +99,20 @@ export function setupPage(app, body) {
     }
     file.value = "";
   });
+  const advice = el("div", {"aria-live": "polite"});
+  async function explain() {
+    const reply = await fetch("/api/policy", {method: "POST", headers: {"X-Casemate": "1"}, body: text()});
+    const data = await reply.json().catch(() => ({error: "That failed."}));
+    if (data.error) {
+      replace(advice, el("p", {class: "note bad"}, data.error));
+      return;
+    }
+    replace(advice, el("h3", {}, "In the device's words"), el("pre", {}, data.summary.trim()),
+      el("h3", {}, "The worst case"), el("pre", {}, data.worst_case.trim()),
+      el("h3", {}, "What is odd"), el("ul", {}, data.findings.map((f) => el("li", {}, f.text)),
+        data.findings.length ? null : el("li", {}, "Nothing.")),
+      el("p", {class: "hint mono"}, `Policy hash without the locker: ${data.hash}`));
+  }
   const [copyLabel, copy] = check("Download a copy without secrets", true);
   const editor = el("section", {class: "card"}, el("h2", {}, "Policy"), field("Import a policy file", file),
     field("Period in minutes", period, "How long per-period amounts count; 1 to 4320. Empty: no period."), rules,
@@ -109,7 +123,8 @@ export function setupPage(app, body) {
     el("div", {class: "row"},
       el("button", {type: "button", class: "main", onclick: () => app.link.act("submit_policy", text(), copy.checked)},
          "Save and start policy"),
-      el("button", {type: "button", onclick: () => app.link.act("download_policy", text())}, "Download")));
+      el("button", {type: "button", onclick: explain}, "Explain"),
+      el("button", {type: "button", onclick: () => app.link.act("download_policy", text())}, "Download")), advice);
 
   // --- Users ---
   const name = input("", {maxlength: "16"}), password = input("", {type: "password"});

@@ -60,10 +60,14 @@ export function signPage(app, body) {
   const [finalizeLabel, finalize] = check("Finalize: make a transaction for the network", true);
   const [downloadLabel, download] = check("Download the result", true);
   const [sendLabel, send] = check("Broadcast at once");
+  const what = el("button", {type: "button"}, "What would happen?");
+  const forecast = el("div", {"aria-live": "polite"});
   const sign = el("button", {type: "button", class: "main"}, "Sign transaction");
   const again = el("button", {type: "button"}, "Broadcast again");
   const loaded = el("div", {}, hash, el("div", {class: "row"}, ask, clear), review,
-    el("h3", {}, "In the device's words"), preview,
+    el("h3", {}, "In the device's words"), preview, el("h3", {}, "Forecast"),
+    el("p", {class: "hint"}, "By the device's own rules, with the codes given here and the copy of the policy that this " +
+      "bunker keeps. The device decides."), what, forecast,
     el("h3", {}, "Then"), finalizeLabel, downloadLabel, sendLabel, el("div", {class: "action row"}, sign, again));
 
   // Who approves.
@@ -102,6 +106,20 @@ export function signPage(app, body) {
   });
   sign.addEventListener("click", () => app.link.act("submit_psbt", app.status.psbt_hash, send.checked,
                                                     finalize.checked, download.checked));
+  what.addEventListener("click", async () => {
+    const users = app.status.pending_auth.filter((a) => a.has_guess).map((a) => a.name);
+    const reply = await fetch("/api/simulate", {method: "POST", headers: {"X-Casemate": "1"},
+                                                body: JSON.stringify({users, local: false})});
+    const data = await reply.json().catch(() => ({error: "The forecast failed."}));
+    if (data.error) {
+      replace(forecast, el("p", {class: "note"}, data.error));
+      return;
+    }
+    replace(forecast, el("p", {class: `note ${data.signed ? "good" : "bad"}`},
+      `${data.signed ? "It would be signed" : "It would be refused"}: ${data.text}`),
+      data.rules.map((r) => el("div", {}, el("strong", {}, `Rule #${r.rule}: ${r.holds ? "would approve" : "would not"}`),
+        el("ul", {}, r.clauses.map((c) => el("li", {}, `${c.clause}: ${c.holds ? "holds" : c.text}`))))));
+  });
   again.addEventListener("click", () => app.link.act("rebroadcast", app.status.psbt_hash));
 
   // --- Parts that follow the state ---
@@ -112,6 +130,7 @@ export function signPage(app, body) {
     if (drawn === key) return;
     drawn = key;
     replace(review);
+    replace(forecast);
     if (!status.psbt_hash) return;
     const reply = await fetch(`/api/psbt/${status.psbt_hash}/review`);
     if (!reply.ok || drawn !== key) return;
