@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-enum { BATCH = 64, TAIL_MAX = 2 * 65536, BATCH_MEMORY = 64 << 20 };
+enum { BATCH = 64, TAIL_USUAL = 8192, TAIL_MAX = 2 * 65536, BATCH_MEMORY = 64 << 20 };
 
 struct journal_file {
     int fd;
@@ -39,11 +39,10 @@ static bool open_file(struct journal_file *out, int dir_fd, struct err *err)
 
 // --- What the file has ---
 
-// The last bytes of the file, as many as two lines may have.
-static bool read_tail(const struct journal_file *file, struct bytes *out, struct arena *arena,
-                      struct err *err)
+static bool read_last(const struct journal_file *file, size_t max, struct bytes *out,
+                      struct arena *arena, struct err *err)
 {
-    const size_t want = file->len < TAIL_MAX ? (size_t)file->len : TAIL_MAX;
+    const size_t want = file->len < (int64_t)max ? (size_t)file->len : max;
     uint8_t *tail = arena_alloc(arena, want);
     size_t n = 0;
     if (!tail)
@@ -57,6 +56,22 @@ static bool read_tail(const struct journal_file *file, struct bytes *out, struct
     }
     *out = bytes_of(tail, want);
     return true;
+}
+
+// Whether a whole line and the end of the one before are there.
+static bool has_last_line(struct bytes tail)
+{
+    const uint8_t *end = tail.len == 0 ? NULL : memrchr(tail.ptr, '\n', tail.len);
+    return end != NULL && memrchr(tail.ptr, '\n', (size_t)(end - tail.ptr)) != NULL;
+}
+
+// The last bytes of the file: mostly a few lines, at most as many as two lines may have.
+static bool read_tail(const struct journal_file *file, struct bytes *out, struct arena *arena,
+                      struct err *err)
+{
+    return read_last(file, TAIL_USUAL, out, arena, err) &&
+           (file->len <= TAIL_USUAL || has_last_line(*out) ||
+            read_last(file, TAIL_MAX, out, arena, err));
 }
 
 // Where the bytes behind the last LF, or behind the one before `end`, begin.

@@ -229,15 +229,20 @@ static void send_reply(struct wire_server *server, struct peer *peer, struct byt
 
 // --- Receiving ---
 
-static void take(struct wire_server *server, const struct sockaddr_un *from, socklen_t from_len,
+// True if the peer waits for work that has not been begun: that goes before more packets.
+static bool take(struct wire_server *server, const struct sockaddr_un *from, socklen_t from_len,
                  struct bytes packet)
 {
     struct peer *peer = peers_get(&server->device->peers, from, from_len);
+    // Whoever asks after what waits for its turn has nothing else to say.
+    const bool only_waits =
+        server->device->job_queued && !job_is_over(device_job(server->device, peer));
     AUTO(arena_freep) struct arena *arena = arena_new(REPLY_ARENA);
     struct writer packets = writer_growing(arena, REPLY_LIMIT);
     requests_feed(server->device, peer, packet, &packets);
     if (packets.len > 0)
         send_reply(server, peer, writer_bytes(&packets));
+    return only_waits;
 }
 
 // "A datagram without a source address MUST be dropped without reply."
@@ -261,11 +266,11 @@ static void readable(void *context, int fd, short revents)
             return;
         // A name that fills sun_path has no room for its final zero, which the kernel counts.
         from_len = from_len < sizeof from ? from_len : sizeof from;
-        if (is_named(&from, from_len))
-            take(server, &from, from_len, bytes_of(packet, (size_t)n));
+        const bool waits =
+            is_named(&from, from_len) && take(server, &from, from_len, bytes_of(packet, (size_t)n));
         wipe(packet, sizeof packet);
         // A request can end in a lock, which closes this server.
-        if (device->state != DEVICE_NORMAL && device->state != DEVICE_HSM)
+        if (waits || (device->state != DEVICE_NORMAL && device->state != DEVICE_HSM))
             return;
     }
 }

@@ -1,0 +1,424 @@
+// bench/dialogue.c -- how long a client waits for a signature, beside what cannot be done without.
+//
+// usage: dialogue SIGNER FOLDER VECTORS [--rounds N]
+//
+// Starts SIGNER, a build with the simulator, with its store in FOLDER and the seed of VECTORS
+// (tests/vectors/perf), and has one client sign W1 and W2 under a rule with `per_period`: upload, hash,
+// start, ask, download. In turn with each dialogue:
+//   datagrams  as many, of the same sizes and directions, echoed between two processes
+//   signing    the library calls (bench/floor.h)
+//   durable    one page of 4 KiB of a file in FOLDER, as the one commit of a decision needs
+// Prints medians and the ratio of the dialogue to the sum of its floors.
+#include "base/require.h"
+#include "base/secret.h"
+#include "bench/floor.h"
+#include "client/hsm_status.h"
+#include "client/panel_client.h"
+#include "client/transfer.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum {
+    ROUNDS_MAX = 1000,
+    LEGS_MAX = 512, // messages of a dialogue
+    PATH_LEN = 256,
+    ARENA = 64 << 20,
+    DATAGRAM = 64,
+    PAYLOAD = DATAGRAM - 1,
+    DISK_PAGES = 256
+};
+
+static const char policy[] = "{\"period\": 1440, \"rules\": [{\"per_period\": 2000000000000000}]}";
+
+static NORETURN void stop(const char *what, const struct err *err)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, err == NULL ? strerror(errno) : err->text);
+    exit(1);
+}
+
+static double us_of(clockid_t clock)
+{
+    struct timespec t;
+    REQUIRE(clock_gettime(clock, &t) == 0);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+// The processor's time of this process and of another.
+static double cpu_us(pid_t other)
+{
+    clockid_t clock;
+    REQUIRE(clock_getcpuclockid(other, &clock) == 0);
+    return us_of(CLOCK_PROCESS_CPUTIME_ID) + us_of(clock);
+}
+
+// --- What is said: the messages of one dialogue, in datagrams ---
+
+struct script {
+    struct leg {
+        bool sent; // by the client
+        unsigned datagrams;
+    } legs[LEGS_MAX];
+    size_t n;
+    bool recording;
+};
+
+static void record(void *context, bool sent, struct bytes message, size_t masked, bool encrypted)
+{
+    struct script *s = context;
+    (void)encrypted;
+    if (!s->recording)
+        return;
+    REQUIRE(s->n < LEGS_MAX);
+    s->legs[s->n++] =
+        (struct leg){ sent, (unsigned)((message.len + masked + PAYLOAD - 1) / PAYLOAD) };
+}
+
+// --- The signer ---
+
+struct bench {
+    const char *signer, *folder, *vectors;
+    unsigned rounds;
+    char socket[PATH_LEN], store[PATH_LEN], panel[PATH_LEN], file[PATH_LEN];
+    pid_t pid;
+    int disk;
+    struct script script;
+    struct connection *c;
+    struct bench_signer *model;
+};
+
+static void start_signer(struct bench *b)
+{
+    b->pid = fork();
+    if (b->pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        execl(b->signer, b->signer, "--simulator", "--quiet", "--socket", b->socket, "--dir",
+              b->store, (char *)NULL);
+        _exit(127);
+    }
+    const struct timespec pause = { 0, 50000000 };
+    for (int i = 0; access(b->socket, F_OK) != 0; i++) {
+        if (i == 200 || waitpid(b->pid, NULL, WNOHANG) != 0)
+            stop("the signer does not start", NULL);
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static void take_seed(const struct bench *b)
+{
+    AUTO(panel_client_closep) struct panel_client *panel = NULL;
+    const struct panel_request reset = {
+        .verb = PANEL_RESET,
+        .chain = BYTES("XTN"),
+        .words = BYTES("abandon abandon abandon abandon abandon abandon abandon abandon abandon "
+                       "abandon abandon about"),
+    };
+    struct panel_reply reply;
+    struct err err;
+    if (!panel_client_open(&panel, b->panel, -1, NULL, &err) ||
+        !panel_client_ask(panel, &reset, &reply, &err))
+        stop("reset", &err);
+}
+
+static void connect_client(struct bench *b)
+{
+    const struct connection_options options = { .socket_path = b->socket,
+                                                .cancel_fd = -1,
+                                                .trace = { record, &b->script } };
+    struct err err;
+    if (!connection_open(&b->c, &options, &err))
+        stop("connect", &err);
+}
+
+static void arm(struct bench *b)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(HSM_STATUS_ARENA);
+    struct request start = { .id = REQUEST_HSMS, .hsms = { .has_file = true } };
+    // OK, then whichever digit the second screen asks for: the others it ignores.
+    const struct request keys = { .id = REQUEST_XKEY, .data = BYTES("y0123456789") };
+    struct hsm_status status = { 0 };
+    struct reply reply;
+    struct err err;
+    if (!transfer_start(b->c, bytes_of_text(policy), &start, NULL, &err))
+        stop("hsms", &err);
+    if (!connection_call(b->c, &reply, REPLY_OKAY, &keys, arena, &err) ||
+        !hsm_status_fetch(&status, b->c, arena, &err))
+        stop("hsm mode", &err);
+    if (!status.active)
+        stop("hsm mode", &(struct err){ .text = "was not entered" });
+}
+
+// Asks every millisecond until there is the result, first at once; the script has the last question
+// alone.
+static void converse(struct bench *b, struct bytes psbt, struct arena *arena)
+{
+    struct request start = { .id = REQUEST_STXN, .stxn = { .flags = 0 } };
+    const struct request ask = { .id = REQUEST_STOK };
+    struct reply reply = { .id = REPLY_OKAY };
+    struct bytes result;
+    struct err err;
+    b->script.n = 0;
+    b->script.recording = true;
+    if (!transfer_start(b->c, psbt, &start, NULL, &err))
+        stop("stxn", &err);
+    for (const size_t before = b->script.n; reply.id == REPLY_OKAY;) {
+        b->script.n = before;
+        if (!connection_exchange(b->c, &reply, &ask, arena, &err))
+            stop("stok", &err);
+        if (reply.id == REPLY_OKAY)
+            (void)nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    }
+    if (reply.id != REPLY_STRX)
+        stop("stok", &(struct err){ .text = "not approved" });
+    if (!transfer_download(b->c, &result, 1, &reply, arena, NULL, &err))
+        stop("dwld", &err);
+    b->script.recording = false;
+}
+
+// --- Floors ---
+
+static int bound_socket(const char *path)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    (void)unlink(path);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) != 0)
+        stop(path, NULL);
+    return fd;
+}
+
+static void send_all(int fd, const char *path, unsigned n)
+{
+    static const uint8_t datagram[DATAGRAM];
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    for (; n > 0; n--)
+        if (sendto(fd, datagram, sizeof datagram, 0, (struct sockaddr *)&name, sizeof name) < 0)
+            stop("echo", NULL);
+}
+
+static void receive_all(int fd, unsigned n)
+{
+    uint8_t datagram[DATAGRAM];
+    for (; n > 0; n--)
+        if (recv(fd, datagram, sizeof datagram, 0) != sizeof datagram)
+            stop("echo", NULL);
+}
+
+static void play(const struct script *s, bool as_client, int fd, const char *other)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->legs[i].sent == as_client)
+            send_all(fd, other, s->legs[i].datagrams);
+        else
+            receive_all(fd, s->legs[i].datagrams);
+}
+
+// The other process plays the script once for each datagram that tells it to begin.
+struct echo {
+    pid_t pid;
+    int fd;
+    char here[PATH_LEN], there[PATH_LEN];
+};
+
+static void start_echo(struct echo *e, const struct bench *b)
+{
+    (void)snprintf(e->here, sizeof e->here, "%s/echo.a", b->folder);
+    (void)snprintf(e->there, sizeof e->there, "%s/echo.b", b->folder);
+    e->fd = bound_socket(e->here);
+    const int other = bound_socket(e->there);
+    e->pid = fork();
+    if (e->pid != 0) {
+        close(other);
+        return;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    for (;;)
+        play(&b->script, false, other, e->here);
+}
+
+static void end_echo(struct echo *e)
+{
+    (void)kill(e->pid, SIGTERM);
+    (void)waitpid(e->pid, NULL, 0);
+    close(e->fd);
+    (void)unlink(e->here);
+    (void)unlink(e->there);
+}
+
+static void make_durable(const struct bench *b, unsigned n)
+{
+    static const uint8_t page[4096] = { 1 };
+    if (pwrite(b->disk, page, sizeof page, n % DISK_PAGES * (off_t)sizeof page) != sizeof page ||
+        fdatasync(b->disk) != 0)
+        stop(b->file, NULL);
+}
+
+static void open_disk(struct bench *b)
+{
+    b->disk = open(b->file, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (b->disk < 0)
+        stop(b->file, NULL);
+    for (unsigned i = 0; i < DISK_PAGES; i++)
+        make_durable(b, i);
+}
+
+// --- Measuring ---
+
+enum { DIALOGUE, DATAGRAMS, SIGNING, DURABLE, N_SERIES };
+struct series {
+    double wall_us[ROUNDS_MAX], cpu_us[ROUNDS_MAX]; // the second of both processes
+};
+struct samples {
+    struct series series[N_SERIES];
+    unsigned n;
+};
+struct moment {
+    double wall_us, cpu_us;
+};
+
+static struct moment now_of(pid_t other)
+{
+    return (struct moment){ us_of(CLOCK_MONOTONIC), cpu_us(other) };
+}
+
+static void keep(struct samples *s, size_t which, struct moment begin, struct moment end)
+{
+    s->series[which].wall_us[s->n] = end.wall_us - begin.wall_us;
+    s->series[which].cpu_us[s->n] = end.cpu_us - begin.cpu_us;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+// part: 0.5 is the median.
+static double quantile(double *list, unsigned n, double part)
+{
+    qsort(list, n, sizeof *list, compare);
+    return list[(unsigned)(part * (n - 1))];
+}
+
+static void measure_round(struct samples *s, struct bench *b, const struct echo *echo,
+                          const struct floor *floor, struct bytes psbt, struct arena *arena)
+{
+    arena_reset(arena);
+    struct moment begin = now_of(b->pid);
+    converse(b, psbt, arena);
+    keep(s, DIALOGUE, begin, now_of(b->pid));
+    begin = now_of(echo->pid);
+    play(&b->script, true, echo->fd, echo->there);
+    keep(s, DATAGRAMS, begin, now_of(echo->pid));
+    begin = now_of(echo->pid);
+    floor_warm(floor);
+    struct moment end = now_of(echo->pid);
+    keep(s, SIGNING, begin, end);
+    make_durable(b, s->n);
+    keep(s, DURABLE, end, now_of(echo->pid));
+    s->n++;
+}
+
+static void print_line(const char *name, const char *what, struct samples *s, bool cpu, double part)
+{
+    double us[N_SERIES];
+    for (size_t k = 0; k < N_SERIES; k++)
+        us[k] = quantile(cpu ? s->series[k].cpu_us : s->series[k].wall_us, s->n, part);
+    const double floor = us[DATAGRAMS] + us[SIGNING] + us[DURABLE];
+    printf("%-4s %-16s %9.0f %9.0f %9.0f %9.0f %7.2f\n", name, what, us[DIALOGUE], us[DATAGRAMS],
+           us[SIGNING], us[DURABLE], us[DIALOGUE] / floor);
+}
+
+static void print(const char *name, struct samples *s)
+{
+    print_line(name, "clock, median", s, false, 0.5);
+    print_line(name, "clock, best 10 %", s, false, 0.1);
+    print_line(name, "processors' time", s, true, 0.5);
+}
+
+static void measure(struct bench *b, const char *name)
+{
+    AUTO(arena_freep) struct arena *kept = arena_new(ARENA), *arena = arena_new(ARENA);
+    struct samples *s = arena_alloc(kept, sizeof *s);
+    struct bench_result result;
+    struct echo echo;
+    char file[32];
+    (void)snprintf(file, sizeof file, "%s.psbt", name);
+    const struct bytes psbt = bench_file(b->vectors, file, kept);
+    REQUIRE(s != NULL && psbt.len > 0);
+    b->model->keep_inputs = true;
+    bench_run(&result, b->model, psbt, kept);
+    const struct floor *floor = floor_new(&result, b->model, kept);
+    for (unsigned i = 0; i < 3; i++)
+        converse(b, psbt, arena); // what comes first takes longer
+    start_echo(&echo, b);
+    while (s->n < b->rounds)
+        measure_round(s, b, &echo, floor, psbt, arena);
+    end_echo(&echo);
+    print(name, s);
+}
+
+static bool parse(struct bench *b, int argc, char **argv)
+{
+    *b = (struct bench){ .rounds = 200 };
+    if (argc == 6 && strcmp(argv[4], "--rounds") == 0)
+        b->rounds = (unsigned)strtoul(argv[5], NULL, 10);
+    else if (argc != 4)
+        return false;
+    b->signer = argv[1];
+    b->folder = argv[2];
+    b->vectors = argv[3];
+    (void)snprintf(b->socket, sizeof b->socket, "%s/cm-0.sock", b->folder);
+    (void)snprintf(b->panel, sizeof b->panel, "%s/cm-0.sock.panel", b->folder);
+    (void)snprintf(b->store, sizeof b->store, "%s/store", b->folder);
+    (void)snprintf(b->file, sizeof b->file, "%s/disk", b->folder);
+    return b->rounds > 0 && b->rounds <= ROUNDS_MAX;
+}
+
+// Without the audit log's card: its records are made durable besides, one by one.
+static void remove_card(const struct bench *b)
+{
+    char card[PATH_LEN + 8], out[PATH_LEN + 8];
+    (void)snprintf(card, sizeof card, "%s/card", b->store);
+    (void)snprintf(out, sizeof out, "%s/no-card", b->folder);
+    if (rename(card, out) != 0)
+        stop(card, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b;
+    if (!parse(&b, argc, argv)) {
+        fputs("usage: dialogue SIGNER FOLDER VECTORS [--rounds N]\n", stderr);
+        return 2;
+    }
+    if (!secret_init())
+        return 1;
+    connection_init();
+    if (mkdir(b.store, 0700) != 0)
+        stop(b.store, NULL);
+    b.model = bench_signer_new(b.vectors);
+    open_disk(&b);
+    start_signer(&b);
+    remove_card(&b);
+    take_seed(&b);
+    connect_client(&b);
+    arm(&b);
+    measure(&b, "W1");
+    measure(&b, "W2");
+    connection_close(b.c);
+    (void)kill(b.pid, SIGTERM);
+    (void)waitpid(b.pid, NULL, 0);
+    bench_signer_free(b.model);
+    return 0;
+}
