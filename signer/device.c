@@ -81,12 +81,31 @@ static void forget_secrets(struct device *device)
     secret_free(device->container);
     secret_free(device->master);
     secret_free(device->users);
+    secret_free(device->journal_key);
     keycache_freep(&device->keys);
-    device->container = device->master = device->users = NULL;
-    device->has_seed = false;
+    device->container = device->master = device->users = device->journal_key = NULL;
+    device->has_seed = device->has_passphrase = false;
     device->master_pub = (struct hdpub){ 0 };
     device->xfp = (struct xfp){ 0 };
     device_forget_wallets(device);
+}
+
+static void use_node(struct device *device, const struct hdkey *node)
+{
+    device->keys = keycache_new(node);
+    device->master_pub = node->pub;
+    device->xfp = hdpub_xfp(&node->pub);
+    device->has_seed = true;
+}
+
+void device_use_passphrase(struct device *device, const struct hdkey *master)
+{
+    sign_work_settle(device); // it may use the keys that go
+    keycache_freep(&device->keys);
+    *(struct hdkey *)(void *)secret_edit(device->master) = *master;
+    secret_close(device->master);
+    use_node(device, master);
+    device->has_passphrase = true;
 }
 
 static bool load_seed(struct device *device, struct err *err)
@@ -94,19 +113,15 @@ static bool load_seed(struct device *device, struct err *err)
     secret_free(device->master);
     keycache_freep(&device->keys);
     device->master = secret_new_zeroed(sizeof(struct hdkey));
-    device->has_seed = false;
+    device->has_seed = device->has_passphrase = false;
     device->master_pub = (struct hdpub){ 0 };
     device->xfp = (struct xfp){ 0 };
     if (master_kind(device->container) == MASTER_NONE)
         return true;
     struct hdkey *node = (struct hdkey *)(void *)secret_edit(device->master);
     const bool ok = master_node(node, device->container, err);
-    if (ok) {
-        device->keys = keycache_new(node);
-        device->master_pub = node->pub;
-        device->xfp = hdpub_xfp(&node->pub);
-        device->has_seed = true;
-    }
+    if (ok)
+        use_node(device, node);
     secret_close(device->master);
     return ok && journal_load_key(device, err);
 }

@@ -62,6 +62,8 @@ struct device {
     // While unlocked.
     struct secret *container; // signer/master.h
     struct secret *master;    // struct hdkey
+    bool has_passphrase; // that a host gave: `master` is not the container's until it is locked
+    struct secret *journal_key; // struct seckey: of the container's master, whatever is in use
     bool has_seed;
     struct keycache *keys; // of the master; NULL without a seed
     struct hdpub master_pub;
@@ -146,6 +148,9 @@ void device_close_master(const struct device *device);
 const struct user_list *device_open_users(const struct device *device);
 struct user_list *device_edit_users(struct device *device);
 void device_close_users(const struct device *device);
+
+// Another master in the place of the one in use, until it is locked: wire-protocol.md 8.9, `pass`.
+void device_use_passphrase(struct device *device, const struct hdkey *master);
 
 // The public node at a path. Fails: ERR_STATE "Assertion no seed"; as hdkey_derive.
 MUST_CHECK bool device_public_node(const struct device *device, struct hdpub *out,

@@ -17,11 +17,12 @@ enum job_kind {
     JOB_NONE,
     JOB_TRANSACTION,
     JOB_MESSAGE,
-    JOB_ADDRESS,   // shown until dismissed; has no result
-    JOB_START_HSM, // asked on the screen; has no result
-    JOB_ENROLL,    // likewise: a multisig wallet
-    JOB_BACKUP,    // shown and asked; its result is a file
-    JOB_RESTORE,   // refused at once
+    JOB_ADDRESS,    // shown until dismissed; has no result
+    JOB_START_HSM,  // asked on the screen; has no result
+    JOB_ENROLL,     // likewise: a multisig wallet
+    JOB_BACKUP,     // shown and asked; its result is a file
+    JOB_RESTORE,    // refused at once
+    JOB_PASSPHRASE, // asked; its result is the new master's xpub
 };
 enum job_state {
     JOB_WAITING, // for its turn, or for the operator

@@ -6,12 +6,15 @@
 
 bool journal_load_key(struct device *device, struct err *err)
 {
-    AUTO(seckey_wipe) struct seckey key;
     const struct hdkey *master = device_open_master(device);
-    const bool ok = master != NULL && journal_key(&key, &master->key, err);
+    secret_free(device->journal_key);
+    device->journal_key = secret_new_zeroed(sizeof(struct seckey));
+    struct seckey *key = (struct seckey *)(void *)secret_edit(device->journal_key);
+    const bool ok = master != NULL && journal_key(key, &master->key, err);
     device_close_master(device);
     if (ok)
-        journal_public_key(device->journal.key, &key);
+        journal_public_key(device->journal.key, key);
+    secret_close(device->journal_key);
     return ok;
 }
 
@@ -41,14 +44,14 @@ static void catch_up(void *context)
 static bool make_line(struct device *device, struct bytes *out, const struct journal_event *event,
                       struct arena *arena, struct err *err)
 {
-    AUTO(seckey_wipe) struct seckey key;
     const struct store_head stored = store_get_head(device->store);
     const struct journal_head head = { stored.seq, stored.hash };
-    const struct hdkey *master = device_open_master(device);
-    const bool ok = journal_key(&key, &master->key, err);
-    device_close_master(device);
+    const struct bytes key = secret_open(device->journal_key);
     struct writer w = writer_growing(arena, JOURNAL_LINE_MAX + 1);
-    if (!ok || !journal_write(&w, event, &head, device->clock->wall_s(device->clock), &key, err))
+    const bool ok = journal_write(&w, event, &head, device->clock->wall_s(device->clock),
+                                  (const struct seckey *)(const void *)key.ptr, err);
+    secret_close(device->journal_key);
+    if (!ok)
         return false;
     return writer_finish(&w, out) || err_set(err, ERR_NO_MEMORY, "no memory for the journal");
 }

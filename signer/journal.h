@@ -24,7 +24,8 @@ struct journal_state {
     uint64_t n_omitted;     // not yet told
 };
 
-// Sets the public key: after the seed is loaded. Fails: as journal_key.
+// Makes the key that signs lines, and the public one: after the seed is loaded. A passphrase that a
+// host gives later changes neither. Fails: as journal_key.
 MUST_CHECK bool journal_load_key(struct device *device, struct err *err);
 
 // After unlocking, before anything is armed: brings the file up to date and records the start.

@@ -190,6 +190,14 @@ bool master_node_with_passphrase(struct hdkey *out, const struct secret *contain
     return made;
 }
 
+bool master_has_words(const struct secret *container)
+{
+    const struct content c = parse(secret_open(container));
+    const bool has = c.kind == MASTER_WORDS && c.passphrase.len == 0;
+    secret_close(container);
+    return has;
+}
+
 bool master_words(struct writer *out, const struct secret *container, struct err *err)
 {
     const struct content c = parse(secret_open(container));

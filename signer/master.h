@@ -41,6 +41,9 @@ MUST_CHECK bool master_node(struct hdkey *out, const struct secret *container, s
 MUST_CHECK bool master_node_with_passphrase(struct hdkey *out, const struct secret *container,
                                             struct bytes passphrase, struct err *err);
 
+// Whether a passphrase can be put to it: words, without one.
+bool master_has_words(const struct secret *container);
+
 // The words, for the backup. Fails: ERR_STATE "no words" unless MASTER_WORDS.
 MUST_CHECK bool master_words(struct writer *out, const struct secret *container, struct err *err);
 

@@ -13,8 +13,9 @@ static request_fn *const handlers[REQUEST_COUNT] = {
     [REQUEST_P2SH] = serve_p2sh, [REQUEST_ENRL] = serve_enrl, [REQUEST_HSMS] = serve_hsms,
     [REQUEST_HSTS] = serve_hsts, [REQUEST_GSLR] = serve_gslr, [REQUEST_NWUR] = serve_nwur,
     [REQUEST_RMUR] = serve_rmur, [REQUEST_USER] = serve_user, [REQUEST_BKOK] = serve_bkok,
-    [REQUEST_BACK] = serve_back, [REQUEST_REST] = serve_rest, [REQUEST_PWOK] = serve_other_poll,
-    [REQUEST_XKEY] = serve_xkey, [REQUEST_EXEC] = serve_exec, [REQUEST_EVAL] = serve_eval,
+    [REQUEST_BACK] = serve_back, [REQUEST_REST] = serve_rest, [REQUEST_PASS] = serve_pass,
+    [REQUEST_PWOK] = serve_pwok, [REQUEST_XKEY] = serve_xkey, [REQUEST_EXEC] = serve_exec,
+    [REQUEST_EVAL] = serve_eval,
 };
 
 void reply_okay(struct exchange *ex)

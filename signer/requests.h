@@ -52,9 +52,11 @@ request_fn serve_xpub, serve_show;
 // requests_wallets.c
 request_fn serve_msck, serve_p2sh, serve_enrl;
 // requests_sign.c
-request_fn serve_stxn, serve_stok, serve_smsg, serve_smok, serve_other_poll;
+request_fn serve_stxn, serve_stok, serve_smsg, serve_smok;
 // requests_backup.c
 request_fn serve_back, serve_bkok, serve_rest;
+// requests_pass.c
+request_fn serve_pass, serve_pwok;
 // requests_hsm.c
 request_fn serve_hsms, serve_hsts, serve_gslr, serve_nwur, serve_rmur, serve_user;
 // requests_developer.c

@@ -183,10 +183,3 @@ bool serve_smok(struct exchange *ex, struct err *err)
     ex->reply = reply;
     return true;
 }
-
-// Polls for what no request here makes: no result is ever theirs.
-bool serve_other_poll(struct exchange *ex, struct err *err)
-{
-    bool finished;
-    return request_poll_job(ex, device_job(ex->device, ex->peer), JOB_NONE, &finished, err);
-}
