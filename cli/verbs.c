@@ -4,7 +4,7 @@
 static const struct verb *const verbs[] = {
     &verb_list, &verb_status, &verb_version, &verb_chain, &verb_bag, &verb_xfp, &verb_xpub,
     &verb_pubkey, &verb_addr, &verb_p2sh,
-    &verb_sign, &verb_msg, &verb_verify, &verb_bip322_make, &verb_bip322_verify, &verb_wait, &verb_cancel,
+    &verb_sign, &verb_msg, &verb_msg_file, &verb_verify, &verb_bip322_make, &verb_bip322_verify, &verb_wait, &verb_cancel,
     &verb_backup, &verb_restore, &verb_pass,
     &verb_multisig, &verb_miniscript_ls, &verb_miniscript_get, &verb_miniscript_policy,
     &verb_miniscript_addr, &verb_miniscript_enroll, &verb_miniscript_del,
