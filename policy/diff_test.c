@@ -290,13 +290,14 @@ static bool example_is_signed(const struct difference *d, const struct policy *p
         const struct velocity v = s->decision.velocity;
         *a = *e->before.assumed;
         a->velocity = v;
+        a->now_s += i > 0 ? e->pause_s : 0;
         assert_true(policy_simulate(s, policy, e->before.tx, a, arena, &err));
         assert_int_equal(s->decision.verdict, VERDICT_SIGN);
     }
     const struct velocity v = s->decision.velocity;
     *a = *e->request.assumed;
     a->velocity = v;
-    a->now_s += e->wait_s;
+    a->now_s += e->pause_s + e->wait_s;
     assert_true(policy_simulate(s, policy, e->request.tx, a, arena, &err));
     return s->decision.verdict == VERDICT_SIGN;
 }

@@ -12,7 +12,8 @@ struct facts {
     const struct drawn_request *request;
     const struct rule *rule;
     uint64_t spent_before; // in the running period
-    bool period_runs;
+    uint32_t signed_before;
+    uint32_t height; // of the last that was signed
 };
 
 static bool pays_to(const struct output_facts *out, struct bytes address)
@@ -35,7 +36,10 @@ static bool destination_is_fine(const struct rule *rule, const struct output_fac
             bytes_equal(rule->whitelist[i], drawn_address(DRAWN_ADDRESSES - 1)))
             return true;
     }
-    return rule->n_whitelist == 0;
+    for (size_t i = 0; i < rule->own.n_scripts && rule->mode == WHITELIST_BASIC; i++)
+        if (bytes_equal(rule->own.scripts[i], out->script))
+            return true;
+    return rule->n_whitelist + rule->own.n_scripts == 0;
 }
 
 static uint64_t total_out(const struct drawn_request *r)
@@ -120,6 +124,12 @@ static bool fee_is_below(const struct tx_facts *tx, struct sats_limit limit)
     return !limit.is_set || (tx->fee_known && tx->fee.n <= limit.max.n);
 }
 
+static bool height_is_reached(const struct facts *f)
+{
+    const struct tx_facts *tx = &f->request->tx;
+    return tx->locktime_counts && tx->locktime >= f->height + f->rule->own.not_before_height;
+}
+
 static bool rule_holds(const struct facts *f)
 {
     const struct rule *rule = f->rule;
@@ -130,6 +140,8 @@ static bool rule_holds(const struct facts *f)
     holds &= fee_is_below(&f->request->tx, f->policy->extension.max_fee);
     holds &= !rule->local_conf || f->request->local == CODE_RIGHT;
     holds &= !rule->per_period.is_set || f->spent_before + out <= rule->per_period.max.n;
+    holds &= rule->own.max_txns == 0 || f->signed_before < rule->own.max_txns;
+    holds &= rule->own.not_before_height == 0 || height_is_reached(f);
     for (size_t i = 0; i < f->request->tx.n_out; i++)
         holds &= destination_is_fine(rule, &f->request->out[i]);
     for (size_t i = 0; i < rule->n_patterns; i++)
@@ -150,8 +162,12 @@ static size_t first_rule(const struct policy *policy, const struct drawn_request
     size_t i = 0;
     for (; i < policy->n_rules; i++) {
         const bool runs = period_runs(policy, r);
-        const struct facts f = { policy, r, &policy->rules[i], runs ? r->velocity.spent[i].n : 0,
-                                 runs };
+        const struct facts f = { .policy = policy,
+                                 .request = r,
+                                 .rule = &policy->rules[i],
+                                 .spent_before = runs ? r->velocity.spent[i].n : 0,
+                                 .signed_before = runs ? r->velocity.n[i] : 0,
+                                 .height = r->velocity.heights[i] };
         if (rule_holds(&f))
             break;
     }
@@ -192,10 +208,17 @@ static void check_velocity(const struct decision *d, const struct policy *policy
 {
     const bool runs = period_runs(policy, r);
     for (size_t i = 0; i < policy->n_rules; i++) {
-        uint64_t expected = runs ? r->velocity.spent[i].n : 0;
-        if (d->charged && d->rule == i)
-            expected += counted(policy, &policy->rules[i], r);
-        REQUIRE(d->velocity.spent[i].n == expected);
+        const struct rule *rule = &policy->rules[i];
+        const bool is_charged = d->charged && d->rule == i;
+        uint64_t spent = runs ? r->velocity.spent[i].n : 0;
+        uint32_t n = runs ? r->velocity.n[i] : 0, height = r->velocity.heights[i];
+        if (is_charged && rule->per_period.is_set)
+            spent += counted(policy, rule, r);
+        if (d->cause == CAUSE_RULE && d->rule == i && rule->own.not_before_height > 0)
+            height = r->tx.locktime;
+        REQUIRE(d->velocity.spent[i].n == spent);
+        REQUIRE(d->velocity.n[i] == n + is_charged);
+        REQUIRE(d->velocity.heights[i] == height);
     }
     REQUIRE(d->velocity.running == (runs || d->charged));
     REQUIRE(!d->velocity.running || d->velocity.start_s <= r->now_s);
@@ -216,7 +239,8 @@ FUZZ_TARGET(data)
     REQUIRE((d.verdict == VERDICT_SIGN) == should_sign(policy, &request));
     REQUIRE((d.verdict == VERDICT_SIGN) == (by_rule || d.cause == CAUSE_MSG_ALLOWED));
     REQUIRE(!by_rule || d.rule == first_rule(policy, &request));
-    REQUIRE(d.charged == (by_rule && policy->rules[d.rule].per_period.is_set));
+    REQUIRE(d.charged == (by_rule && (policy->rules[d.rule].per_period.is_set ||
+                                      policy->rules[d.rule].own.max_txns > 0)));
     REQUIRE(d.consumed == (d.cause != CAUSE_NO_LOG));
     REQUIRE(d.log == (request.auth.card_usable && !policy->never_log));
     REQUIRE(d.n_verified == 0 || d.n_verified == request.queue.n);

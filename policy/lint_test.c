@@ -215,7 +215,7 @@ static bool rule_signs(const struct rule *rule, const struct drawn_request *r)
 TEST(policy_24_86_shadowed_against_brute_force)
 {
     unsigned n_shadowed = 0, n_apart = 0, n_witnessed = 0;
-    for (unsigned n = 0; n < 400; n++) {
+    for (unsigned n = 0; n < 900; n++) {
         uint8_t bytes[DRAW_BYTES];
         struct draw d = draw_number(bytes, n);
         struct drawn_policy p;
@@ -224,9 +224,9 @@ TEST(policy_24_86_shadowed_against_brute_force)
             const struct rule *earlier = &p.rules[later - 1];
             const bool shadowed = rule_is_shadowed(&p.rules[later], earlier);
             bool witnessed = false;
-            for (unsigned k = 0; k < 150; k++) {
+            for (unsigned k = 0; k < 100; k++) {
                 uint8_t more[DRAW_BYTES];
-                struct draw dk = draw_number(more, 100000 + n * 150 + k);
+                struct draw dk = draw_number(more, 100000 + n * 100 + k);
                 struct drawn_request r;
                 draw_request(&r, &dk, &p.policy);
                 r.auth.card_usable = true;

@@ -39,7 +39,7 @@ static bool tighten(struct drawn_policy *p, struct draw *d)
 {
     struct rule *rule = &p->rules[draw_below(d, DRAWN_RULES)];
     const struct sats_limit half = { true, { rule->max_amount.max.n / 2 } };
-    switch (draw_below(d, 15)) {
+    switch (draw_below(d, 17)) {
     case 0:
         p->policy.warnings_ok = false;
         return true;
@@ -80,6 +80,12 @@ static bool tighten(struct drawn_policy *p, struct draw *d)
         rule->terms.max_fee = (struct sats_limit){
             true, { rule->terms.max_fee.is_set ? rule->terms.max_fee.max.n / 2 : 20000 }
         };
+        return true;
+    case 14: // fewer approvals
+        rule->own.max_txns = rule->own.max_txns > 1 ? rule->own.max_txns / 2 : 1;
+        return true;
+    case 15: // more blocks between them
+        rule->own.not_before_height++;
         return true;
     case 13: // the fee counts
         rule->terms.count_fees = true;
@@ -178,6 +184,8 @@ static bool signs_alone(const struct policy *policy, const struct drawn_request 
     alone.rules = &policy->rules[rule];
     alone.n_rules = 1;
     velocity.spent[0] = velocity.spent[rule];
+    velocity.n[0] = velocity.n[rule];
+    velocity.heights[0] = velocity.heights[rule];
     const struct decision d = policy_evaluate(&alone, &r->tx, &r->auth, &velocity, r->now_s);
     return d.verdict == VERDICT_SIGN;
 }
@@ -211,11 +219,15 @@ TEST(policy_24_47_order_matters_as_first_match_only)
             const size_t a = draw_below(&d, (uint32_t)p.policy.n_rules);
             const size_t b = draw_below(&d, (uint32_t)p.policy.n_rules);
             const struct rule rule = p.rules[a];
-            const struct sats spent = r.velocity.spent[a];
+            const struct velocity v = r.velocity;
             p.rules[a] = p.rules[b];
             p.rules[b] = rule;
-            r.velocity.spent[a] = r.velocity.spent[b];
-            r.velocity.spent[b] = spent;
+            r.velocity.spent[a] = v.spent[b];
+            r.velocity.spent[b] = v.spent[a];
+            r.velocity.n[a] = v.n[b];
+            r.velocity.n[b] = v.n[a];
+            r.velocity.heights[a] = v.heights[b];
+            r.velocity.heights[b] = v.heights[a];
         }
     }
     assert_in_range(n_signed, DRAWS / 20, 3 * DRAWS);

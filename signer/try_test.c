@@ -160,9 +160,9 @@ static struct bytes draw_psbt(struct device_rig *rig, struct chance *c)
 // --- `try` ---
 
 static bool try_facts(struct psbt_facts *out, const struct device_rig *rig, struct bytes psbt,
-                      struct err *err)
+                      struct arena *arena, struct err *err)
 {
-    struct psbt *parsed = arena_alloc(test_arena(), sizeof *parsed);
+    struct psbt *parsed = arena_alloc(arena, sizeof *parsed);
     struct signer_view view = { .chain = chain_by_id(CHAIN_XTN),
                                 .unit = UNIT_COIN,
                                 .fee_limit_pct = rig->config.fee_limit_pct,
@@ -171,8 +171,7 @@ static bool try_facts(struct psbt_facts *out, const struct device_rig *rig, stru
                                 .taproot = true,
                                 .xfp = hdpub_xfp(&rig->master.pub) };
     assert_non_null(parsed);
-    if (!psbt_parse(parsed, psbt, test_arena(), err) ||
-        !psbt_analyse(out, parsed, &view, test_arena(), err))
+    if (!psbt_parse(parsed, psbt, arena, err) || !psbt_analyse(out, parsed, &view, arena, err))
         return false;
     out->tx.psbt_hash = sha256(psbt);
     for (size_t i = 0; i < out->tx.n_in; i++)
@@ -185,6 +184,7 @@ static bool try_facts(struct psbt_facts *out, const struct device_rig *rig, stru
 // --- Both ---
 
 struct trial {
+    struct arena *arena; // of one pair
     struct device_rig *rig;
     struct rig_host *host;
     struct chance chance;
@@ -222,12 +222,13 @@ static void approve(struct trial *t, struct bytes psbt)
 
 static void compare(struct trial *t, struct bytes psbt, const char *policy_text)
 {
+    arena_reset(t->arena);
     struct hsm *hsm = t->rig->device.hsm;
-    struct psbt_facts *facts = arena_alloc(test_arena(), sizeof *facts);
-    struct writer w = writer_growing(test_arena(), DECISION_TEXT_MAX);
+    struct psbt_facts *facts = arena_alloc(t->arena, sizeof *facts);
+    struct writer w = writer_growing(t->arena, DECISION_TEXT_MAX);
     struct err err;
     assert_non_null(facts);
-    if (!try_facts(facts, t->rig, psbt, &err)) {
+    if (!try_facts(facts, t->rig, psbt, t->arena, &err)) {
         assert_int_equal(rig_sign(t->host, psbt, 0).result, RIG_FAILED);
         t->n_failed++;
         return;
@@ -238,7 +239,7 @@ static void compare(struct trial *t, struct bytes psbt, const char *policy_text)
     t->assumed->now_s = t->rig->clock.wall_s;
     const size_t queued = hsm->queue.n;
     const bool has_code = hsm->has_code;
-    assert_true(policy_simulate(t->tried, &t->policy, &facts->tx, t->assumed, test_arena(), &err));
+    assert_true(policy_simulate(t->tried, &t->policy, &facts->tx, t->assumed, t->arena, &err));
     // "and `try` consumes nothing"
     assert_memory_equal(&t->assumed->velocity, &hsm->velocity, sizeof hsm->velocity);
     assert_true(hsm->queue.n == queued && hsm->has_code == has_code);
@@ -273,29 +274,34 @@ static void try_policy(struct trial *t, unsigned n)
         compare(t, psbt, text);
         rig_pass(t->rig, 60000 * (int64_t)below(&t->chance, 8));
     }
-    // Back to normal mode, as a person does it.
-    device_rig_restart(t->rig);
-    rig_keys(t->rig, "x");
-    t->host = rig_host_linked(t->rig);
 }
 
 TEST(policy_24_87_try_and_the_whole_signer_agree)
 {
     const char *count = getenv("TRY_COUNT");
     const unsigned wanted = count != NULL ? (unsigned)strtoul(count, NULL, 10) : SAMPLE;
-    AUTO(device_rig_freep) struct device_rig *rig = device_rig_prepare(test_dir());
-    rig->of_xprv = true;
-    device_rig_start(rig);
-    struct trial t = { .rig = rig,
-                       .host = rig_host_linked(rig),
+    AUTO(arena_freep) struct arena *arena = arena_new((size_t)64 << 20);
+    struct trial t = { .arena = arena,
                        .chance = { UINT64_C(0x9e3779b97f4a7c15) },
                        .totp_step = 57000000,
                        .assumed = arena_alloc(test_arena(), sizeof *t.assumed),
                        .tried = arena_alloc(test_arena(), sizeof *t.tried) };
     assert_true(t.assumed != NULL && t.tried != NULL);
-    rig_add_users(t.host);
-    for (unsigned done = 0; done < wanted; done += PER_POLICY)
+    for (unsigned done = 0; done < wanted; done += PER_POLICY) {
+        // A new process on the same store; the policy before is declined.
+        AUTO(device_rig_freep) struct device_rig *rig = device_rig_prepare(test_dir());
+        rig->of_xprv = true;
+        rig->clock.wall_s += (int64_t)done * 600; // it never goes back
+        device_rig_start(rig);
+        rig->salt = done; // no coin twice
+        if (done > 0)
+            rig_keys(rig, "x");
+        t.rig = rig;
+        t.host = rig_host_linked(rig);
+        if (done == 0)
+            rig_add_users(t.host);
         try_policy(&t, wanted - done < PER_POLICY ? wanted - done : PER_POLICY);
+    }
     print_message("# %u signed, %u refused, %u failed\n", t.n_signed, t.n_refused, t.n_failed);
     assert_in_range(t.n_signed, wanted / 10, wanted);
     assert_in_range(t.n_refused, wanted / 10, wanted);

@@ -131,6 +131,21 @@ static void draw_extension(struct extension *out, struct draw *d)
         out->max_fee.max = draw_fee(d);
 }
 
+// Of what only rules have, the members that one request can meet: a period of its own needs a past.
+static void draw_own_extension(struct rule *rule, struct draw *d)
+{
+    static const struct bytes listed[] = { { scripts[1], 22 }, { scripts[2], 22 } };
+    if (one_in(d, 6))
+        rule->own.max_txns = 1 + draw_below(d, 3);
+    if (one_in(d, 8))
+        rule->own.not_before_height = 1 + draw_below(d, 3);
+    // Sorted as they stand.
+    if (rule->mode == WHITELIST_BASIC && one_in(d, 6)) {
+        rule->own.n_scripts = 1 + draw_below(d, 2);
+        rule->own.scripts = rule->own.scripts_sorted = listed;
+    }
+}
+
 static void draw_rule(struct drawn_policy *out, size_t i, struct draw *d)
 {
     struct rule *rule = &out->rules[i];
@@ -146,6 +161,7 @@ static void draw_rule(struct drawn_policy *out, size_t i, struct draw *d)
     rule->patterns = out->patterns[i];
     while (rule->n_patterns < SHAPES && one_in(d, 8))
         out->patterns[i][rule->n_patterns++] = (enum shape)draw_below(d, SHAPES);
+    draw_own_extension(rule, d);
     draw_extension(&rule->extension, d);
     rule->terms = extension_both(&out->policy.extension, &rule->extension);
 }
@@ -285,6 +301,8 @@ static void draw_facts(struct drawn_request *r, struct draw *d)
         if (r->out[i].amount.n == 0 && !bytes_equal(r->out[i].script, drawn_script(3)))
             r->tx.n_warnings = 1;
     sum_up(r);
+    r->tx.locktime = one_in(d, 2) ? draw_below(d, 6) : 0;
+    r->tx.locktime_counts = r->tx.locktime > 0 && !one_in(d, 4);
     if (!r->tx.is_message)
         draw_the_fee(r, d);
 }
@@ -352,4 +370,8 @@ void draw_request(struct drawn_request *out, struct draw *d, const struct policy
     out->velocity.start_s = out->now_s - draw_below(d, 65536) * INT64_C(6) + draw_below(d, 65536);
     for (size_t i = 0; i < policy->n_rules && out->velocity.running; i++)
         out->velocity.spent[i] = draw_sats(d);
+    for (size_t i = 0; i < policy->n_rules; i++) {
+        out->velocity.n[i] = out->velocity.running ? draw_below(d, 3) : 0;
+        out->velocity.heights[i] = one_in(d, 4) ? draw_below(d, 3) : 0;
+    }
 }
