@@ -54,7 +54,8 @@ static void print_asked(const struct panel_view *view)
     static const char *const asked[] = {
         [PANEL_ASK_NONE] = "Nothing is asked. q leaves.",
         [PANEL_ASK_KEY] = "Asked: y for OK, x to cancel, or a digit; then Enter.",
-        [PANEL_ASK_DIGITS] = "Asked: the digits of a code, x to clear them; then Enter. q leaves.",
+        [PANEL_ASK_DIGITS] = "Asked: the digits of a code, x to clear them, w to withdraw one; "
+                             "then Enter. q leaves.",
         [PANEL_ASK_TEXT] =
             "Asked: the answer, which is not shown, then Enter; Esc and Enter to cancel.",
     };
@@ -143,7 +144,8 @@ static void print_news(struct plain *plain)
 static bool are_keys(struct bytes line)
 {
     for (size_t i = 0; i < line.len; i++)
-        if (line.ptr[i] != 'y' && line.ptr[i] != 'x' && (line.ptr[i] < '0' || line.ptr[i] > '9'))
+        if (line.ptr[i] != 'y' && line.ptr[i] != 'x' && line.ptr[i] != 'w' &&
+            (line.ptr[i] < '0' || line.ptr[i] > '9'))
             return false;
     return line.len > 0;
 }
@@ -161,7 +163,7 @@ static void take_command(struct plain *plain, struct bytes line)
     else if (are_keys(line))
         panel_session_keys(session, line);
     else
-        panel_view_say(&session->view, BYTES("Not understood: y, x, digits, ? or q."));
+        panel_view_say(&session->view, BYTES("Not understood: y, x, w, digits, ? or q."));
 }
 
 static void take_line(struct plain *plain)

@@ -195,6 +195,8 @@ static char device_key(const struct panel_event *event)
         return 'y';
     if (c == 'x' || c == 'X')
         return 'x';
+    if (c == 'w' || c == 'W') // withdraws a local code, in HSM mode
+        return 'w';
     return c >= '0' && c <= '9' ? c : 0;
 }
 

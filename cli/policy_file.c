@@ -74,6 +74,7 @@ static void collect(struct policy_names *users, struct policy_names *wallets, st
     struct err ignored;
     if (!json_parse(&policy, file, arena, &ignored))
         return;
+    collect_list(users, json_get(json_get(policy, "casemate"), "msg_users"));
     rules = json_get(policy, "rules");
     if (rules == NULL || rules->type != JSON_ARRAY)
         return;

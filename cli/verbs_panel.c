@@ -136,13 +136,21 @@ static bool run_keys(struct cli *cli, struct err *err)
 {
     const struct panel_request request = { .verb = PANEL_KEYS,
                                            .keys = bytes_of_text(cli->line.words[0]) };
-    if (request.keys.len == 0 || strspn(cli->line.words[0], "yx0123456789") != request.keys.len)
-        return err_set(err, ERR_USAGE, "'%s' is not made of y, x and digits", cli->line.words[0]);
+    if (request.keys.len == 0 || strspn(cli->line.words[0], "yxw0123456789") != request.keys.len)
+        return err_set(err, ERR_USAGE, "'%s' is not made of y, x, w and digits",
+                       cli->line.words[0]);
     return ask_panel(cli, &request, err);
 }
 const struct verb verb_panel_keys = {
-    "panel keys", "KEYS",     1, 1,       "Press keys: y is OK, x is cancel, and digits",
-    NULL,         NO_OPTIONS, 0, run_keys
+    "panel keys",
+    "KEYS",
+    1,
+    1,
+    "Press keys: y is OK, x is cancel, w withdraws a code, and digits",
+    NULL,
+    NO_OPTIONS,
+    0,
+    run_keys
 };
 
 static bool run_text(struct cli *cli, struct err *err)
