@@ -128,6 +128,18 @@ static size_t end_of_reason(struct bytes text)
     return text.len;
 }
 
+struct bytes hsm_status_salt_serial(const struct hsm_status *status, struct bytes user)
+{
+    const struct json *ours = json_get(status->object, "casemate");
+    const struct json *serials = ours != NULL ? json_get(ours, "serials") : NULL;
+    if (serials == NULL || serials->type != JSON_OBJECT)
+        return (struct bytes){ 0 };
+    for (const struct json *item = serials->items; item != NULL; item = item->next)
+        if (item->type == JSON_STRING && bytes_equal(item->key, user))
+            return item->text;
+    return (struct bytes){ 0 };
+}
+
 bool hsm_refusal_next(struct bytes *rest, struct bytes *reason)
 {
     struct reader r = reader_of(*rest);

@@ -33,6 +33,10 @@ MUST_CHECK bool hsm_status_parse(struct hsm_status *out, struct bytes text, stru
 MUST_CHECK bool hsm_status_fetch(struct hsm_status *out, struct connection *c, struct arena *arena,
                                  struct err *err);
 
+// The serial number that a password user's key was salted with, where it is not the device's own: of a
+// user who came from another device by a backup (policy.md D33). No bytes: the device's own.
+struct bytes hsm_status_salt_serial(const struct hsm_status *status, struct bytes user);
+
 // The next reason of a `last_refusal`: "rule #1: amount exceeded" out of "Rejected: rule #1: ...,
 // rule #2: ...", or the whole text where it names no rules. *rest: what is left, all of it at first.
 // False when nothing is left.

@@ -154,3 +154,25 @@ TEST(wire_15_79_the_reason_of_a_refusal)
     assert_bytes_text(reason, "rule #1: amount exceeded");
     assert_false(hsm_refusal_next(&rest, &reason));
 }
+
+TEST(policy_21_d33_the_serial_of_a_password)
+{
+    static const struct {
+        const char *status, *serial;
+    } cases[] = {
+        { "{\"active\": false, \"casemate\": {\"serials\": {\"al\": \"X\", \"pw\": "
+          "\"0123456789AB\"}}}",
+          "0123456789AB" },
+        { "{\"active\": false, \"casemate\": {\"serials\": {\"pw\": 5}}}", "" },
+        { "{\"active\": false, \"casemate\": {\"serials\": [\"pw\"]}}", "" },
+        { "{\"active\": false, \"casemate\": 1}", "" },
+        { "{\"active\": false}", "" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct hsm_status status;
+        struct err err;
+        if (!hsm_status_parse(&status, bytes_of_text(cases[i].status), test_arena(), &err))
+            fail_msg("case %zu: %s", i, err.text);
+        assert_bytes_text(hsm_status_salt_serial(&status, BYTES("pw")), cases[i].serial);
+    }
+}

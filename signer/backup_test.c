@@ -5,6 +5,7 @@
 #include "signer/device_wallets.h"
 #include "signer/init_backup.h"
 #include "signer/master.h"
+#include "signer/pinned.h"
 #include "tests/support/device_checks.h"
 #include "tests/support/ms_rig.h"
 #include <fcntl.h>
@@ -237,6 +238,28 @@ TEST(a_restored_signer_waits_for_keys)
     assert_int_equal(second->device.state, DEVICE_HSM);
     device_rig_restart(second);
     assert_int_equal(second->device.state, DEVICE_HSM); // as before
+}
+
+TEST(a_restored_signer_does_not_start_a_pinned_policy)
+{
+    struct terminal t;
+    struct err err;
+    struct hash256 pin;
+    AUTO(device_rig_freep) struct device_rig *first = device_rig_new(folder("first"));
+    rig_activate(rig_host_linked(first), "{\"period\": 5, \"rules\": [{\"per_period\": 1000}]}");
+    assert_true(pinned_hash(&first->device, &first->device.hsm->policy, &pin, &err));
+    put_file("backup", sealed_backup_of(first));
+    assert_true(restore(&t, "second", "backup", ANSWERS(WORDS, PINS), &err));
+    AUTO(device_rig_freep) struct device_rig *second = device_rig_prepare(path_of("second"));
+    second->config.accepted[0] = pin;
+    second->config.n_accepted = 1;
+    device_rig_start(second);
+    assert_bytes_text(rig_screen(second).title, "Start HSM?");
+    rig_keys(second, "y");
+    assert_status(rig_host_linked(second), "has_spent", "[1000]");
+    device_rig_restart(second); // from now on as pinned policies do, with what was spent
+    assert_int_equal(second->device.state, DEVICE_HSM);
+    assert_status(rig_host_linked(second), "has_spent", "[1000]");
 }
 
 TEST(a_restore_writes_over_nothing)
