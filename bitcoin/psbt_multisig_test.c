@@ -582,3 +582,17 @@ TEST(psbt_signing_27_104_nested_multisig_without_redeem_script)
     assert_bytes_equal(tx.in[0].script_sig,
                        test_concat(BYTES("\x22"), ms_redeem_of_witness(ms_inner_script(&at))));
 }
+
+TEST(psbt_signing_27_103_incomplete_multisig)
+{
+    for (size_t kind = 0; kind < COUNT(heads); kind++) {
+        struct rig *rig = rig_new();
+        const struct ms_wallet *wallet = ms_draft_wallet(rig, heads[kind], 3);
+        struct draft *d = spend_from(wallet);
+        (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", 1000);
+        rig_accepts(rig, draft_v0(d));
+        assert_false(rig_finalize(rig));
+        assert_err(&rig->err, ERR_INVALID, PSBT_OUTPUT_FAILED);
+        assert_string_equal(rig->err.detail, "Incomplete signature set on input #0");
+    }
+}

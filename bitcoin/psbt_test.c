@@ -117,6 +117,38 @@ TEST(psbt_signing_27_36_every_truncation_is_refused)
     }
 }
 
+// Each length of a PSBT, written longer than it need be: of a key, of a value, and of a script inside.
+TEST(psbt_signing_27_3_lengths_longer_than_needed)
+{
+    static const struct {
+        const char *good, *longer; // of a witness UTXO and what stands before it
+    } lengths[] = {
+        { "0101 1f", "fd0100 01 1f" },
+        { "0101 1f", "fe01000000 01 1f" },
+        { "0101 1f", "ff0100000000000000 01 1f" },
+        { "0101 1f", "01 01 fd1f00" },
+        { "0101 1f", "01 01 fe1f000000" },
+        { "0101 1f", "01 01 ff1f00000000000000" },
+        { "16 0014", "fd1600 0014" },
+    };
+    const struct bytes raw = case_psbt("ss-p2wpkh-v0");
+    struct psbt p;
+    struct err err;
+    assert_true(parse(&p, raw, &err));
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        const struct bytes good = test_hex(lengths[i].good);
+        // From the input's map on: the length of its only witness UTXO.
+        const uint8_t *map = p.in[0].fields[0].key.ptr - 1;
+        const uint8_t *at = memmem(map, (size_t)(raw.ptr + raw.len - map), good.ptr, good.len);
+        assert_non_null(at);
+        const size_t offset = (size_t)(at - raw.ptr);
+        const struct bytes tail = bytes_slice(raw, offset + good.len, raw.len);
+        assert_refused(test_concat(bytes_slice(raw, 0, offset),
+                                   test_concat(test_hex(lengths[i].longer), tail)),
+                       lengths[i].longer);
+    }
+}
+
 TEST(psbt_signing_27_39_one_byte_more_is_refused)
 {
     const struct bytes raw = case_psbt("ss-mixed-v0");

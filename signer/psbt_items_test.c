@@ -94,3 +94,18 @@ TEST(psbt_signing_27_113_messages_do_not_write_the_amount_memory)
     assert_int_equal(rig_fetch(host).result, RIG_SIGNED);
     assert_true(remembers(rig, &p.tx.in[0].prevout));
 }
+
+// --- 103: "Message PSBTs are never finalised, whatever the flag." ---
+
+TEST(psbt_signing_27_103_a_message_is_not_finalised)
+{
+    WITH_RIG(rig, host);
+    static const char *const ids[] = { "b322-msg-p2wpkh", "b322-por" };
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        assert_int_equal(rig_sign(host, case_psbt(ids[i]), STXN_FINALIZE).result, RIG_WAITING);
+        rig_keys(rig, "y");
+        const struct rig_outcome outcome = rig_fetch(host);
+        assert_int_equal(outcome.result, RIG_SIGNED);
+        assert_true(bytes_starts_with(outcome.data, BYTES("psbt\xff")));
+    }
+}
