@@ -106,13 +106,13 @@ void call_audit(struct action_call *call, const char *event, const char *outcome
 
 static void run_connected(struct action_call *call)
 {
-    clients_push(call->b, call->c);
+    clients_push_slot(call->b, NULL, call->c);
 }
 
 static void run_status(struct action_call *call)
 {
     bunker_poll(call->b);
-    clients_push(call->b, call->c);
+    clients_push_slot(call->b, NULL, call->c);
 }
 
 static const struct action own_actions[] = {

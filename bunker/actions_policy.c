@@ -60,7 +60,7 @@ static void user_done(struct device_job *base)
     struct client *c = job_client(s->b, s->client);
     if (c != NULL && !base->ok)
         frame_device_error(c, &base->err);
-    clients_push(s->b, c);
+    clients_push_slot(s->b, NULL, c);
     secret_free(s->user.secret);
     wipe(s, sizeof *s);
     free(s);
@@ -125,7 +125,7 @@ static void policy_done(struct device_job *base)
         frame_flash(c, s->flash);
     else if (c != NULL)
         frame_device_error(c, &base->err);
-    clients_push(s->b, c);
+    clients_push_slot(s->b, NULL, c);
     if (s->policy.policy != NULL)
         wipe(s->policy.policy, s->policy.policy_len);
     free(s->policy.policy);

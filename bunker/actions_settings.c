@@ -79,7 +79,7 @@ static void hash_done(void *argument)
                              "their key: submit a policy.");
     else if (c != NULL)
         frame_device_error(c, &n->err);
-    clients_push(n->b, c);
+    clients_push_slot(n->b, NULL, c);
     secret_free(n->password);
     wipe(n, sizeof *n);
     free(n);

@@ -92,7 +92,7 @@ static bool load(struct page *p, struct bytes file, struct err *err)
     slot_load(slot, psbt);
     session_visitor(p->b, p->session)->warned = false;
     p->session->active_s = bunker_now_s(p->b);
-    clients_push(p->b, NULL);
+    clients_push_slot(p->b, slot, NULL);
     return true;
 }
 

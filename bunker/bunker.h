@@ -102,8 +102,12 @@ void clients_closed(void *context, struct http_socket *socket);
 // Adds a stream; see http_reply_stream.
 void clients_add_stream(struct bunker *b, struct session *session, struct http_exchange *exchange);
 
-// Sends the state to all whose state has changed; to `always` (may be NULL) in any case.
-void clients_push(struct bunker *b, struct client *always);
+// Sends the state to all whose state has changed: after something that concerns everybody.
+void clients_push(struct bunker *b);
+
+// The same to those that look at this slot; to `always` (may be NULL) in any case. What one session does
+// costs no work for the others'.
+void clients_push_slot(struct bunker *b, const struct slot *slot, struct client *always);
 
 // The client of that id, or NULL: it has gone.
 struct client *clients_find(const struct bunker *b, uint64_t id);

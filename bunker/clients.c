@@ -95,7 +95,7 @@ void clients_opened(void *context, struct http_socket *socket, const struct http
     struct client *c = add_client(b, session);
     c->socket = socket;
     http_socket_set_data(socket, c);
-    clients_push(b, c);
+    clients_push_slot(b, NULL, c);
     bunker_poll(b);
 }
 
@@ -108,7 +108,7 @@ void clients_add_stream(struct bunker *b, struct session *session, struct http_e
         free(c);
         return;
     }
-    clients_push(b, c);
+    clients_push_slot(b, NULL, c);
 }
 
 void clients_closed(void *context, struct http_socket *socket)
@@ -207,8 +207,15 @@ static void push_one(struct bunker *b, struct client *c, bool always)
     frame_send(&f, c, KEY_STATUS);
 }
 
-void clients_push(struct bunker *b, struct client *always)
+void clients_push(struct bunker *b)
 {
     for (struct client *c = b->clients; c != NULL; c = c->next)
-        push_one(b, c, c == always);
+        push_one(b, c, false);
+}
+
+void clients_push_slot(struct bunker *b, const struct slot *slot, struct client *always)
+{
+    for (struct client *c = b->clients; c != NULL; c = c->next)
+        if (c == always || session_slot(b, c->session) == slot)
+            push_one(b, c, c == always);
 }

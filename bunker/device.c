@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
-#define WAITING_MAX 64
+#define WAITING_MAX 256
 
 static const char *const state_names[] = {
     [DEVICE_ABSENT] = "absent", [DEVICE_CONNECTING] = "connecting",

@@ -87,7 +87,7 @@ struct device {
 struct device *device_new(const struct device_options *options);
 void device_free(struct device *device);
 
-// Queues it; `done` is called in any case. After 64 jobs that wait: at once, with ERR_BUSY.
+// Queues it; `done` is called in any case. After 256 jobs that wait: at once, with ERR_BUSY.
 void device_submit(struct device *device, struct device_job *job);
 
 // Ends the wait of the job that runs; it fails with ERR_INTERRUPTED.

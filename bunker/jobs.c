@@ -169,6 +169,7 @@ bool sign_work(struct device_line *line, struct device_job *base, struct err *er
     if (!check_leftovers(line, job, &active, err))
         return false;
     const uint32_t flags = flags_of(line, job);
+    job->sent = true;
     if (!send_codes(line, job, err))
         return false;
     if (!ask(line, job, flags, active, &strx, err)) {

@@ -25,6 +25,7 @@ struct sign_job {
     bool finalize;
     bool preview;          // the words only; nothing is signed
     bool accept_leftovers; // the user has seen that the device holds codes that are not ours
+    bool sent;             // result: codes or PSBT have gone to the device
     bool leftovers;        // result: it does, and nothing was done
     bool finalize_dropped; // result: other signatures are missing, so it was signed without
     bool refused;          // result: the policy or a person said no

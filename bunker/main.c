@@ -90,7 +90,7 @@ static void device_changed(void *context, const struct device_report *before,
         b->asked_locker = false; // another device has another locker
     if (now->active)
         bunker_ask_locker(b);
-    clients_push(b, NULL);
+    clients_push(b);
 }
 
 // --- The locker ---
@@ -130,7 +130,7 @@ static void locker_done(struct device_job *base)
         LOG(b->log, LOG_WARNING, "locker_not_used", LOG_TEXT("error", err.text));
     secret_free(l->job.content);
     free(l);
-    clients_push(b, NULL);
+    clients_push(b);
 }
 
 void bunker_ask_locker(struct bunker *b)
@@ -171,7 +171,7 @@ static void expire_codes(struct bunker *b)
         if (s->data != NULL)
             any = slot_expire_codes(session_slot(b, s), bunker_now_ms(b)) || any;
     if (any)
-        clients_push(b, NULL);
+        clients_push(b);
 }
 
 static void end_all_sessions(struct bunker *b)
@@ -197,7 +197,7 @@ static void tick(void *context)
         b->pushed_s = bunker_now_s(b);
         for (struct client *c = b->clients; c != NULL; c = c->next)
             c->has_last = false;
-        clients_push(b, NULL);
+        clients_push(b);
     }
 }
 

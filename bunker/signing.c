@@ -63,7 +63,7 @@ static void run_upload(struct action_call *call)
     slot_load(slot_of(call), psbt);
     session_visitor(call->b, call->c->session)->warned = false;
     call_audit(call, "upload", "ok", (struct bytes){ 0 });
-    clients_push(call->b, call->c);
+    clients_push_slot(call->b, slot_of(call), call->c);
 }
 
 static void run_clear(struct action_call *call)
@@ -71,7 +71,7 @@ static void run_clear(struct action_call *call)
     if (!is_free(call))
         return;
     slot_clear(slot_of(call));
-    clients_push(call->b, call->c);
+    clients_push_slot(call->b, slot_of(call), call->c);
 }
 
 // --- Codes ---
@@ -89,7 +89,7 @@ static void run_set_name(struct action_call *call)
         return;
     }
     (void)snprintf(slot->auth[index].name, SLOT_NAME_SIZE, "%.*s", BYTES_ARG(name));
-    clients_push(call->b, call->c);
+    clients_push_slot(call->b, slot_of(call), call->c);
 }
 
 static void run_offer(struct action_call *call)
@@ -109,7 +109,7 @@ static void run_offer(struct action_call *call)
     }
     call_audit(call, "code_offered", adjusted ? "window adjusted" : "ok",
                bytes_of_text(slot->auth[index].name));
-    clients_push(call->b, call->c);
+    clients_push_slot(call->b, slot_of(call), call->c);
 }
 
 // --- Jobs of a slot ---
@@ -168,7 +168,7 @@ static void preview_done(struct device_job *base)
         frame_rejected(c, s->sign.refusal);
     else if (c != NULL && !base->ok)
         frame_device_error(c, &base->err);
-    clients_push(s->of.b, c);
+    clients_push_slot(s->of.b, slot, c);
     release_slot(&s->of);
     sign_job_free(&s->sign);
 }
@@ -208,7 +208,7 @@ static void run_preview(struct action_call *call)
     s->sign.base.done = preview_done;
     slot->state = SLOT_PREVIEWING;
     slot_set_preview(slot, BYTES("Wait..."));
-    clients_push(call->b, call->c);
+    clients_push_slot(call->b, slot_of(call), call->c);
     device_submit(call->b->device, &s->sign.base);
 }
 
@@ -239,8 +239,7 @@ static void submit_failed(struct signing *s, struct client *c)
 {
     struct slot *slot = s->of.slot;
     const struct err *err = &s->sign.base.err;
-    const bool untouched =
-        err->code == ERR_NOT_FOUND || (s->sign.leftovers && err->code == ERR_STATE);
+    const bool untouched = !s->sign.sent;
     slot->state = untouched ? SLOT_LOADED : s->sign.refused ? SLOT_REFUSED : SLOT_FAILED;
     if (!untouched)
         slot_forget_codes(slot); // "Errors before the signing step leave the codes in place"
@@ -278,7 +277,7 @@ static void submit_done(struct device_job *base)
         if (s->of.broadcast && slot->result_is_final)
             signing_broadcast(b, c, slot);
     }
-    clients_push(b, c);
+    clients_push_slot(b, slot, c);
     release_slot(&s->of);
     sign_job_free(&s->sign);
 }
@@ -299,7 +298,7 @@ void signing_start(struct bunker *b, struct client *c, struct session *session, 
     s->of.download = download;
     v->warned = false;
     slot->state = SLOT_QUEUED;
-    clients_push(b, c);
+    clients_push_slot(b, slot, c);
     device_submit(b->device, &s->sign.base);
 }
 
@@ -371,7 +370,7 @@ static void broadcast_done(void *argument)
         frame_success(c, text);
     else if (c != NULL)
         frame_fail(c, "broadcast_failed", "%s", text);
-    clients_push(s->b, c);
+    clients_push_slot(s->b, slot, c);
     broadcast_job_wipe(&s->job);
     free(s);
 }
@@ -408,7 +407,7 @@ static void run_rebroadcast(struct action_call *call)
         frame_fail(call->c, "bad_args", "There is no finalized transaction to broadcast.");
     else {
         signing_broadcast(call->b, call->c, slot);
-        clients_push(call->b, call->c);
+        clients_push_slot(call->b, slot_of(call), call->c);
     }
 }
 
@@ -503,7 +502,7 @@ static void message_done(struct device_job *base)
         send_message_result(c, &m->job);
     else if (c != NULL)
         send_message_failed(c, &m->job);
-    clients_push(m->b, c);
+    clients_push_slot(m->b, NULL, c);
     free(m);
 }
 

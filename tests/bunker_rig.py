@@ -79,6 +79,8 @@ class Socket:
             payload = self._take(length)
             if first & 15 == 1:
                 return json.loads(payload)
+            if first & 15 == 9:
+                self.raw(0x8a, payload)
             if first & 15 == 8:
                 raise Closed(struct.unpack(">H", payload[:2])[0] if payload else None)
 
@@ -141,11 +143,12 @@ class Rig:
         with open(self.folder + "/bunker.log", encoding="utf-8") as log:
             return log.read()
 
-    def start_bunker(self, auth="none", command="run", more="", options=(), port=0, listeners=""):
+    def start_bunker(self, auth="none", command="run", more="", options=(), port=0, listeners="",
+                     broadcast="backend = none"):
         config = self.folder + "/bunker.conf"
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"data_files = {self.folder}/data\nreconnect_delay = 1\n{more}\n"
-                       f"[device]\npath = {self.socket}\n[broadcast]\nbackend = none\n"
+                       f"[device]\npath = {self.socket}\n[broadcast]\n{broadcast}\n"
                        f"[listener test]\nbind = 127.0.0.1:{port}\nauth = {auth}\nrole = admin\n{listeners}")
         with open(self.folder + "/bunker.log", "wb") as log:
             self.bunker = subprocess.Popen([BUNKER, "-c", config, *options, command],
