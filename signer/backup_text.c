@@ -1,11 +1,11 @@
 #include "signer/backup_text.h"
 #include "base/hex.h"
 #include "base/reader.h"
+#include "bitcoin/seed_container.h"
 #include "signer/master.h"
 
-#define KEY_MAX       64
-#define CONTAINER_LEN 72 // psbt-signing.md 3.3: "72 bytes, zero padded"
-#define RECORD_ARENA  (1u << 20)
+#define KEY_MAX      64
+#define RECORD_ARENA (1u << 20)
 
 void backup_wipe(struct backup *backup)
 {
@@ -183,23 +183,6 @@ static bool from_node(struct secret **out, const struct hdkey *node, struct err 
     return master_of_xprv(out, &is_main, bytes_of_text(text.b), err);
 }
 
-static bool from_seed(struct secret **out, struct bytes seed, struct err *err)
-{
-    AUTO(hdkey_wipe) struct hdkey node = { 0 };
-    return hdkey_from_seed(&node, seed, err) && from_node(out, &node, err);
-}
-
-static bool from_key(struct secret **out, struct bytes chain_code, struct bytes key,
-                     struct err *err)
-{
-    AUTO(hdkey_wipe) struct hdkey node = { 0 };
-    if (!seckey_from_bytes(&node.key, key, err))
-        return false;
-    memcpy(node.pub.chain_code, chain_code.ptr, sizeof node.pub.chain_code);
-    node.pub.key = seckey_pubkey(&node.key);
-    return from_node(out, &node, err);
-}
-
 struct words_text {
     char b[MNEMONIC_TEXT_MAX];
 };
@@ -218,7 +201,7 @@ static bool from_entropy(struct secret **out, struct bytes entropy, struct bytes
 }
 
 struct container {
-    uint8_t b[CONTAINER_LEN];
+    uint8_t b[SEED_CONTAINER_LEN];
 };
 static void container_wipe(struct container *container)
 {
@@ -239,15 +222,15 @@ static bool from_container(struct secret **out, struct bytes hex, struct bytes p
         if (!hex_decode(&c.b[at / 2], 1, BYTES_OF(digits)))
             return bad(KEY_RAW_SECRET, "not hex digits", err);
     }
-    const uint8_t marker = c.b[0];
-    if (marker == 0x01)
-        return from_key(out, bytes_of(c.b + 1, 32), bytes_of(c.b + 33, 32), err);
-    if (marker >= 0x80 && marker <= 0x82)
-        return from_entropy(out, bytes_of(c.b + 1, (size_t)(marker - 0x80 + 2) * 8), passphrase,
-                            err);
-    if (marker >= 0x10 && marker <= 0x40)
-        return from_seed(out, bytes_of(c.b + 1, marker), err);
-    return bad(KEY_RAW_SECRET, "a secret of no known kind", err);
+    AUTO(seed_content_wipe) struct seed_content content;
+    AUTO(hdkey_wipe) struct hdkey node = { 0 };
+    struct err why;
+    if (!seed_container_read(&content, BYTES_OF(c.b), &why) || content.kind == SEED_NONE)
+        return bad(KEY_RAW_SECRET, "a secret of no known kind", err);
+    if (content.kind == SEED_ENTROPY)
+        return from_entropy(out, bytes_of(content.b, content.len), passphrase, err);
+    return seed_content_node(&node, &content, (struct bytes){ 0 }, err) &&
+           from_node(out, &node, err);
 }
 
 // What the words lead to is what the text calls the key, or one of them is a slip.
