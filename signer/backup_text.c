@@ -273,7 +273,8 @@ static bool set_serial(struct user *user, struct bytes serial, enum key key, str
     if (serial.len >= sizeof user->salt_serial || !bytes_is_printable_ascii(serial))
         return bad(key, "not a serial number", err);
     memset(user->salt_serial, 0, sizeof user->salt_serial);
-    memcpy(user->salt_serial, serial.ptr, serial.len);
+    if (serial.len > 0)
+        memcpy(user->salt_serial, serial.ptr, serial.len);
     return true;
 }
 
