@@ -522,3 +522,36 @@ TEST(cli_7_1_wait_polls_for_the_kind)
         fake_signer_stop(fake);
     }
 }
+
+// cli.md 7.1: "--trace FILE (packets, with payload of `pass`, `user`, `nwur`, `gslr` masked)".
+TEST(cli_7_1_traces_hold_no_secret)
+{
+    static const char secret[] = "736563726574"; // "secret"
+    struct fake_rule rules[] = { { "gslr", 0, FAKE_REPLY, BYTES_INIT("binysecretsecretsecret") },
+                                 { "nwur", 0, FAKE_REPLY, BYTES_INIT("ascisecret") },
+                                 { "user", 0, FAKE_REPLY, BYTES_INIT("ascisecret") },
+                                 { "bagi", 0, FAKE_REPLY, BYTES_INIT("ascisecret") } };
+    static const struct {
+        const char *line;
+        bool is_shown;
+    } rows[] = {
+        { "pass secret --no-wait --quiet", false },
+        { "get-locker", false },
+        { "user bob -q", false },
+        { "auth secret 123456", false },
+        { "bag -n secret", true }, // what is no secret is there: the test could fail
+    };
+    struct fake_signer *fake = start(rules, COUNT(rules));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char line[200];
+        struct bytes trace;
+        struct err err;
+        snprintf(line, sizeof line, "--trace @trace %s", rows[i].line);
+        (void)run_line(line);
+        assert_true(file_read(&trace, path_of("trace"), 1 << 20, test_arena(), &err));
+        const char *text = arena_text(test_arena(), trace);
+        assert_int_equal(strstr(text, secret) != NULL, rows[i].is_shown);
+        assert_non_null(strstr(text, "> ncry 72 bytes, in the clear: 6e637279"));
+    }
+    fake_signer_stop(fake);
+}

@@ -37,6 +37,12 @@ TEST(cli_7_4_each_verb_and_option_is_completed)
     assert_null(completion_find("csh"));
 }
 
+// With two colons zsh would keep the verb among the words, and `policy ha` would find nothing.
+TEST(cli_7_4_zsh_hands_on_the_words_behind_a_verb)
+{
+    assert_has(script_of("zsh"), "'*::: :->rest'");
+}
+
 TEST(cli_7_4_words_of_a_verb)
 {
     static const struct {

@@ -183,7 +183,7 @@ static void write_function(struct writer *w, struct option_table globals, struct
     else
         write_global_names(w, globals, own != NULL ? own->options : (struct option_table){ 0 });
     writer_text(w,
-                " \\\n        '1:command:->verb' '*:: :->rest'\n    case $state in\n    verb)\n");
+                " \\\n        '1:command:->verb' '*::: :->rest'\n    case $state in\n    verb)\n");
     write_choice(w, verbs, group);
     if (group.len == 0)
         for (size_t v = 0; v < verbs.n; v++) // groups that are no verb themselves

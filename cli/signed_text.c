@@ -1,5 +1,6 @@
 #include "cli/signed_text.h"
 #include "base/base64.h"
+#include "bitcoin/bip322.h"
 
 // Cuts the last line off. The text keeps the line end before it only where keep_end says so.
 static struct bytes cut_last_line(struct bytes *text, bool keep_end)
@@ -35,20 +36,35 @@ static bool is_signature(struct bytes text)
            w.len == MESSAGE_SIGNATURE_LEN;
 }
 
+bool signed_text_is_bip322(struct bytes signature)
+{
+    static const enum bip322_form forms[] = { BIP322_SIMPLE, BIP322_FULL, BIP322_PROOF };
+    for (size_t i = 0; i < COUNT(forms); i++)
+        if (bytes_starts_with(signature, bytes_of_text(bip322_prefix(forms[i]))))
+            return true;
+    return false;
+}
+
 bool signed_text_read(struct signed_text *out, struct bytes text, struct err *err)
 {
     *out = (struct signed_text){ .is_story = false };
-    if (bytes_starts_with(bytes_trim(text), BYTES("-----BEGIN")))
-        return message_armor_parse(&out->parts, text, err);
+    if (bytes_starts_with(bytes_trim(text), BYTES("-----BEGIN"))) {
+        const bool ok = message_armor_parse(&out->parts, text, err);
+        out->is_bip322 = ok && signed_text_is_bip322(out->parts.signature);
+        return ok;
+    }
     if (text.len > 0 && text.ptr[text.len - 1] == '\n')
         text.len--;
     struct bytes story = text;
     out->parts.signature = without_cr(cut_last_line(&story, true));
-    if (!is_signature(out->parts.signature))
+    out->is_bip322 = signed_text_is_bip322(out->parts.signature);
+    if (!out->is_bip322 && !is_signature(out->parts.signature))
         return err_set(err, ERR_MALFORMED, "no signature in the last line");
     struct bytes message = bytes_slice(story, 0, story.len > 0 ? story.len - 1 : 0);
     const struct bytes address = without_cr(cut_last_line(&message, false));
     out->is_story = !is_address(address);
+    if (out->is_story && out->is_bip322)
+        return err_set(err, ERR_MALFORMED, "no address in the line before the signature");
     out->parts.address = out->is_story ? (struct bytes){ 0 } : address;
     out->parts.text = out->is_story ? story : without_cr(message);
     return true;

@@ -54,6 +54,21 @@ TEST(cli_7_1_what_is_no_signed_text)
     }
 }
 
+// A prefix tells BIP-322's signatures from others; these need an address.
+TEST(cli_7_1_bip322_strings)
+{
+    struct signed_text out;
+    struct err err;
+    assert_true(signed_text_read(&out, BYTES("hello\n" ADDRESS "\nsmpAkcw\n"), &err));
+    assert_true(out.is_bip322 && !out.is_story);
+    assert_bytes_text(out.parts.text, "hello");
+    assert_bytes_text(out.parts.signature, "smpAkcw");
+    assert_false(signed_text_read(&out, BYTES("hello\nsmpAkcw\n"), &err));
+    assert_err(&err, ERR_MALFORMED, "no address in the line before the signature");
+    assert_true(signed_text_read(&out, BYTES("hello\n" ADDRESS "\n" SIGNATURE), &err));
+    assert_false(out.is_bip322);
+}
+
 // A changed text gives another key; a header byte of another format gives none.
 TEST(cli_7_1_the_key_of_a_visualisation)
 {

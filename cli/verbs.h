@@ -48,6 +48,10 @@ struct option_table verbs_globals(void);
         0, NULL                                                                                    \
     }
 
+// bip322 verify, also for `verify`.
+MUST_CHECK bool bip322_check_run(struct cli *cli, struct bytes address, struct bytes message,
+                                 struct bytes signature, struct err *err);
+
 // The answer to the start question, also for `wait hsm-start`: connected.
 MUST_CHECK bool hsm_start_watch(struct cli *cli, struct err *err);
 

@@ -91,20 +91,24 @@ static void print_proof(struct cli *cli, const struct bip322_proof *proof, struc
     cli_number(cli, "sequence", proof->sequence);
 }
 
-static bool run_verify(struct cli *cli, struct err *err)
+bool bip322_check_run(struct cli *cli, struct bytes address, struct bytes message,
+                      struct bytes signature, struct err *err)
 {
-    const struct bytes address = bytes_of_text(cli->line.words[0]);
-    const struct bytes message = bytes_of_text(cli->line.words[1]);
     struct bip322_proof proof;
-    struct bytes signature;
-    if (!read_signature(cli, &signature, cli->line.words[2], err))
-        return false;
     if (!bip322_verify(&proof, message, address, signature, cli->arena, err)) {
         const struct err why = *err;
         return cli_fail(cli, EXIT_FAILED, err, why.code, "%s", why.text);
     }
     print_proof(cli, &proof, address);
     return true;
+}
+
+static bool run_verify(struct cli *cli, struct err *err)
+{
+    struct bytes signature;
+    return read_signature(cli, &signature, cli->line.words[2], err) &&
+           bip322_check_run(cli, bytes_of_text(cli->line.words[0]),
+                            bytes_of_text(cli->line.words[1]), signature, err);
 }
 
 const struct verb verb_bip322_verify = {

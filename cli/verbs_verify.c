@@ -82,6 +82,7 @@ static bool read_options(struct cli *cli, struct signed_text *out, struct err *e
     *out = (struct signed_text){ .parts = { .text = bytes_of_text(o->message),
                                             .address = bytes_of_text(o->address),
                                             .signature = bytes_of_text(o->signature) } };
+    out->is_bip322 = signed_text_is_bip322(out->parts.signature);
     return o->message != NULL || file_read(&out->parts.text, file, FILE_LIMIT, cli->arena, err);
 }
 
@@ -100,6 +101,11 @@ static bool run_verify(struct cli *cli, struct err *err)
     struct signed_text given;
     if (in_options ? !read_options(cli, &given, err) : !read_file(cli, &given, err))
         return false;
+    if (given.is_bip322) {
+        cli_text(cli, "kind", BYTES("bip322"));
+        return bip322_check_run(cli, given.parts.address, given.parts.text, given.parts.signature,
+                                err);
+    }
     return given.is_story ? verify_story(cli, &given.parts, err)
                           : verify_message(cli, &given.parts, err);
 }
@@ -116,7 +122,8 @@ const struct verb verb_verify = {
     "Check the signature of a text, offline",
     "FILE, or standard input, is what 'msg' or 'sign -zs' printed: an armoured block; text, "
     "address\n"
-    "and signature, a line each; or the words of a transaction with their signature.\n",
+    "and signature, a line each; or the words of a transaction with their signature. A signature\n"
+    "that begins with smp, ful or pof is one of BIP-322.\n",
     OPTIONS(verify_options),
     0,
     run_verify
