@@ -54,8 +54,8 @@ static void print_asked(const struct panel_view *view)
     static const char *const asked[] = {
         [PANEL_ASK_NONE] = "Nothing is asked. q leaves.",
         [PANEL_ASK_KEY] = "Asked: y for OK, x to cancel, or a digit; then Enter.",
-        [PANEL_ASK_DIGITS] = "Asked: the digits of a code, x to clear them, w to withdraw one; "
-                             "then Enter. q leaves.",
+        [PANEL_ASK_DIGITS] = ("Asked: the digits of a code, x to clear them, w to withdraw one; "
+                              "then Enter. q leaves."),
         [PANEL_ASK_TEXT] =
             "Asked: the answer, which is not shown, then Enter; Esc and Enter to cancel.",
     };
