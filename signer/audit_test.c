@@ -182,6 +182,39 @@ TEST(what_stands_in_the_way_makes_a_card_unusable)
     assert_err(&err, ERR_IO, "card: Not a directory");
 }
 
+static void as_user(uid_t uid)
+{
+    if (getuid() == 0)
+        assert_int_equal(seteuid(uid), 0);
+}
+
+// A card that cannot be written to. Root may write anywhere, so it is another user who tries.
+TEST(policy_24_82_a_card_that_is_read_only)
+{
+    struct audit audit;
+    struct err err;
+    const struct hash256 digest = example();
+    const int dir = state_dir();
+    insert_card();
+    assert_int_equal(fchmod(dir, 0755), 0);
+    assert_int_equal(fchmodat(dir, "card", 0555, 0), 0);
+    as_user(65534);
+    const bool fresh = audit_open(&audit, dir, AUDIT_PSBT, &digest, &err);
+    as_user(0);
+    assert_false(fresh);
+    assert_err(&err, ERR_IO, "card: Permission denied");
+    // With its folders, and the file, already there.
+    assert_int_equal(fchmodat(dir, "card", 0755, 0), 0);
+    assert_true(record(AUDIT_PSBT, BYTES("first\n"), &err));
+    assert_int_equal(fchmodat(dir, "card/psbt", 0555, 0), 0);
+    as_user(65534);
+    const bool again = audit_open(&audit, dir, AUDIT_PSBT, &digest, &err);
+    as_user(0);
+    assert_false(again);
+    assert_bytes_text(content("card/psbt/" EXAMPLE_FILE), "first\n");
+    assert_int_equal(close(dir), 0);
+}
+
 // policy.md 24, 82: a card that fills up in mid-record.
 TEST(policy_24_82_half_a_record_is_taken_back)
 {
