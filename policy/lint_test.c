@@ -316,3 +316,135 @@ TEST(policy_23_worst_case_of_a_day_is_reached_and_not_passed)
         assert_int_equal(left, said);
     }
 }
+
+// --- Extensions ---
+
+#define SCRIPTS(...) "\"casemate\":{\"scripts\":[" __VA_ARGS__ "]}"
+
+TEST(policy_24_86_extensions_in_shadowed)
+{
+    static const struct {
+        const char *earlier, *later;
+        bool shadowed;
+    } cases[] = {
+        // What counts, or remembers a height, may be used up before the later rule is.
+        { "\"casemate\":{\"max_txns\":5}", "\"max_amount\":1", false },
+        { "\"casemate\":{\"not_before_height\":1}", "\"casemate\":{\"not_before_height\":2}",
+          false },
+        { "\"max_amount\":5", "\"max_amount\":1,\"casemate\":{\"max_txns\":5}", true },
+        { "", "\"casemate\":{\"not_before_height\":2}", true },
+        // Lists of scripts and descriptors are lists.
+        { SCRIPTS("\"6a\""), "\"max_amount\":1", false },
+        { SCRIPTS("\"6a\",\"6b\""), SCRIPTS("\"6B\""), true },
+        { SCRIPTS("\"6a\""), SCRIPTS("\"6b\""), false },
+        { SCRIPTS("\"6a\""), "\"whitelist\":[\"" ADDRESS "\"]", false },
+        { "\"whitelist\":[\"" ADDRESS "\"]", SCRIPTS("\"6a\""), false },
+        { "\"whitelist\":[\"" ADDRESS "\"]," SCRIPTS("\"6a\""), "\"whitelist\":[\"" ADDRESS "\"]",
+          true },
+        { "\"max_amount\":9", SCRIPTS("\"6a\"") ",\"max_amount\":9", true },
+        // A bound attestation is not one that is good for ever, nor the other way round.
+        { "\"whitelist\":[\"" ADDRESS "\"],\"whitelist_opts\":{\"mode\":\"ATTEST\"},\"casemate\":{"
+          "\"attest_bound\":true}",
+          "\"whitelist\":[\"" ADDRESS "\"],\"whitelist_opts\":{\"mode\":\"ATTEST\"}", false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[600];
+        snprintf(text, sizeof text, "{\"period\":5,\"rules\":[{%s},{%s}]}", cases[i].earlier,
+                 cases[i].later);
+        const struct policy policy = parsed_bytes(bytes_of_text(text), &world);
+        if (rule_is_shadowed(&policy.rules[1], &policy.rules[0]) != cases[i].shadowed)
+            fail_msg("case %zu", i);
+    }
+}
+
+TEST(policy_24_86_extensions_in_other_codes)
+{
+    static const struct {
+        enum lint_code code;
+        const char *raises, *does_not;
+    } cases[] = {
+        { LINT_APPROVE_ALL, "{\"rules\":[{\"casemate\":{\"period\":5}}]}",
+          "{\"rules\":[{\"casemate\":{\"not_before_height\":5}}]}" },
+        { LINT_APPROVE_ALL, "{\"rules\":[{}]}", "{\"rules\":[{" SCRIPTS("\"6a\"") "}]}" },
+        { LINT_UNUSED_PERIOD,
+          "{\"period\":5,\"rules\":[{\"per_period\":1,\"casemate\":{"
+          "\"period\":9}}]}",
+          "{\"period\":5,\"rules\":[{\"casemate\":{\"max_txns\":9}}]}" },
+        { LINT_UNUSED_PERIOD, "{\"rules\":[{\"max_amount\":1,\"casemate\":{\"period\":9}}]}",
+          "{\"rules\":[{\"per_period\":1,\"casemate\":{\"period\":9}}]}" },
+        { LINT_UNUSED_PERIOD, "{\"period\":5,\"msg_paths\":[\"m\"]}",
+          "{\"period\":5,\"msg_paths\":[\"m\"],\"casemate\":{\"msg_per_period\":2}}" },
+        { LINT_STRING_NUMBER, "{\"casemate\":{\"max_refusals\":\"5\"}}",
+          "{\"casemate\":{\"max_refusals\":5}}" },
+        { LINT_STRING_NUMBER, "{\"rules\":[{\"casemate\":{\"max_txns\":\"5\"}}]}",
+          "{\"rules\":[{\"casemate\":{\"max_txns\":5}}]}" },
+        { LINT_ODD_BOOL, "{\"casemate\":{\"dedupe\":1}}", "{\"casemate\":{\"dedupe\":true}}" },
+        { LINT_EMPTY_LIST, "{\"rules\":[{\"casemate\":{\"scripts\":[]}}]}",
+          "{\"rules\":[{\"casemate\":{\"scripts\":[\"6a\"]}}]}" },
+    };
+    const struct lint_world given = lint_world();
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (!raises(cases[i].raises, &given, cases[i].code) ||
+            raises(cases[i].does_not, &given, cases[i].code))
+            fail_msg("case %zu", i);
+}
+
+TEST(policy_23_worst_case_of_extensions_in_words)
+{
+    assert_string_equal(
+        exposure_text(
+            "{\"period\":60,\"rules\":["
+            "{\"max_amount\":1000000,\"casemate\":{\"max_txns\":3,\"period\":1440,\"window\":"
+            "\"sliding\",\"count_fees\":true}},"
+            "{\"per_period\":5000000,\"casemate\":{\"max_fee\":2000,\"scripts\":[\"6a\",\"6b\"]},"
+            "\"whitelist\":[\"" ADDRESS "\"]},"
+            "{\"max_amount\":0,\"casemate\":{\"not_before_height\":144}}]}"),
+        "The most that can leave, network fees on top where not included:\n"
+        "- Rule #1: at most 0.01 XTN per transaction, 0.03 XTN per period, 0.03 XTN per day, "
+        "network "
+        "fees included\n"
+        "- Rule #2: at most 0.05 XTN per transaction, 0.05 XTN per period, 1.25 XTN per day, and "
+        "up "
+        "to 0.00002 XTN of network fee each time; to 1 address and 2 scripts only\n"
+        "- Rule #3: at most 0 XTN per transaction, 0 XTN per period, 0 XTN per day; each locked "
+        "for "
+        "144 blocks more\n"
+        "In all:\n"
+        "- With nobody's help: at most 0.05 XTN per transaction, 0.08 XTN per period, 1.28 XTN per "
+        "day\n"
+        "- With everybody's help: at most 0.05 XTN per transaction, 0.08 XTN per period, 1.28 XTN "
+        "per day\n");
+    const char *included =
+        exposure_text("{\"casemate\":{\"count_fees\":true},\"rules\":[{\"max_amount\":1}]}");
+    assert_non_null(strstr(included, "leave, network fees included:\n"));
+    // Without a limit there is nothing that they could be included in.
+    const char *unlimited = exposure_text("{\"casemate\":{\"count_fees\":true},\"rules\":[{}]}");
+    assert_non_null(
+        strstr(unlimited, "leave, network fees on top:\n- Rule #1: everything, at once\n"));
+}
+
+// A sliding window against the greediest that there can be: all of it as soon as there is room.
+TEST(policy_23_worst_case_of_sliding_windows_is_reached)
+{
+    static const unsigned periods[] = { 60, 240, 1000, 1439, 1440, 1441, 5000 };
+    for (size_t i = 0; i < COUNT(periods); i++) {
+        char text[120];
+        snprintf(text, sizeof text,
+                 "{\"rules\":[{\"per_period\":10,\"casemate\":{\"period\":%u,\"window\":"
+                 "\"sliding\"}}]}",
+                 periods[i]);
+        const struct policy policy = parsed_bytes(bytes_of_text(text), &world);
+        const uint64_t said = exposure_of_rule(&policy, 0).per_day.max.n;
+        struct velocity *v = arena_alloc(test_arena(), sizeof *v);
+        uint64_t left = 0;
+        for (int64_t t = 0; t < 86400; t++) {
+            velocity_advance(v, &policy, t);
+            const struct sats rest = { 10 - v->spent[0].n };
+            if (rest.n == 0)
+                continue;
+            assert_true(velocity_charge(v, &policy, 0, rest, t));
+            left += rest.n;
+        }
+        assert_int_equal(left, said);
+    }
+}
