@@ -17,7 +17,7 @@ static const char help[] =
     "\n"
     "  run              serve; people log in\n"
     "  setup            serve on loopback without a login, to set things up\n"
-    "  list             the signers that listen on this host\n"
+    "  list             serial numbers of Coldcards on USB, and the sockets of signers\n"
     "  example          a configuration file with every default\n"
     "  hash-password    read a password from standard input, print its verifier\n"
     "  token add ROLE   a new token for a program (viewer, operator or admin); needs the\n"
@@ -174,10 +174,12 @@ static int run_list(struct arena *arena)
     struct discovery *found = arena_alloc(arena, sizeof *found);
     struct writer w = writer_growing(arena, OUTPUT_MAX);
     struct err err;
-    if (found == NULL || !discover_sockets(found, arena, &err))
+    if (found == NULL || !discover_sockets(found, arena, &err) || !discover_usb(found, arena, &err))
         return 1;
     for (size_t i = 0; i < found->n; i++)
-        writer_printf(&w, "%s\n", found->items[i].path);
+        writer_printf(&w, "%s\n",
+                      strcmp(found->items[i].transport, "usb") == 0 ? found->items[i].serial
+                                                                    : found->items[i].path);
     if (found->n == 0)
         writer_text(&w, "(none found)\n");
     return print(writer_bytes(&w));

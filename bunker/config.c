@@ -101,7 +101,7 @@ static bool read_word(struct conf *conf, const char *section, const char *name,
 static const char *const broadcast_words[] = { "none", "esplora", "bitcoind" };
 static const char *const message_words[] = { "combined", "separate", "off" };
 static const char *const slot_words[] = { "private", "shared" };
-static const char *const backend_words[] = { "unix" };
+static const char *const backend_words[] = { "unix", "usb" };
 
 static bool read_words(struct bunker_config *c, struct conf *conf, struct err *err)
 {
@@ -117,6 +117,7 @@ static bool read_words(struct bunker_config *c, struct conf *conf, struct err *e
         return false;
     c->broadcast = (enum broadcast_backend)broadcast;
     c->compat_message_signed = (enum message_frame)message;
+    c->usb = backend == 1;
     c->shared_slot = slot == 1;
     c->ncry = (uint32_t)ncry;
     return true;
@@ -277,6 +278,8 @@ static bool finish(struct bunker_config *c, const struct config_request *q, unsi
 {
     if (q->listen != NULL)
         c->listeners.n = 0;
+    if (c->usb && c->device_path != NULL)
+        return err_set(err, ERR_USAGE, "[device]: backend = usb has no path");
     if (c->listeners.n == 0 && !add_preset(c, q, port, arena, err))
         return false;
     c->serial = q->serial != NULL ? q->serial : c->serial;
@@ -365,7 +368,8 @@ void config_write(struct writer *w, const struct bunker_config *c)
         if (strcmp(section, keys[i].section) != 0) {
             section = keys[i].section;
             writer_printf(w, "\n[%s]\nbackend = %s\n", section,
-                          strcmp(section, "device") == 0 ? "unix" : broadcast_words[c->broadcast]);
+                          strcmp(section, "device") == 0 ? backend_words[c->usb]
+                                                         : broadcast_words[c->broadcast]);
         }
         write_key(w, &keys[i], c);
     }

@@ -21,7 +21,8 @@ struct bunker_config {
     enum role roles[LISTENERS_MAX]; // highest role granted at each listener
 
     // [device]
-    const char *device_path;  // of a unix socket
+    bool usb;                 // backend = usb: a Coldcard
+    const char *device_path;  // of a unix socket, else
     const char *path_owner;   // user who may own it beside us and root; NULL: nobody
     const char *serial;       // the device that is wanted; NULL: any
     uint32_t ncry;            // version of the link's encryption

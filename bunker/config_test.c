@@ -17,6 +17,7 @@ TEST(bunker_2_modes_are_presets)
     assert_int_equal(c.listeners.items[0].port, 9823);
     assert_int_equal(c.listeners.items[0].auth, LISTENER_PASSWORD);
     assert_null(c.device_path); // a socket is used only if it is named
+    assert_false(c.usb);
     assert_true(parse(&c, "", (struct config_request){ .local = true }, &err));
     assert_int_equal(c.listeners.items[0].auth, 0);
     assert_int_equal(c.roles[0], ROLE_ADMIN);
@@ -89,6 +90,7 @@ static const struct {
     const char *file, *text;
 } bad[] = {
     { "nonsense = 1\n", "f:1: unknown key 'nonsense'" },
+    { "[device]\nbackend = usb\npath = /x\n", "[device]: backend = usb has no path" },
     { "slot_mode = odd\n", "f: slot_mode: 'odd' is no such thing" },
     { "[listener a]\nbind = 127.0.0.1:1\nrole = king\n",
       "listener a: role 'king' is none of viewer, operator, admin" },

@@ -86,17 +86,18 @@ static bool connect_line(struct device_line *line, struct arena *arena, struct e
 {
     const struct device_options *o = line->options;
     const struct connection_options options = { .socket_path = o->path,
+                                                .usb.serial = o->serial,
                                                 .ncry = o->ncry,
                                                 .cancel_fd = line->cancel_fd };
     if (line->connection != NULL)
         return true;
-    if (o->path == NULL)
+    if (!o->usb && o->path == NULL) // which would be USB to the connection
         return err_set(err, ERR_NOT_FOUND, "no device is configured");
-    if (!check_path(o, err) || !connection_open(&line->connection, &options, err))
+    if ((!o->usb && !check_path(o, err)) || !connection_open(&line->connection, &options, err))
         return false;
     read_identity(line);
     if (o->serial != NULL && strcmp(o->serial, line->report.serial) != 0)
-        return err_set(err, ERR_AUTH, "%s: serial number %s is not %s", o->path,
+        return err_set(err, ERR_AUTH, "the device's serial number %s is not %s",
                        line->report.serial, o->serial);
     read_firmware(line, arena);
     return true;

@@ -65,6 +65,7 @@ struct device_job {
 };
 
 struct device_options {
+    bool usb; // a Coldcard; else a socket at:
     const char *path, *path_owner, *serial;
     uint32_t ncry;
     struct pool_loop loop;

@@ -271,7 +271,8 @@ static void start_workers(struct bunker *b)
 {
     const struct bunker_config *c = b->config;
     const struct pool_loop loop = { http_server_post, b->server };
-    const struct device_options device = { .path = c->device_path,
+    const struct device_options device = { .usb = c->usb,
+                                           .path = c->device_path,
                                            .path_owner = c->path_owner,
                                            .serial = c->serial,
                                            .ncry = c->ncry,

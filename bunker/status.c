@@ -111,7 +111,7 @@ static void write_device_extra(struct json_writer *j, const struct bunker *b, in
     json_key(j, "device");
     json_begin_object(j);
     json_key(j, "kind");
-    json_text(j, "unix");
+    json_text(j, b->config->usb ? "usb" : "unix");
     put_text(j, "firmware", d->firmware);
     json_key(j, "state");
     json_text(j, device_state_name(d->state));

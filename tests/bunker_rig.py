@@ -144,14 +144,16 @@ class Rig:
             return log.read()
 
     def start_bunker(self, auth="none", command="run", more="", options=(), port=0, listeners="",
-                     broadcast="backend = none"):
+                     broadcast="backend = none",
+                     program=BUNKER, device=None, environment=None):
         config = self.folder + "/bunker.conf"
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"data_files = {self.folder}/data\nreconnect_delay = 1\n{more}\n"
-                       f"[device]\npath = {self.socket}\n[broadcast]\n{broadcast}\n"
+                       f"[device]\n{device or 'path = ' + self.socket}\n[broadcast]\n{broadcast}\n"
                        f"[listener test]\nbind = 127.0.0.1:{port}\nauth = {auth}\nrole = admin\n{listeners}")
         with open(self.folder + "/bunker.log", "wb") as log:
-            self.bunker = subprocess.Popen([BUNKER, "-c", config, *options, command],
+            self.bunker = subprocess.Popen([program, "-c", config, *options, command],
+                                           env=dict(os.environ, **(environment or {})),
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait(lambda: self.bunker.poll() is not None or
                   self.log_text().count("event=listening") == 1 + listeners.count("[listener "))
