@@ -131,7 +131,8 @@ static bool send(struct cli *cli, const struct credential *c, struct err *err)
 
 static bool run_auth(struct cli *cli, struct err *err)
 {
-    const bool by_password = cli->o->password || cli->o->psbt_file != NULL;
+    const bool by_password =
+        cli->o->password || cli->o->psbt_file != NULL || cli->o->message != NULL;
     AUTO(credential_wipe)
     struct credential c = { .name = bytes_of_text(cli->line.words[0]) };
     AUTO(secret_freep) struct secret *password = NULL;
@@ -141,6 +142,8 @@ static bool run_auth(struct cli *cli, struct err *err)
         if (!psbt_input_read(cli, &psbt, cli->o->psbt_file, err))
             return false;
         psbt_hash = codes_sha256(psbt);
+    } else if (cli->o->message != NULL) {
+        psbt_hash = codes_sha256(bytes_of_text(cli->o->message)); // for msg_users [EXT]
     }
     if (by_password ? !take_password(cli, &password, err) : !take_code(cli, &c, err))
         return false;
@@ -153,6 +156,7 @@ static bool run_auth(struct cli *cli, struct err *err)
 
 static const struct option auth_options[] = {
     TEXT('f', "psbt-file", "FILE", psbt_file, "a password, bound to the PSBT that will be signed"),
+    TEXT(0, "message", "TEXT", message, "likewise, bound to the text that will be signed"),
     FLAG('p', "password", password, "a password; without -f good for dry runs only"),
     FLAG('d', "debug", debug, "show what is sent, without the token"),
     FLAG('3', "version3", version3, "hash the password as firmware before 4 wants it"),
