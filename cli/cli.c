@@ -9,6 +9,7 @@ void cli_init(struct cli *cli)
     memset(cli, 0, sizeof *cli);
     cli->o = &cli->line.options;
     cli->arena = arena_new(CLI_ARENA_MAX);
+    cli->clock = clock_system();
     cli->cancel_fd = -1;
     cli->text = writer_growing(cli->arena, CLI_OUTPUT_MAX);
     cli->json = writer_growing(cli->arena, CLI_OUTPUT_MAX);

@@ -9,6 +9,7 @@
 // Source: cli.md 7.
 #ifndef CASEMATE_CLI_CLI_H
 #define CASEMATE_CLI_CLI_H
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/command_line.h"
 #include "cli/failure.h"
@@ -25,6 +26,7 @@ struct cli {
     struct command_line line;
     struct options *o; // line.options
     struct arena *arena;
+    struct clock clock;
     int cancel_fd; // -1 until cli_can_interrupt
     struct connection *connection;
     struct settings settings; // once the device is looked for

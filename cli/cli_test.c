@@ -555,3 +555,34 @@ TEST(cli_7_1_traces_hold_no_secret)
     }
     fake_signer_stop(fake);
 }
+
+// Runs `auth` with a code when so many seconds of its slot are left.
+static struct outcome auth_with_left(const char *line, int left_s)
+{
+    const struct clock clock = clock_system();
+    const int64_t now_s = clock.wall_s(&clock);
+    clock_offset_s = 30 - left_s - now_s % 30;
+    const struct outcome o = run_line(line);
+    clock_offset_s = 0;
+    return o;
+}
+
+// cli.md 7.4: "warn when fewer than 5 s of the slot remain; the device accepts the two preceding
+// slots". The reference's note comes at the other end (3.19). A second may pass meanwhile.
+TEST(cli_7_4_totp_at_the_end_of_its_slot)
+{
+    struct fake_rule rule = { "user", 0, FAKE_REPLY, BYTES_INIT("asci") };
+    struct fake_signer *fake = start(&rule, 1);
+    const char *note =
+        "NOTE: TOTP was on edge of expiry limit! Might not work.\nCorrect or queued\n";
+    struct outcome o = auth_with_left("auth bob 123456", 3);
+    assert_true(bytes_starts_with(o.err, BYTES("This code's time is over in ")));
+    assert_true(bytes_ends_with(o.err, " s; the device takes it for another minute.\n"));
+    assert_bytes_text(auth_with_left("auth bob 123456", 15).err, "");
+    assert_bytes_text(auth_with_left("auth bob 123456", 29).err, "");
+    assert_bytes_text(auth_with_left("--compat auth bob 123456", 29).out, note);
+    o = auth_with_left("--compat auth bob 123456", 3);
+    assert_bytes_text(o.out, "Correct or queued\n");
+    assert_bytes_text(o.err, "");
+    fake_signer_stop(fake);
+}

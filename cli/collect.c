@@ -1,6 +1,5 @@
 #include "cli/collect.h"
 #include "base/base64.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "bitcoin/hdkey.h"
 #include "bitcoin/message.h"
@@ -74,10 +73,9 @@ bool collect_put_message(struct cli *cli, const struct reply *smrx,
 // --- A backup ---
 
 // "name `backup-YYYYMMDD-HHMM.7z` (local time)"
-static bool name_backup(struct writer *w, struct err *err)
+static bool name_backup(struct cli *cli, struct writer *w, struct err *err)
 {
-    const struct clock clock = clock_system();
-    const time_t now = (time_t)clock.wall_s(&clock);
+    const time_t now = (time_t)cli->clock.wall_s(&cli->clock);
     struct tm tm;
     if (localtime_r(&now, &tm) == NULL)
         return err_set(err, ERR_INTERNAL, "the clock shows no date");
@@ -103,7 +101,7 @@ bool collect_backup_path(struct cli *cli, const char **out, struct err *err)
     if (*out == NULL) {
         if (cli->o->outdir != NULL)
             writer_printf(&w, "%s/", cli->o->outdir);
-        if (!name_backup(&w, err))
+        if (!name_backup(cli, &w, err))
             return false;
         *out = w.failed ? NULL : arena_text(cli->arena, writer_bytes(&w));
         if (*out == NULL)

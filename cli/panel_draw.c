@@ -147,9 +147,11 @@ struct hint {
 static const struct hint key_hints[] = {
     { "Enter/y", "OK" }, { "Esc/x", "Cancel" }, { "0-9", "Digit" }, { NULL, NULL }
 };
-static const struct hint digit_hints[] = {
-    { "0-9", "Code" }, { "Enter/y", "Send again" }, { "Esc/x", "Clear" }, { NULL, NULL }
-};
+static const struct hint digit_hints[] = { { "0-9", "Code" },
+                                           { "Enter/y", "Send again" },
+                                           { "Esc/x", "Clear" },
+                                           { "w", "Withdraw" },
+                                           { NULL, NULL } };
 static const struct hint text_hints[] = {
     { "Enter", "Send" }, { "Esc", "Cancel" }, { "Ctrl-U", "Clear" }, { NULL, NULL }
 };

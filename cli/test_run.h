@@ -58,6 +58,9 @@ static inline struct bytes restore(int stream, int before, const char *name)
     return said;
 }
 
+// How far the next runs' clocks are from ours.
+__attribute__((unused)) static int64_t clock_offset_s;
+
 // Runs a command line in this process and catches what it says.
 static inline struct outcome run(int argc, char **argv)
 {
@@ -71,6 +74,7 @@ static inline struct outcome run(int argc, char **argv)
     setenv("HOME", test_dir(), 1);
     const int out = redirect(STDOUT_FILENO, "out"), errors = redirect(STDERR_FILENO, "err");
     cli_init(&cli);
+    cli.clock.offset_s = clock_offset_s;
     result.status = command_line_parse(&cli.line, argc, argv, verbs_globals(), verbs_all(), &err)
                         ? cli_run(&cli)
                         : cli_complain(&cli, &err);

@@ -1,5 +1,4 @@
 // Credentials for the next transaction: cli.md 3.19, 3.20.
-#include "base/clock.h"
 #include "cli/prompt.h"
 #include "cli/psbt_input.h"
 #include "cli/verbs.h"
@@ -43,7 +42,6 @@ static void warn_of_edge(struct cli *cli, unsigned left_s)
 
 static bool take_code(struct cli *cli, struct credential *c, struct err *err)
 {
-    const struct clock clock = clock_system();
     struct bytes code = bytes_of_text(cli->line.n_words > 1 ? cli->line.words[1] : NULL);
     unsigned left_s;
     if (cli->line.n_words < 2 && !prompt_text(&code, cli, "2FA Token (6 digits): ", err))
@@ -52,7 +50,7 @@ static bool take_code(struct cli *cli, struct credential *c, struct err *err)
         return err_set(err, ERR_USAGE, "2FA Token must be 6 decimal digits");
     memcpy(c->token, code.ptr, code.len);
     c->token_len = code.len;
-    c->totp_time = codes_totp_step(clock.wall_s(&clock), &left_s);
+    c->totp_time = codes_totp_step(cli->clock.wall_s(&cli->clock), &left_s);
     warn_of_edge(cli, left_s);
     return true;
 }
