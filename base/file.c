@@ -191,8 +191,7 @@ static int open_folder(const char *path, const char *base)
     return open(len == 0 ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool put(const char *path, struct bytes content, unsigned mode, mover *move,
-                struct err *err)
+static bool put(const char *path, struct bytes content, unsigned mode, mover *move, struct err *err)
 {
     if (is_dash(path))
         return file_write_fd(STDOUT_FILENO, "standard output", content, err);

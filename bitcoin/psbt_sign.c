@@ -4,7 +4,6 @@
 #include "bitcoin/psbt_err.h"
 #include "bitcoin/psbt_path.h"
 #include "bitcoin/taproot.h"
-#include <stdatomic.h>
 
 // DER and hash type, as it stands in a PSBT and in scripts. SCHNORR_LEN + 1 is less.
 typedef uint8_t sig_room[ECDSA_DER_MAX + 1];
@@ -23,7 +22,7 @@ struct psbt_signing {
     sig_room *rooms;            // of each of them; for taproot first the random bytes
     size_t n_slices;
     struct slice *slices;
-    atomic_bool cancelled;
+    _Atomic bool cancelled;
 };
 
 static bool fault(size_t i, struct err *err)
@@ -192,7 +191,7 @@ bool psbt_sign_begin(struct psbt_signing **out, const struct psbt_facts *facts,
         return psbt_too_complex(err);
     s->facts = facts;
     s->keys = keys;
-    atomic_init(&s->cancelled, false);
+    s->cancelled = false;
     if (!take_room(s, n_slices, arena))
         return psbt_too_complex(err);
     name_inputs(s, aux_random);
@@ -208,7 +207,7 @@ void psbt_sign_slice(struct psbt_signing *s, size_t number)
 {
     struct slice *slice = &s->slices[number];
     for (size_t i = number; i < s->all.n_sigs; i += s->n_slices) {
-        if (atomic_load_explicit(&s->cancelled, memory_order_relaxed)) {
+        if (s->cancelled) {
             (void)err_set(&slice->err, ERR_INTERRUPTED, "%s", PSBT_SIGNING_LATE);
             break;
         }
@@ -220,7 +219,7 @@ void psbt_sign_slice(struct psbt_signing *s, size_t number)
 
 void psbt_sign_cancel(struct psbt_signing *s)
 {
-    atomic_store_explicit(&s->cancelled, true, memory_order_relaxed);
+    s->cancelled = true;
 }
 
 // NULL: all is well. A fault counts more than that another slice was stopped.

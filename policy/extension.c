@@ -1,3 +1,4 @@
+#include "policy/extension.h"
 #include "policy/extension_members.h"
 
 static bool belongs(const struct member *m, bool is_rule)

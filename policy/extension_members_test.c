@@ -1,6 +1,7 @@
 // Item 85: each member of `casemate`, off by default, and on: what passes and what fails. (max_fee and
 // count_fees are in extension_test.c, destinations in payees_test.c, what only the signer does in
 // signer/extension_test.c.)
+#include "policy/extension_members.h"
 #include "bitcoin/address.h"
 #include "bitcoin/message.h"
 #include "policy/canonical.h"
