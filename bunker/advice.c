@@ -81,6 +81,8 @@ static bool put_findings(struct json_writer *j, const struct policy *policy, str
         json_text(j, lint_code_name(lint.findings[i].code));
         json_key(j, "rule");
         json_u64(j, lint.findings[i].rule);
+        json_key(j, "meaning");
+        json_text(j, lint_explanation(lint.findings[i].code));
         json_key(j, "text");
         json_string(j, lint.findings[i].text);
         json_end_object(j);

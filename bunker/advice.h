@@ -20,7 +20,7 @@ struct advice_case {
     int64_t now_s;
 };
 
-// {"summary": ..., "worst_case": ..., "findings": [{"code", "rule", "text"}], "hash": ...}
+// {"summary": ..., "worst_case": ..., "findings": [{"code", "rule", "meaning", "text"}], "hash": ...}
 // policy: device JSON. Fails: as policy_parse, whole.
 MUST_CHECK bool advice_on_policy(struct json_writer *j, struct bytes policy,
                                  const struct chain *chain, struct arena *arena, struct err *err);

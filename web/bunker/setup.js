@@ -30,7 +30,7 @@ function ruleEditor(rule, number, moves) {
     "rule after it is ever reached.");
   const node = el("fieldset", {}, el("legend", {}, `Rule #${number}`), warning,
     field("Most in one transaction, in coins", max, "Empty: no such limit."),
-    field("Most in a period, in coins", period, "Needs a period, below."),
+    field("Most in a period, in coins", period, "Needs a period, above."),
     field("Only to these addresses", list, "Separated by blanks, commas or lines. Empty: to anybody."),
     field("Users who approve", users, "Names, separated by commas."), field("How many of them", least, "A number, or all."),
     localLabel, field("Multisig wallet", wallet, "Its name on the device; 1 means single signatures only."),
@@ -109,7 +109,7 @@ export function setupPage(app, body) {
     }
     replace(advice, el("h3", {}, "In the device's words"), el("pre", {}, data.summary.trim()),
       el("h3", {}, "The worst case"), el("pre", {}, data.worst_case.trim()),
-      el("h3", {}, "What is odd"), el("ul", {}, data.findings.map((f) => el("li", {}, f.text)),
+      el("h3", {}, "What is odd"), el("ul", {}, data.findings.map((f) => el("li", {}, `${f.meaning} (${f.text})`)),
         data.findings.length ? null : el("li", {}, "Nothing.")),
       el("p", {class: "hint mono"}, `Policy hash without the locker: ${data.hash}`));
   }
