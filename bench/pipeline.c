@@ -6,6 +6,7 @@
 #include "bitcoin/multisig_register.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { ROOM = 8 << 20, NOW_S = 1750000000 };
 
@@ -133,23 +134,77 @@ static void no_random(void *context, uint8_t out[32])
     memset(out, 0, 32); // as the recorded signatures have it
 }
 
+// What the threads of a run share.
+struct signing {
+    struct bench_result *out;
+    struct bench_signer *signer;
+    struct psbt_signing *work;
+    struct arena *arena;
+};
+
+static double thread_us(void)
+{
+    struct timespec t;
+    REQUIRE(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void sign_slice(void *context, size_t slice)
+{
+    struct signing *s = context;
+    const double begin = thread_us();
+    psbt_sign_slice(s->work, slice);
+    s->signer->slice_us[slice] = thread_us() - begin;
+}
+
+static void finish(void *context)
+{
+    struct signing *s = context;
+    const double begin = thread_us();
+    struct writer w = writer_growing(s->arena, ROOM);
+    struct err err;
+    if (!psbt_sign_end(&s->out->sigs, s->work, &err))
+        stop("signing", &err);
+    if (!s->signer->keep_inputs)
+        psbt_forget_inputs(&s->out->facts, &s->out->psbt, s->arena);
+    if (!psbt_write_signed(&w, &s->out->facts, &s->out->sigs, &err))
+        stop("result", &err);
+    s->out->psbt_out = writer_bytes(&w);
+    s->signer->last_us = thread_us() - begin;
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static void sign_all(struct signing *s)
+{
+    const struct entropy aux = { no_random, NULL };
+    const size_t n = s->signer->worker == NULL ? 1 : WORKER_THREADS;
+    struct err err;
+    if (!psbt_sign_begin(&s->work, &s->out->facts, s->signer->keys, &aux, n, s->arena, &err))
+        stop("signing", &err);
+    if (s->signer->worker == NULL) {
+        psbt_sign_slice(s->work, 0);
+        finish(s);
+        return;
+    }
+    const struct worker_task task = { n, s, sign_slice, finish, nothing };
+    worker_start(s->signer->worker, &task);
+    worker_wait(s->signer->worker);
+}
+
 void bench_run(struct bench_result *out, struct bench_signer *s, struct bytes psbt,
                struct arena *arena)
 {
-    const struct entropy aux = { no_random, NULL };
-    struct writer w = writer_growing(arena, ROOM);
+    struct signing signing = { out, s, NULL, arena };
     struct err err;
     understand(out, s, psbt, arena);
     if (!psbt_prove(&out->facts, s->keys, &err))
         stop("proof", &err);
     decide(out, s);
-    if (!psbt_sign(&out->sigs, &out->facts, s->keys, &aux, arena, &err))
-        stop("signing", &err);
-    if (!s->keep_inputs)
-        psbt_forget_inputs(&out->facts, &out->psbt, arena);
-    if (!psbt_write_signed(&w, &out->facts, &out->sigs, &err))
-        stop("result", &err);
-    out->psbt_out = writer_bytes(&w);
+    sign_all(&signing);
 }
 
 void bench_decide(struct bench_result *out, struct bench_signer *s, struct bytes psbt,

@@ -3,6 +3,7 @@
 #define CASEMATE_BENCH_PIPELINE_H
 #include "bitcoin/psbt_sign.h"
 #include "policy/evaluate.h"
+#include "signer/worker.h"
 
 // A signer with the seed, the wallet and the settings of tests/vectors/perf/manifest.json.
 struct bench_signer {
@@ -17,6 +18,9 @@ struct bench_signer {
     struct auth_queue queue;
     struct velocity velocity;
     bool keep_inputs; // who makes a floor of the result looks at them
+
+    struct worker *worker; // signs in its threads as a signer's does; NULL: one thread does all
+    double slice_us[WORKER_THREADS], last_us; // processor's time that its threads took
 };
 // `folder`: tests/vectors/perf. Stops the process if anything is missing there.
 struct bench_signer *bench_signer_new(const char *folder);

@@ -1,17 +1,17 @@
 // bench/signing.c -- how long signing takes, beside the library calls that it cannot do without.
 //
-// usage: signing [--rounds N] [--threads] [--memory] [--once PART] FOLDER [WORKLOAD]...
+// usage: signing [--rounds N] [--threads] [--memory] [--midstate] [--once PART] FOLDER [WORKLOAD]...
 //
 // FOLDER is tests/vectors/perf. Prints a table; bench/run explains its columns. Every run's
 // signatures are compared with the recorded ones first. --once runs one part of a workload once, cold,
 // warm, floor-cold or floor-warm, for a profiler that looks at the function `measured`; --threads
-// compares two threads with one; --memory measures this process.
+// compares two threads with one, --midstate legacy digests with what they must hash; --memory measures
+// this process.
 #include "base/require.h"
 #include "base/secret.h"
 #include "bench/big.h"
 #include "bench/floor.h"
 #include "bench/pipeline.h"
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ enum { ARENA = 64 << 20, ROUNDS = 40, SAMPLE_US = 4000, NAME_MAX_LEN = 32, TABLE
 struct options {
     const char *folder, *once;
     unsigned rounds;
-    bool threads, memory;
+    bool threads, memory, midstate;
     const char *names[TABLE_MAX];
     size_t n_names;
 };
@@ -202,52 +202,120 @@ static void times(const struct options *o)
     }
 }
 
-// --- Two threads ---
+// --- Two threads, as signer/sign_work.c has them sign one request ---
 
-struct worker {
-    struct workload w;
-    unsigned repeat;
-    pthread_t thread;
-};
+enum { ONE_CLOCK, TWO_CLOCK, ONE_CPU, TWO_CPU, N_TIMES };
 
-static void *work(void *context)
+static void keep_best(double *best, double us)
 {
-    struct worker *worker = context;
-    for (unsigned i = 0; i < worker->repeat; i++)
-        run_once(&worker->w);
-    return NULL;
+    if (us < *best)
+        *best = us;
 }
 
-// Requests a second of that many threads, each with its own signer.
-static double rate_of(struct worker *workers, unsigned n)
+// Of two threads the processor's time that nothing shortens: this thread's, the longer slice, the rest.
+static void take_times(struct workload *w, double best[static N_TIMES], bool two)
 {
-    const double begin = us_of(CLOCK_MONOTONIC);
-    for (unsigned i = 0; i < n; i++)
-        REQUIRE(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
-    for (unsigned i = 0; i < n; i++)
-        REQUIRE(pthread_join(workers[i].thread, NULL) == 0);
-    return n * workers[0].repeat * 1e6 / (us_of(CLOCK_MONOTONIC) - begin);
+    const struct bench_signer *s = w->signer;
+    const double clock = us_of(CLOCK_MONOTONIC), cpu = us_of(CLOCK_THREAD_CPUTIME_ID);
+    run_once(w);
+    keep_best(&best[two ? TWO_CLOCK : ONE_CLOCK], us_of(CLOCK_MONOTONIC) - clock);
+    double us = us_of(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    if (two)
+        us += s->last_us + (s->slice_us[0] > s->slice_us[1] ? s->slice_us[0] : s->slice_us[1]);
+    keep_best(&best[two ? TWO_CPU : ONE_CPU], us);
+}
+
+static void two_threads_of(struct workload *w, struct worker *worker, unsigned rounds, bool cold)
+{
+    double best[N_TIMES] = { 1e18, 1e18, 1e18, 1e18 };
+    for (unsigned i = 0; i < 2 * rounds; i++) {
+        w->signer->worker = i % 2 == 0 ? NULL : worker;
+        if (cold)
+            forget(w);
+        take_times(w, best, i % 2 != 0);
+    }
+    w->signer->worker = NULL;
+    printf("%-4s %s %10.1f %10.1f %6.2f %12.1f %10.1f %6.2f\n", w->name, cold ? "cold" : "warm",
+           best[ONE_CPU], best[TWO_CPU], best[ONE_CPU] / best[TWO_CPU], best[ONE_CLOCK],
+           best[TWO_CLOCK], best[ONE_CLOCK] / best[TWO_CLOCK]);
 }
 
 static void threads(const struct options *o)
 {
+    struct clock clock = clock_system();
+    struct loop *loop = loop_new(&clock);
+    struct worker *worker;
+    struct err err;
+    REQUIRE(worker_new(&worker, loop, &err));
+    printf("two threads %9s %10s %6s %12s %10s %6s\n", "path one", "path two", "", "clock one",
+           "clock two", "");
     for (size_t i = 0; i < o->n_names; i++) {
-        struct worker workers[2];
-        double one = 0, two = 0;
-        for (unsigned k = 0; k < 2; k++) {
-            open_workload(&workers[k].w, o->names[i], o);
-            prepare(&workers[k].w, o);
-            workers[k].repeat = (unsigned)(2000 / (workers[k].w.result.sigs.n_sigs + 1)) + 1;
+        struct workload w;
+        open_workload(&w, o->names[i], o);
+        prepare(&w, o);
+        two_threads_of(&w, worker, 2 * o->rounds, false);
+        two_threads_of(&w, worker, 2 * o->rounds, true);
+        close_workload(&w);
+    }
+    worker_free(worker);
+    loop_free(loop);
+}
+
+// --- Legacy digests: what stands before the input being signed is hashed once for all ---
+
+static double digests_us(const struct workload *w, bool upwards)
+{
+    const struct psbt_facts *facts = &w->result.facts;
+    AUTO(arena_freep) struct arena *arena = arena_new(ARENA);
+    struct sighash_cache digests;
+    struct hash256 digest;
+    struct err err;
+    sighash_cache_init(&digests, &w->result.psbt.tx, arena);
+    const double begin = us_of(CLOCK_THREAD_CPUTIME_ID);
+    for (size_t n = 0; n < facts->tx.n_in; n++) {
+        const size_t i = upwards ? n : facts->tx.n_in - 1 - n;
+        const struct spend_at at = { &digests, i, facts->tx.in[i].amount, NULL };
+        REQUIRE(spend_digest(&digest, &facts->plans[i].spend, &at, facts->plans[i].sighash, &err));
+    }
+    return us_of(CLOCK_THREAD_CPUTIME_ID) - begin;
+}
+
+// SHA-256 of the bytes alone that nothing can share: the input being signed, all that follow it, the
+// outputs, and the second hash.
+static double forced_us(const struct workload *w)
+{
+    const struct tx *tx = &w->result.psbt.tx;
+    AUTO(arena_freep) struct arena *arena = arena_new(ARENA);
+    size_t outputs = 0;
+    for (size_t i = 0; i < tx->n_out; i++)
+        outputs += 9 + tx->out[i].script.len;
+    const size_t longest = tx->n_in * 41 + 25 + outputs + 9;
+    const uint8_t *zero = arena_alloc(arena, longest);
+    REQUIRE(zero != NULL);
+    const double begin = us_of(CLOCK_THREAD_CPUTIME_ID);
+    for (size_t i = 0; i < tx->n_in; i++) {
+        const struct hash256 once = sha256(bytes_of(zero, longest - i * 41));
+        (void)sha256(BYTES_OF(once.b));
+    }
+    return us_of(CLOCK_THREAD_CPUTIME_ID) - begin;
+}
+
+static void midstate(const struct options *o)
+{
+    printf("legacy digests  upwards  downwards  bytes that cannot be shared\n");
+    for (size_t i = 0; i < o->n_names; i++) {
+        struct workload w;
+        double up = 1e18, down = 1e18, forced = 1e18;
+        open_workload(&w, o->names[i], o);
+        prepare(&w, o);
+        for (unsigned round = 0; round < 5; round++) {
+            keep_best(&up, digests_us(&w, true));
+            keep_best(&down, digests_us(&w, false));
+            keep_best(&forced, forced_us(&w));
         }
-        for (unsigned round = 0; round < o->rounds / 2 + 1; round++) {
-            const double a = rate_of(workers, 1), b = rate_of(workers, 2);
-            one = a > one ? a : one;
-            two = b > two ? b : two;
-        }
-        printf("%-4s %9.1f requests/s on one thread, %9.1f on two: %.2f times\n", o->names[i], one,
-               two, two / one);
-        for (unsigned k = 0; k < 2; k++)
-            close_workload(&workers[k].w);
+        printf("%-4s %5zu in %10.0f %10.0f %10.0f: %.2f times what is forced, %.2f without\n",
+               w.name, w.result.facts.tx.n_in, up, down, forced, up / forced, down / forced);
+        close_workload(&w);
     }
 }
 
@@ -344,6 +412,8 @@ static bool read_options(struct options *o, int argc, char **argv)
             o->threads = true;
         else if (strcmp(argv[i], "--memory") == 0)
             o->memory = true;
+        else if (strcmp(argv[i], "--midstate") == 0)
+            o->midstate = true;
         else if (argv[i][0] == '-')
             return false;
         else if (o->folder == NULL)
@@ -363,10 +433,11 @@ int main(int argc, char **argv)
 {
     struct options o;
     if (!read_options(&o, argc, argv)) {
-        (void)fprintf(stderr,
-                      "usage: %s [--rounds N] [--threads] [--memory] [--once PART] FOLDER "
-                      "[WORKLOAD]...\n",
-                      argv[0]);
+        (void)fprintf(
+            stderr,
+            "usage: %s [--rounds N] [--threads] [--memory] [--midstate] [--once PART] FOLDER "
+            "[WORKLOAD]...\n",
+            argv[0]);
         return 2;
     }
     REQUIRE(secret_init());
@@ -377,6 +448,8 @@ int main(int argc, char **argv)
         threads(&o);
     else if (o.memory)
         memory_here(&o);
+    else if (o.midstate)
+        midstate(&o);
     else
         times(&o);
     return 0;
