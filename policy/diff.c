@@ -5,10 +5,21 @@
 #include "policy/diff_search.h"
 #include "policy/percent.h"
 
-#define BUDGET       UINT64_C(30000000) // tries of a rule
-#define NOW_S        INT64_C(1764000000)
-#define SETTINGS_MAX 64
-#define SAYS_MAX     ((size_t)16 << 10) // of a decision's text
+#define BUDGET        UINT64_C(30000000) // tries of a rule
+#define NOW_S         INT64_C(1764000000)
+#define SETTINGS_MAX  64
+#define SCRATCH_FIRST ((size_t)4 << 20)
+#define SAYS_MAX      ((size_t)16 << 10) // of a decision's text
+
+// Every decision takes some hundred kilobytes, and there are thousands: an arena keeps its first block,
+// so that is made large enough for them.
+static struct arena *new_scratch(void)
+{
+    struct arena *scratch = arena_new(DIFF_ARENA);
+    REQUIRE(arena_alloc(scratch, SCRATCH_FIRST) != NULL);
+    arena_reset(scratch);
+    return scratch;
+}
 
 // --- Decisions ---
 
@@ -327,7 +338,7 @@ static bool search(struct diff_world *world, struct arena *arena, struct err *er
 bool policy_diff(struct policy_diff *out, const struct policy *old, const struct policy *new,
                  const struct chain *chain, struct arena *arena, struct err *err)
 {
-    AUTO(arena_freep) struct arena *scratch = arena_new(DIFF_ARENA);
+    AUTO(arena_freep) struct arena *scratch = new_scratch();
     struct diff_world world = { .chain = chain,
                                 .out = out,
                                 .arena = arena,

@@ -120,7 +120,8 @@ static void wait_for_wire(struct rig *rig)
     }
 }
 
-static void die_at(const struct rig *rig, unsigned step)
+// False if there is no signer any more.
+static bool light(const struct rig *rig, unsigned step, struct err *err)
 {
     AUTO(panel_client_closep) struct panel_client *panel = NULL;
     char number[16];
@@ -129,9 +130,31 @@ static void die_at(const struct rig *rig, unsigned step)
     const struct panel_request set = { .verb = PANEL_SET,
                                        .key = BYTES("die_at"),
                                        .value = bytes_of_text(number) };
+    return ask_panel(rig, &set, &reply, &panel, err);
+}
+
+static void die_at(const struct rig *rig, unsigned step)
+{
     struct err err;
-    if (!ask_panel(rig, &set, &reply, &panel, &err))
+    if (!light(rig, step, &err))
         fail_msg("die_at: %s: %.*s", err.text, BYTES_ARG(rig_said(rig)));
+}
+
+static void check_killed(struct rig *rig, int status)
+{
+    rig->pid = 0;
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        fail_msg("wait status %x: %.*s", (unsigned)status, BYTES_ARG(rig_said(rig)));
+}
+
+// Puts the fuse out. False: it has burnt meanwhile, as what is done behind a reply may do.
+static bool put_out(struct rig *rig)
+{
+    struct err err;
+    if (light(rig, 0, &err))
+        return true;
+    check_killed(rig, rig_wait(rig));
+    return false;
 }
 
 // --- A host of its own: it may be left waiting for a signer that is dead ---
@@ -169,15 +192,10 @@ static char with_host(struct rig *rig, act_fn *act, unsigned number, bool *died)
     (void)close(ends[0]);
     (void)kill(host, SIGKILL);
     (void)waitpid(host, NULL, 0);
-    if (!*died) {
-        rig_pause_ms(20); // the journal is written behind the reply
-        *died = waitpid(rig->pid, &status, WNOHANG) == rig->pid;
-    }
-    if (!*died)
-        return told;
-    rig->pid = 0;
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        fail_msg("wait status %x: %.*s", (unsigned)status, BYTES_ARG(rig_said(rig)));
+    if (*died)
+        check_killed(rig, status);
+    else
+        *died = !put_out(rig);
     return told;
 }
 
@@ -361,7 +379,6 @@ static bool one_death(struct rig *rig, struct tally *tally, size_t kind, unsigne
         count_death(tally, rig, requests[kind].name);
         start_again(rig);
     } else {
-        die_at(rig, 0);
         assert_int_equal(told, requests[kind].told);
     }
     const uint64_t now = spent_now(rig, died && tally->total % 20 == 0);
@@ -518,8 +535,6 @@ TEST(policy_24_36_killed_while_a_policy_is_armed)
         if (died) {
             count_death(&tally, &rig, saved ? "saved policy" : "new policy");
             start_again(&rig);
-        } else {
-            die_at(&rig, 0);
         }
         check_armed(&rig, old, saved ? old : number, told, &now);
         step = died ? step + stride : 1 + number % stride;
@@ -553,20 +568,18 @@ TEST(policy_24_37_killed_while_it_starts_by_itself)
         rig_spawn(&rig, false);
         assert_int_equal(unsetenv("CASEMATE_DIE_AT"), 0);
         bool died = false;
-        for (int ms = 0; !died && ms < 20000 && !panel_is(&rig, PANEL_HSM, false); ms += 5) {
+        for (int ms = 0; !died && ms < START_MS && !panel_is(&rig, PANEL_HSM, false); ms += 5) {
             died = waitpid(rig.pid, &status, WNOHANG) == rig.pid;
             rig_pause_ms(5);
         }
-        rig_pause_ms(20);
-        died |= waitpid(rig.pid, &status, WNOHANG) == rig.pid;
+        if (died)
+            check_killed(&rig, status);
+        else
+            died = !put_out(&rig);
         if (died) {
-            rig.pid = 0;
-            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
             count_death(&tally, &rig, "start");
             rig_spawn(&rig, false);
             wait_for_panel(&rig, PANEL_HSM, false);
-        } else {
-            die_at(&rig, 0);
         }
         wait_for_wire(&rig);
         assert_int_equal(spent_now(&rig, tally.total % 20 == 0), 1007);
