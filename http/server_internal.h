@@ -47,7 +47,7 @@ struct http_server {
 // Where a connection came in, and whose certificate it showed.
 struct origin {
     size_t listener;
-    bool counted; // as one of the listener's connections
+    bool counted;                            // as one of the listener's connections
     char certificate[CERTIFICATE_NAME_SIZE]; // empty: none
 };
 
