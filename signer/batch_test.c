@@ -197,7 +197,7 @@ TEST(policy_24_66_no_signature_of_a_batch_without_its_charge)
     {
         AUTO(device_rig_freep) struct device_rig *rig = device_rig_new(test_dir());
         rig_activate(rig_host_linked(rig),
-                     "{\"never_log\":true,\"period\":10,\"rules\":[{\"per_period\":50000}]}");
+                     "{\"never_log\":true,\"period\":10,\"rules\":[{\"per_period\":500000}]}");
     }
     uint64_t spent = 0;
     for (unsigned at = 0; n_signed == 0; at++) {
@@ -211,5 +211,5 @@ TEST(policy_24_66_no_signature_of_a_batch_without_its_charge)
         spent = now;
     }
     assert_int_equal(n_signed, HOSTS);
-    assert_in_range(n_charged_and_lost, 1, 10); // it died between commit and signature
+    assert_in_range(n_charged_and_lost, 1, 30); // it died between commit and signature
 }
