@@ -1,5 +1,6 @@
 // Verbs against the fake signer: what goes over the link, and how answers end that no real signer
 // gives when asked to.
+#include "cli/cli.h"
 #include "cli/test_run.h"
 
 static struct bytes last(struct fake_signer *fake, const char *code)
