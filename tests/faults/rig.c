@@ -30,6 +30,8 @@ void rig_pause_ms(long ms)
 struct rig rig_prepare(void)
 {
     struct rig rig = { .pid = 0 };
+    if (getenv("CASEMATE_OPEN_SIGNER") != NULL)
+        rig.reply_ms = 60000; // valgrind takes its time
     REQUIRE(secret_init());
     connection_init();
     (void)snprintf(rig.dir, sizeof rig.dir, "%s", test_dir());
