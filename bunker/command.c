@@ -10,8 +10,7 @@
 #define OUTPUT_MAX 65536
 
 static const char help[] =
-    "usage: casemate-bunker [OPTION ...] run | setup | list | example | hash-password |\n"
-    "                                    token add ROLE\n"
+    "usage: casemate-bunker [OPTION ...] COMMAND\n"
     "\n"
     "Serves one signer or Coldcard to browsers and programs. It holds no keys.\n"
     "\n"
@@ -20,8 +19,14 @@ static const char help[] =
     "  list             serial numbers of Coldcards on USB, and the sockets of signers\n"
     "  example          a configuration file with every default\n"
     "  hash-password    read a password from standard input, print its verifier\n"
-    "  token add ROLE   a new token for a program (viewer, operator or admin); needs the\n"
-    "                   settings' key file, and the bunker not to be running\n"
+    "\n"
+    "While the bunker does not run, with the settings' key file; ROLE is viewer, operator or "
+    "admin:\n"
+    "\n"
+    "  token add ROLE | list | revoke ID             tokens for programs\n"
+    "  account set NAME ROLE | list | remove NAME    people; set reads the password from\n"
+    "                                                standard input\n"
+    "  totp enrol NAME                               a second factor for an account\n"
     "\n"
     "  -l, --local                  run: on loopback without a login\n"
     "  -f, --psbt FILE              begin with this PSBT, seen by all\n"
@@ -86,35 +91,44 @@ static bool take_option(struct command *c, int argc, char *const *argv, int *at,
 }
 
 static const struct {
-    const char *words[2];
+    const char *word;
     enum command_kind kind;
 } commands[] = {
-    { { "run", NULL }, COMMAND_RUN },
-    { { "setup", NULL }, COMMAND_RUN },
-    { { "list", NULL }, COMMAND_LIST },
-    { { "example", NULL }, COMMAND_EXAMPLE },
-    { { "hash-password", NULL }, COMMAND_HASH_PASSWORD },
-    { { "token", "add" }, COMMAND_TOKEN_ADD },
+    { "run", COMMAND_RUN },
+    { "setup", COMMAND_RUN },
+    { "list", COMMAND_LIST },
+    { "example", COMMAND_EXAMPLE },
+    { "hash-password", COMMAND_HASH_PASSWORD },
 };
+
+static bool take_keeper(struct command *c, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n_keeper_commands; i++) {
+        const struct keeper_command *k = &keeper_commands[i];
+        if (n != 2 + k->n_args || strcmp(words[0], k->words[0]) != 0 ||
+            strcmp(words[1], k->words[1]) != 0)
+            continue;
+        c->kind = COMMAND_KEEP;
+        c->keep = k;
+        for (size_t arg = 0; arg < k->n_args; arg++)
+            c->args[arg] = words[2 + arg];
+        return true;
+    }
+    return false;
+}
 
 static bool take_words(struct command *c, const char *const *words, size_t n, struct err *err)
 {
     if (n == 0)
         return err_set(err, ERR_USAGE, "a command is missing; see --help");
-    for (size_t i = 0; i < COUNT(commands); i++) {
-        const size_t used = commands[i].words[1] != NULL ? 2 : 1;
-        if (n < used || strcmp(words[0], commands[i].words[0]) != 0 ||
-            (used == 2 && strcmp(words[1], commands[i].words[1]) != 0))
-            continue;
-        c->kind = commands[i].kind;
-        c->config.setup = strcmp(words[0], "setup") == 0;
-        if (c->kind == COMMAND_TOKEN_ADD && n == 3)
-            c->role = words[2];
-        else if (n != used || c->kind == COMMAND_TOKEN_ADD)
-            break;
-        return true;
-    }
-    return err_set(err, ERR_USAGE, "there is no command '%s' with these words; see --help",
+    for (size_t i = 0; n == 1 && i < COUNT(commands); i++)
+        if (strcmp(words[0], commands[i].word) == 0) {
+            c->kind = commands[i].kind;
+            c->config.setup = strcmp(words[0], "setup") == 0;
+            return true;
+        }
+    return take_keeper(c, words, n) ||
+           err_set(err, ERR_USAGE, "there is no command '%s' with these words; see --help",
                    words[0]);
 }
 
@@ -215,39 +229,35 @@ bool command_make_folder(const char *path, struct err *err)
     return mkdir(path, 0700) == 0 || errno == EEXIST || err_set_errno(err, errno, "%s", path);
 }
 
-static bool add_token(const struct command *c, char out[static TOKEN_TEXT_SIZE],
-                      struct arena *arena, struct err *err)
+// The settings as the key file opens them.
+static bool open_settings(struct settings *out, const struct command *c,
+                          struct bunker_config *config, struct arena *arena, struct err *err)
 {
-    const enum role role = role_of(bytes_of_text(c->role));
-    struct bunker_config config;
-    struct settings settings;
     struct secret *key;
     struct bytes text;
-    if (role == ROLE_NONE)
-        return err_set(err, ERR_USAGE, "'%s' is none of viewer, operator, admin", c->role);
-    if (!config_load(&config, &c->config, arena, err))
+    if (!config_load(config, &c->config, arena, err))
         return false;
-    if (config.settings_key_file == NULL)
-        return err_set(err, ERR_USAGE, "token add needs settings_key_file");
-    if (!file_read(&text, config.settings_key_file, 1024, arena, err) ||
-        !command_key(&key, text, config.settings_key_file, err))
+    if (config->settings_key_file == NULL)
+        return err_set(err, ERR_USAGE, "%s %s needs settings_key_file", c->keep->words[0],
+                       c->keep->words[1]);
+    if (!file_read(&text, config->settings_key_file, 1024, arena, err) ||
+        !command_key(&key, text, config->settings_key_file, err))
         return false;
-    settings_init(&settings, config.data_files);
-    const bool ok = settings_open(&settings, key, err) &&
-                    settings_add_token(&settings, role, 0, out, err) &&
-                    settings_save(&settings, err);
-    settings_free(&settings);
-    return ok;
+    settings_init(out, config->data_files);
+    return settings_open(out, key, err);
 }
 
-static int run_token_add(const struct command *c, struct arena *arena)
+static int run_keep(const struct command *c, struct arena *arena)
 {
-    char text[TOKEN_TEXT_SIZE + 1];
+    struct bunker_config config;
+    struct settings settings = { 0 };
+    struct writer w = writer_growing(arena, OUTPUT_MAX);
     struct err err;
-    if (!add_token(c, text, arena, &err))
-        return command_complain(&err);
-    (void)snprintf(text + strlen(text), 2, "\n");
-    return print(bytes_of_text(text));
+    const bool ok = open_settings(&settings, c, &config, arena, &err) &&
+                    c->keep->run(&settings, c->args, &w, &err) &&
+                    (!c->keep->changes || settings_save(&settings, &err));
+    settings_free(&settings);
+    return ok ? print(writer_bytes(&w)) : command_complain(&err);
 }
 
 int command_run(const struct command *c, struct arena *arena)
@@ -264,6 +274,6 @@ int command_run(const struct command *c, struct arena *arena)
     case COMMAND_HASH_PASSWORD:
         return run_hash_password(arena);
     default:
-        return run_token_add(c, arena);
+        return run_keep(c, arena);
     }
 }

@@ -5,6 +5,7 @@
 #define CASEMATE_BUNKER_COMMAND_H
 #include "base/secret.h"
 #include "bunker/config.h"
+#include "bunker/keeper.h"
 
 enum command_kind {
     COMMAND_RUN, // and setup
@@ -13,14 +14,15 @@ enum command_kind {
     COMMAND_LIST,
     COMMAND_EXAMPLE,
     COMMAND_HASH_PASSWORD,
-    COMMAND_TOKEN_ADD,
+    COMMAND_KEEP,
 };
 
 struct command {
     enum command_kind kind;
     struct config_request config;
     bool check, quiet;
-    const char *role; // of token add
+    const struct keeper_command *keep; // of COMMAND_KEEP
+    const char *args[KEEPER_ARGS_MAX];
 };
 
 // Options stand anywhere. Fails: ERR_USAGE.

@@ -157,6 +157,7 @@ class Rig:
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait(lambda: self.bunker.poll() is not None or
                   self.log_text().count("event=listening") == 1 + listeners.count("[listener "))
+        self.wait(lambda: "event=device_connected" in self.log_text())
         self.ports = {name: int(port) for name, port in
                       re.findall(r"listener=(\S+) at=https?://127.0.0.1:(\d+)", self.log_text())}
         self.port = self.ports["test"]

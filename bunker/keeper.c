@@ -1,0 +1,127 @@
+#include "bunker/keeper.h"
+#include "base/base64.h"
+#include "base/file.h"
+#include "crypto/random.h"
+
+#define TOTP_SECRET_LEN 20 // RFC 4226: as long as SHA-1's output
+
+static bool read_role(enum role *out, const char *word, struct err *err)
+{
+    *out = role_of(bytes_of_text(word));
+    return *out != ROLE_NONE ||
+           err_set(err, ERR_USAGE, "'%s' is none of viewer, operator, admin", word);
+}
+
+// --- Tokens ---
+
+static bool token_add(struct settings *s, const char *const *args, struct writer *w,
+                      struct err *err)
+{
+    char text[TOKEN_TEXT_SIZE];
+    enum role role;
+    if (!read_role(&role, args[0], err) || !settings_add_token(s, role, 0, text, err))
+        return false;
+    writer_printf(w, "%s\n", text);
+    wipe(text, sizeof text);
+    return true;
+}
+
+static bool token_list(struct settings *s, const char *const *args, struct writer *w,
+                       struct err *err)
+{
+    (void)args;
+    (void)err;
+    for (size_t i = 0; i < s->n_tokens; i++)
+        writer_printf(w, "%s %s\n", s->tokens[i].id, role_name(s->tokens[i].role));
+    return true;
+}
+
+static bool token_revoke(struct settings *s, const char *const *args, struct writer *w,
+                         struct err *err)
+{
+    (void)w;
+    for (size_t i = 0; i < s->n_tokens; i++) {
+        if (strcmp(s->tokens[i].id, args[0]) != 0)
+            continue;
+        s->tokens[i] = s->tokens[--s->n_tokens];
+        return true;
+    }
+    return err_set(err, ERR_NOT_FOUND, "there is no token '%s'", args[0]);
+}
+
+// --- Accounts ---
+
+static bool account_list(struct settings *s, const char *const *args, struct writer *w,
+                         struct err *err)
+{
+    (void)args;
+    (void)err;
+    for (size_t i = 0; i < s->n_accounts; i++)
+        writer_printf(w, "%s %s%s%s\n", s->accounts[i].name, role_name(s->accounts[i].role),
+                      s->accounts[i].password[0] != '\0' ? " password" : "",
+                      s->accounts[i].totp_len > 0 ? " totp" : "");
+    return true;
+}
+
+// The password comes from standard input; a line end behind it is none of it.
+static bool account_set(struct settings *s, const char *const *args, struct writer *w,
+                        struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(65536);
+    struct bytes password;
+    enum role role;
+    (void)w;
+    if (!read_role(&role, args[1], err) ||
+        !file_read_fd(&password, STDIN_FILENO, "standard input", 4096, arena, err))
+        return false;
+    if (password.len > 0 && password.ptr[password.len - 1] == '\n')
+        password.len--;
+    struct account *a = settings_add_account(s, bytes_of_text(args[0]), role);
+    if (a == NULL)
+        return err_set(err, ERR_USAGE, "'%s' is no name for an account, or there are %d already",
+                       args[0], ACCOUNTS_MAX);
+    a->role = role;
+    return password_hash(a->password, password, PASSWORD_COST, err);
+}
+
+static bool account_remove(struct settings *s, const char *const *args, struct writer *w,
+                           struct err *err)
+{
+    struct account *a = settings_account(s, bytes_of_text(args[0]));
+    (void)w;
+    if (a == NULL)
+        return err_set(err, ERR_NOT_FOUND, "there is no account '%s'", args[0]);
+    *a = s->accounts[--s->n_accounts];
+    return true;
+}
+
+// What an authenticator takes, as a URL and as base32; shown this once.
+static bool totp_enrol(struct settings *s, const char *const *args, struct writer *w,
+                       struct err *err)
+{
+    char base32[BASE32_LEN(TOTP_SECRET_LEN) + 1];
+    struct account *a = settings_account(s, bytes_of_text(args[0]));
+    if (a == NULL)
+        return err_set(err, ERR_NOT_FOUND, "there is no account '%s'", args[0]);
+    random_bytes(a->totp, TOTP_SECRET_LEN);
+    a->totp_len = TOTP_SECRET_LEN;
+    a->totp_last = 0;
+    struct writer text = writer_of(base32, sizeof base32);
+    base32_write(&text, bytes_of(a->totp, a->totp_len));
+    writer_u8(&text, 0);
+    writer_printf(w, "%s\notpauth://totp/Casemate:%s?secret=%s&issuer=Casemate\n", base32, a->name,
+                  base32);
+    wipe(base32, sizeof base32);
+    return true;
+}
+
+const struct keeper_command keeper_commands[] = {
+    { { "token", "add" }, 1, true, token_add },
+    { { "token", "list" }, 0, false, token_list },
+    { { "token", "revoke" }, 1, true, token_revoke },
+    { { "account", "list" }, 0, false, account_list },
+    { { "account", "set" }, 2, true, account_set },
+    { { "account", "remove" }, 1, true, account_remove },
+    { { "totp", "enrol" }, 1, true, totp_enrol },
+};
+const size_t n_keeper_commands = COUNT(keeper_commands);
