@@ -153,8 +153,6 @@ static bool clean_rule(struct json_writer *j, const struct json *rule, size_t nu
 static bool clean_rules(struct json_writer *j, const struct json *rules, struct err *err)
 {
     size_t number = 0;
-    if (rules->type != JSON_ARRAY)
-        return err_set(err, ERR_MALFORMED, "'rules'");
     json_begin_array(j);
     for (const struct json *rule = rules->items; rule != NULL; rule = rule->next)
         if (!clean_rule(j, rule, ++number, err))
@@ -236,7 +234,8 @@ bool policy_form_clean(struct writer *w, struct bytes text, const struct form_lo
     j.indent = true;
     if (!json_parse(&form, text, arena, err))
         return false;
-    if (form->type != JSON_OBJECT || json_get(form, "rules") == NULL)
+    const struct json *rules = json_get(form, "rules");
+    if (rules == NULL || rules->type != JSON_ARRAY)
         return err_set(err, ERR_MALFORMED, "'rules'");
     json_begin_object(&j);
     for (const struct json *v = form->items; v != NULL; v = v->next)

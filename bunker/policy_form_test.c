@@ -56,6 +56,7 @@ static const struct {
     { "{\"rules\": [], \"ewaste_enable\": true}", "{\"rules\": [], \"boot_to_hsm\": \"xyzzy\"}" },
     { "{\"rules\": [], \"ewaste_enable\": false, \"odd\": 1}", "{\"rules\": [], \"odd\": 1}" },
     { "{}", "'rules'" },
+    { "{\"rules\": \"\"}", "'rules'" }, // found by fuzzing: left out as blank
     { "[]", "'rules'" },
 };
 
