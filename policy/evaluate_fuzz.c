@@ -217,7 +217,7 @@ static void check_velocity(const struct decision *d, const struct policy *policy
         if (d->cause == CAUSE_RULE && d->rule == i && rule->own.not_before_height > 0)
             height = r->tx.locktime;
         REQUIRE(d->velocity.spent[i].n == spent);
-        REQUIRE(d->velocity.n[i] == n + is_charged);
+        REQUIRE(d->velocity.n[i] == n + (is_charged && rule->own.max_txns > 0));
         REQUIRE(d->velocity.heights[i] == height);
     }
     REQUIRE(d->velocity.running == (runs || d->charged));
