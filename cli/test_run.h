@@ -122,4 +122,11 @@ static inline bool bytes_ends_with(struct bytes text, const char *end)
     return text.len >= len && bytes_equal_text(bytes_slice(text, text.len - len, len), end);
 }
 
+// The last request of that code that came. The signer stops there.
+static inline struct bytes last(struct fake_signer *fake, const char *code)
+{
+    fake_signer_pause(fake);
+    return fake_signer_last(fake, code);
+}
+
 #endif
