@@ -155,7 +155,7 @@ void bunker_session_ended(void *context, struct session *session)
     clients_close_session(b, session);
     if (v == NULL)
         return;
-    if (v->slot != b->shared && (slot_is_busy(v->slot) || v->slot->state == SLOT_PREVIEWING))
+    if (v->slot != b->shared && v->slot->n_jobs > 0)
         v->slot->orphaned = true;
     else if (v->slot != b->shared)
         slot_free(v->slot);

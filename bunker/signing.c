@@ -131,7 +131,8 @@ struct signing {
 
 static void release_slot(struct slot_job *of)
 {
-    if (of->slot->orphaned)
+    of->slot->n_jobs--;
+    if (of->slot->orphaned && of->slot->n_jobs == 0)
         slot_free(of->slot);
 }
 
@@ -182,6 +183,7 @@ static struct signing *signing_new(struct bunker *b, struct client *c, struct sl
     memcpy(s->sign.psbt, slot->psbt, slot->psbt_len);
     s->sign.psbt_len = slot->psbt_len;
     s->sign.base.work = sign_work;
+    slot->n_jobs++;
     s->of = (struct slot_job){ .b = b,
                                .slot = slot,
                                .client = c != NULL ? c->id : 0,

@@ -60,6 +60,7 @@ struct slot {
     char txid[65];
     int64_t result_s;
     char broadcast[200]; // what came of it; empty: nothing was asked
+    unsigned n_jobs;     // of the device that will come back to it, whatever has been loaded since
     bool orphaned;       // its session has ended: who finishes its job frees it
     unsigned serial;     // counts changes of the PSBT: late answers to an old one are dropped
 };
