@@ -123,8 +123,8 @@ static void understand(struct bench_result *out, struct bench_signer *s, struct 
 
 static void decide(const struct bench_result *out, const struct bench_signer *s)
 {
-    const struct decision decision =
-        policy_evaluate(&s->policy, &out->facts.tx, &s->auth, &s->velocity, NOW_S);
+    struct decision decision;
+    policy_decide(&decision, &s->policy, &out->facts.tx, &s->auth, &s->velocity, NOW_S);
     REQUIRE(decision.verdict == VERDICT_SIGN);
 }
 

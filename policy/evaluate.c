@@ -30,7 +30,7 @@ static void accept(struct decision *d, enum cause cause)
 static void take_velocity(struct decision *d, const struct request *r,
                           const struct velocity *stored)
 {
-    d->velocity = *stored;
+    velocity_copy(&d->velocity, stored);
     velocity_advance(&d->velocity, r->policy, r->now_s);
     d->expired = stored->running && !d->velocity.running;
 }
@@ -208,22 +208,30 @@ static void decide_transaction(struct decision *d, const struct request *r)
     charge(d, r);
 }
 
+void policy_decide(struct decision *d, const struct policy *policy, const struct tx_facts *tx,
+                   const struct auth_facts *auth, const struct velocity *velocity, int64_t now_s)
+{
+    const struct request r = { policy, tx, &tx->psbt_hash, auth, now_s };
+    memset(d, 0, sizeof *d);
+    d->is_message = tx->is_message;
+    take_velocity(d, &r, velocity);
+    if (!open_log(d, policy, auth->card_usable))
+        return;
+    take_codes(d, &r);
+    if (!warnings_are_accepted(d, &r))
+        return;
+    if (tx->is_message)
+        decide_message(d, &r, signing_paths_match(&r));
+    else
+        decide_transaction(d, &r);
+}
+
 struct decision policy_evaluate(const struct policy *policy, const struct tx_facts *tx,
                                 const struct auth_facts *auth, const struct velocity *velocity,
                                 int64_t now_s)
 {
-    const struct request r = { policy, tx, &tx->psbt_hash, auth, now_s };
-    struct decision d = { .is_message = tx->is_message };
-    take_velocity(&d, &r, velocity);
-    if (!open_log(&d, policy, auth->card_usable))
-        return d;
-    take_codes(&d, &r);
-    if (!warnings_are_accepted(&d, &r))
-        return d;
-    if (tx->is_message)
-        decide_message(&d, &r, signing_paths_match(&r));
-    else
-        decide_transaction(&d, &r);
+    struct decision d;
+    policy_decide(&d, policy, tx, auth, velocity, now_s);
     return d;
 }
 

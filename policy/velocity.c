@@ -1,5 +1,6 @@
 #include "policy/velocity.h"
 #include "base/require.h"
+#include <stddef.h>
 
 static uint64_t elapsed_s(int64_t since_s, int64_t now_s)
 {
@@ -90,6 +91,15 @@ static void drop_old_repeats(struct velocity *v, const struct policy *policy, in
             v->repeats[n++] = v->repeats[i];
     memset(&v->repeats[n], 0, (v->n_repeats - n) * sizeof v->repeats[0]);
     v->n_repeats = n;
+}
+
+void velocity_copy(struct velocity *out, const struct velocity *v)
+{
+    REQUIRE(v->n_outlays <= VELOCITY_OUTLAYS_MAX && v->n_repeats <= VELOCITY_REPEATS_MAX);
+    memcpy(out, v, offsetof(struct velocity, outlays));
+    memcpy(out->outlays, v->outlays, v->n_outlays * sizeof v->outlays[0]);
+    out->n_repeats = v->n_repeats;
+    memcpy(out->repeats, v->repeats, v->n_repeats * sizeof v->repeats[0]);
 }
 
 void velocity_advance(struct velocity *v, const struct policy *policy, int64_t now_s)

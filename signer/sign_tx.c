@@ -151,8 +151,8 @@ static bool evaluate(struct device *device, struct ruling *ruling, const struct 
     ruling->auth.has_local_code = hsm_has_code(device);
     memcpy(ruling->auth.local_code, hsm->code, sizeof hsm->code);
     ruling->auth.local_secret = BYTES_OF(hsm->local_secret);
-    ruling->decision =
-        policy_evaluate(&hsm->policy, &job->facts->tx, &ruling->auth, &hsm->velocity, now_s);
+    policy_decide(&ruling->decision, &hsm->policy, &job->facts->tx, &ruling->auth, &hsm->velocity,
+                  now_s);
     struct writer w = writer_growing(job->arena, DECISION_TEXT_MAX);
     decision_write(&w, &ruling->decision, &hsm->policy, &job->facts->tx);
     return writer_finish(&w, &ruling->text) || err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
