@@ -206,7 +206,7 @@ TEST(told_to_end_while_it_signs_it_loses_no_commit)
             if (fork() == 0)
                 sign_until_it_goes(&rig, ends[1]);
         }
-        rig_pause_ms(30 + i * 37 % 400);
+        rig_pause_ms(60 + i * 137 % 400);
         rig_stop(&rig);
         for (int k = 0; k < CLIENTS; k++) {
             uint32_t more;

@@ -123,16 +123,30 @@ void rig_start(struct rig *rig)
     wait_for(rig, rig->socket);
 }
 
+// Its path is there a moment before it listens.
+static void wait_for_panel(struct rig *rig)
+{
+    struct panel_client *panel;
+    struct err err;
+    wait_for(rig, rig->panel);
+    for (int ms = 0; !panel_client_open(&panel, rig->panel, -1, NULL, &err); ms += 10) {
+        if (ms >= START_MS || !rig_runs(rig))
+            fail_msg("%s: %.*s", err.text, BYTES_ARG(rig_said(rig)));
+        rig_pause_ms(10);
+    }
+    panel_client_close(panel);
+}
+
 void rig_start_locked(struct rig *rig)
 {
     rig_spawn(rig, true);
-    wait_for(rig, rig->panel);
+    wait_for_panel(rig);
 }
 
 void rig_start_offering(struct rig *rig)
 {
     rig_spawn(rig, false);
-    wait_for(rig, rig->panel);
+    wait_for_panel(rig);
 }
 
 int rig_wait(struct rig *rig)
