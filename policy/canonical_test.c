@@ -243,10 +243,13 @@ TEST(policy_d7_full_hash_needs_what_the_policy_names)
 {
     const struct policy_bindings none = { .chain = chain_by_id(CHAIN_XTN) };
     const struct policy by_user = parsed("{\"rules\":[{\"users\":[\"bob\"]}]}");
+    const struct policy by_message = parsed("{\"casemate\":{\"msg_users\":[\"bob\"]}}");
     const struct policy by_wallet = parsed("{\"rules\":[{\"wallet\":\"Treasury\"}]}");
     struct hash256 hash;
     struct err err;
     assert_false(policy_hash_full(&hash, &by_user, &none, &err));
+    assert_err(&err, ERR_NOT_FOUND, "Unknown user: bob");
+    assert_false(policy_hash_full(&hash, &by_message, &none, &err));
     assert_err(&err, ERR_NOT_FOUND, "Unknown user: bob");
     assert_false(policy_hash_full(&hash, &by_wallet, &none, &err));
     assert_err(&err, ERR_NOT_FOUND, "unknown MS wallet: Treasury");
