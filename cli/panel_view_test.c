@@ -104,6 +104,8 @@ static const struct {
     { &hsm, PANEL_KEY_ENTER, "", true, 0, PANEL_ACT_NONE, 0 },
     { &hsm, PANEL_KEY_TEXT, "x", true, 0, PANEL_ACT_NONE, 0 },
     { &hsm, PANEL_KEY_BACKSPACE, "", false, 0, PANEL_ACT_KEY, 'x' },
+    { &hsm, PANEL_KEY_TEXT, "w", false, 0, PANEL_ACT_KEY, 'w' }, // withdraws a code
+    { &hsm, PANEL_KEY_TEXT, "w", true, 0, PANEL_ACT_NONE, 0 },
     { &hsm, PANEL_KEY_TEXT, "q", false, 0, PANEL_ACT_LEAVE, 0 },
     { &hsm, PANEL_KEY_TEXT, "m", false, 0, PANEL_ACT_NONE, 0 },
     // letters are part of an answer
