@@ -157,10 +157,8 @@ static void sign_slice(void *context, size_t slice)
     s->signer->slice_us[slice] = thread_us() - begin;
 }
 
-static void finish(void *context)
+static void finish(struct signing *s)
 {
-    struct signing *s = context;
-    const double begin = thread_us();
     struct writer w = writer_growing(s->arena, ROOM);
     struct err err;
     if (!psbt_sign_end(&s->out->sigs, s->work, &err))
@@ -170,6 +168,13 @@ static void finish(void *context)
     if (!psbt_write_signed(&w, &s->out->facts, &s->out->sigs, &err))
         stop("result", &err);
     s->out->psbt_out = writer_bytes(&w);
+}
+
+static void finish_slices(void *context)
+{
+    struct signing *s = context;
+    const double begin = thread_us();
+    finish(s);
     s->signer->last_us = thread_us() - begin;
 }
 
@@ -190,7 +195,7 @@ static void sign_all(struct signing *s)
         finish(s);
         return;
     }
-    const struct worker_task task = { n, s, sign_slice, finish, nothing };
+    const struct worker_task task = { n, s, sign_slice, finish_slices, nothing };
     worker_start(s->signer->worker, &task);
     worker_wait(s->signer->worker);
 }

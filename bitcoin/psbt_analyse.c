@@ -164,6 +164,13 @@ static bool (*const steps[])(struct work *w, struct err *err) = {
     step_outputs_total, step_change_paths, step_hash_types,
 };
 
+// Of version 0 the transaction is there as it is hashed.
+static struct hash256 unsigned_txid(const struct psbt *p)
+{
+    return p->version == 0 ? sha256d(psbt_get(&p->global, PSBT_GLOBAL_UNSIGNED_TX)->value)
+                           : tx_txid(&p->tx);
+}
+
 static bool start(struct work *w, struct psbt_facts *out, struct err *err)
 {
     const struct psbt *p = w->psbt;
@@ -173,7 +180,7 @@ static bool start(struct work *w, struct psbt_facts *out, struct err *err)
                                 .taproot = w->view->taproot,
                                 .device_order = w->view->device_order };
     tx->psbt_hash = sha256(p->raw);
-    tx->txid = tx_txid(&p->tx);
+    tx->txid = unsigned_txid(p);
     tx->locktime = p->tx.locktime;
     for (size_t i = 0; i < p->tx.n_in; i++) // "final" in every input switches the locktime off
         tx->locktime_counts |= p->tx.in[i].sequence != UINT32_MAX;

@@ -192,6 +192,30 @@ bool sighash_legacy(struct hash256 *out, struct sighash_cache *cache, size_t inp
 
 // --- BIP-143 and BIP-341: components once per transaction ---
 
+static void add_written(struct sha256 *h, struct writer *w)
+{
+    sha256_update(h, writer_bytes(w));
+    w->len = 0;
+}
+
+// Many at once: a call for each number would cost more than the hash.
+static void add_outputs(struct sha256 *h, const struct tx *tx)
+{
+    uint8_t mem[1024];
+    struct writer w = writer_of(mem, sizeof mem);
+    for (size_t i = 0; i < tx->n_out; i++) {
+        const struct tx_out *out = &tx->out[i];
+        const bool fits = out->script.len < sizeof mem / 2;
+        if (!fits || w.len + 8 + 9 + out->script.len > sizeof mem)
+            add_written(h, &w);
+        if (fits)
+            tx_write_output(&w, out);
+        else
+            add_output(h, out);
+    }
+    add_written(h, &w);
+}
+
 static void cache_parts(struct sighash_cache *cache)
 {
     const struct tx *tx = cache->tx;
@@ -205,8 +229,7 @@ static void cache_parts(struct sighash_cache *cache)
         add_outpoint(&prevouts, &tx->in[i].prevout);
         sha256_u32le(&sequences, tx->in[i].sequence);
     }
-    for (size_t i = 0; i < tx->n_out; i++)
-        add_output(&outputs, &tx->out[i]);
+    add_outputs(&outputs, tx);
     cache->prevouts = sha256_final(&prevouts);
     cache->sequences = sha256_final(&sequences);
     cache->outputs = sha256_final(&outputs);

@@ -110,7 +110,7 @@ static bool amounts_to_remember(struct hsm_amounts *out, const struct job *job, 
     }
     if (!all_native_segwit(facts))
         return true;
-    const struct hash256 txid = tx_txid(&job->container->tx);
+    const struct hash256 txid = job->facts->tx.txid;
     const size_t n_inputs = out->n;
     for (size_t i = 0; i < facts->tx.n_out; i++) {
         const struct output_facts *change = &facts->tx.out[i];
