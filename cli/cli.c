@@ -4,6 +4,8 @@
 #include "cli/target.h"
 #include <stdarg.h>
 
+#define LOCK_MS 5000 // most programs are done with a USB device by then
+
 void cli_init(struct cli *cli)
 {
     memset(cli, 0, sizeof *cli);
@@ -88,7 +90,7 @@ int cli_complain(struct cli *cli, const struct err *err)
 static bool open_session(struct cli *cli, const struct target *target, struct err *err)
 {
     const struct options *o = cli->o;
-    const int64_t patience_ms = o->timeout.is_set ? cli_wait_limit_ms(cli) : 0;
+    const int64_t patience_ms = o->timeout.is_set ? cli_wait_limit_ms(cli) : LOCK_MS;
     const struct connection_options options = {
         .socket_path = target->socket,
         .usb = { .serial = target->serial, .lock_ms = (int)patience_ms },

@@ -94,13 +94,13 @@ TEST(cli_8_13_a_second_program_on_usb)
     plug("hidraw0", SERIAL);
     const int other = open(path_of("hidraw0"), O_RDWR | O_CLOEXEC);
     assert_true(other >= 0 && flock(other, LOCK_EX) == 0);
-    struct outcome o = run_words("xfp");
+    struct outcome o = run_words("xfp --timeout 0");
     assert_int_equal(o.status, EXIT_BUSY);
     assert_bytes_text(o.err, "casemate: Coldcard " SERIAL ": another program is using it\n");
     o = run_words("xfp --timeout 1"); // waits in vain
     assert_int_equal(o.status, EXIT_BUSY);
     close(other);
-    o = run_words("xfp --timeout 1");
+    o = run_words("xfp");
     assert_int_equal(o.status, EXIT_OK);
     fake_signer_pause(fake);
     assert_int_equal(fake_signer_count(fake, "ncry"), 1);
