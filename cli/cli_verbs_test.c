@@ -100,11 +100,12 @@ TEST(cli_7_4_secrets_in_arguments)
     fake_signer_stop(fake);
 }
 
-// wire-protocol.md 8.9: who has restored starts anew; any other end cannot be told from a refusal.
+// wire-protocol.md 8.9: who has restored starts anew and knows no session. Any other end cannot be
+// told from a refusal.
 TEST(cli_7_4_restore_agreed_or_unknown)
 {
     struct fake_rule agreed[] = { { "upld", 2, FAKE_REPLY, BYTES_INIT("busy") },
-                                  { "upld", 3, FAKE_VANISH, { 0 } } };
+                                  { "upld", 3, FAKE_REPLY, BYTES_INIT("framno key") } };
     struct fake_rule over[] = { { "upld", 2, FAKE_REPLY, BYTES_INIT("busy") },
                                 { "upld", 3, FAKE_REPLY, BYTES_INIT("err_offset") } };
     put_file("b.7z", "7z");
