@@ -1,6 +1,8 @@
 // Long requests beside the event loop: who is served meanwhile, and what may happen in the middle.
 #include "signer/sign_work.h"
+#include "base/secret.h"
 #include "tests/support/device_checks.h"
+#include <fcntl.h>
 
 #define LIMIT "{\"period\":10,\"rules\":[{\"per_period\":100000000000}]}"
 enum { N_IN = 300, SATS = 100000, PAID = 5000, LATER = 2000 };
@@ -250,4 +252,77 @@ TEST(psbt_signing_24_8_accepted_with_keys)
             REPLY_ASCI);
         rig_keys(rig, "x");
     }
+}
+
+// --- Locked ---
+
+// Whether this process has these bytes anywhere: each was XORed with MASK, so that the question is not
+// the answer. Also in guarded memory, which the kernel reads all the same.
+enum { MASK = 0x5a, CHUNK = 1 << 20 };
+
+static bool has_in(int mem, uintptr_t begin, uintptr_t end, const uint8_t *masked, size_t len)
+{
+    uint8_t *chunk = malloc(CHUNK + 64);
+    bool found = false;
+    assert_non_null(chunk);
+    for (uintptr_t at = begin; at < end && !found; at += CHUNK) {
+        const size_t want = end - at < CHUNK + len ? end - at : CHUNK + len;
+        const ssize_t n = pread(mem, chunk, want, (off_t)at);
+        for (ssize_t i = 0; i + (ssize_t)len <= n && !found; i++) {
+            size_t k = 0;
+            while (k < len && (chunk[i + (ssize_t)k] ^ MASK) == masked[k])
+                k++;
+            found = k == len;
+        }
+        if (n > 0)
+            wipe(chunk, (size_t)n);
+    }
+    free(chunk);
+    return found;
+}
+
+static bool is_in_memory(const uint8_t *masked, size_t len)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    const int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    char line[512];
+    bool found = false;
+    assert_true(maps != NULL && mem >= 0);
+    while (!found && fgets(line, sizeof line, maps) != NULL) {
+        char *rest;
+        const uintptr_t begin = strtoul(line, &rest, 16), end = strtoul(rest + 1, &rest, 16);
+        // Neither the kernel's own pages nor the terabytes that a sanitizer reserves.
+        if (strstr(line, "[v") == NULL && end - begin <= (uintptr_t)1 << 30)
+            found = has_in(mem, begin, end, masked, len);
+    }
+    (void)fclose(maps);
+    close(mem);
+    return found;
+}
+
+TEST(psbt_signing_24_1_nodes_and_tables_are_wiped_on_lock)
+{
+    WITH_WORKER(rig, host);
+    uint8_t key[32], chain_code[32];
+    struct err err;
+    rig_activate(host, LIMIT);
+    assert_okay(rig_stxn(host, large(rig, 900), 0));
+    assert_int_equal(wait_for(host).result, RIG_SIGNED);
+    {
+        AUTO(hdkey_wipe) struct hdkey node = { 0 };
+        const struct keypath branch = rig_path("m/84h/1h/0h/0");
+        assert_true(hdkey_derive(&node, &rig->master, &branch, &err));
+        for (size_t i = 0; i < 32; i++) {
+            key[i] = node.key.b[i] ^ MASK;
+            chain_code[i] = node.pub.chain_code[i] ^ MASK;
+        }
+    }
+    wipe_stack();
+    assert_true(is_in_memory(key, sizeof key)); // the kept node
+    assert_true(is_in_memory(chain_code, sizeof chain_code));
+    rig->asks_pin = true; // it stays locked
+    device_lock(&rig->device);
+    assert_int_equal(rig->device.state, DEVICE_LOCKED);
+    assert_false(is_in_memory(key, sizeof key));
+    assert_false(is_in_memory(chain_code, sizeof chain_code));
 }
