@@ -23,6 +23,23 @@ TEST(cli_8_8_password_keys)
     fake_signer_stop(fake);
 }
 
+// bob came from another device by a backup.
+TEST(policy_21_d33_a_password_of_another_device)
+{
+    struct fake_rule rules[] = {
+        { "hsts", 0, FAKE_REPLY,
+          BYTES_INIT("asci{\"active\": false, "
+                     "\"casemate\": {\"serials\": {\"bob\": \"0123456789AB\"}}}") }
+    };
+    AUTO(fake_signer_stopp) struct fake_signer *fake = start(rules, 1);
+    put_file("password", "1234abcd\n");
+    assert_int_equal(run_line("auth bob -p --password-file @password").status, EXIT_OK);
+    assert_bytes_equal(
+        last(fake, "user"),
+        test_hex("75736572 00000000 03 20 626f62"
+                 "8ca57f7b71449e074b4d86afd981b5104c036ce1331f4fc0705bd78f0a60ba15"));
+}
+
 // wire-protocol.md 13.2, where a verb sends it.
 TEST(cli_requests_on_the_link)
 {

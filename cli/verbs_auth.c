@@ -69,13 +69,24 @@ static bool take_password(struct cli *cli, struct secret **out, struct err *err)
                          err);
 }
 
+// The device's own, or that of the device which the user came from by a backup: policy.md D33. A device
+// that gives no status has no such users.
+static struct bytes salt_serial(struct cli *cli, struct bytes user)
+{
+    struct hsm_status status;
+    struct err unimportant;
+    const struct bytes other = cli_status(cli, &status, &unimportant)
+                                   ? hsm_status_salt_serial(&status, user)
+                                   : (struct bytes){ 0 };
+    return other.len > 0 ? other : bytes_of_text(connection_identity(cli->connection)->serial);
+}
+
 static void make_token(struct cli *cli, struct credential *c, const struct secret *password,
                        const struct hash256 *psbt_hash)
 {
     uint8_t key[32];
-    user_password_secret(key, secret_open(password),
-                         bytes_of_text(connection_identity(cli->connection)->serial),
-                         cli->o->version3);
+    const struct bytes serial = salt_serial(cli, c->name);
+    user_password_secret(key, secret_open(password), serial, cli->o->version3);
     secret_close(password);
     user_password_token(c->token, key, psbt_hash);
     c->token_len = sizeof c->token;
