@@ -292,8 +292,15 @@ static void know_rule(struct diff_world *world, const struct rule *rule)
     }
 }
 
+// In large policies one rule can take all there is to try: first every rule is asked for its hardest
+// request, until one differs.
 static void search_rules(const struct diff_side *side)
 {
+    bool found = false;
+    side->world->budget = BUDGET;
+    for (size_t i = 0; i < side->signs->n_rules && !found; i++)
+        found = diff_search_hardest(side, i);
+    side->world->budget = BUDGET;
     for (size_t i = 0; i < side->signs->n_rules; i++)
         diff_search_rule(side, i);
 }

@@ -152,6 +152,23 @@ static bool is_covered(const struct diff_side *side, size_t rule)
     return false;
 }
 
+bool diff_search_hardest(const struct diff_side *side, size_t rule)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(DIFF_ARENA);
+    struct search s = { .side = side, .values = arena_alloc(arena, sizeof *s.values) };
+    size_t at[PROPERTIES];
+    if (is_covered(side, rule) || s.values == NULL || !values_fill(s.values, side, rule, arena) ||
+        s.values->n_targets == 0)
+        return false;
+    values_count(s.n, s.values);
+    for (size_t i = 0; i < PROPERTIES; i++)
+        at[i] = s.n[i] - 1;
+    // Known fees, and nothing that is refused before any rule.
+    at[WARNING] = at[CARD] = at[ZERO] = 0;
+    at[FEES] -= s.values->fees[at[FEES]] == FEE_UNKNOWN;
+    return try_at(&s, at, 1);
+}
+
 void diff_search_rule(const struct diff_side *side, size_t rule)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(DIFF_ARENA);

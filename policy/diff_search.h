@@ -59,7 +59,9 @@ void diff_add(const struct diff_side *side, const struct diff_key *key,
 
 // --- The searches ---
 
-// One request that rule `rule` of side->signs allows.
+// One request that rule `rule` of side->signs allows: the hardest alone, whether it was found to differ.
+bool diff_search_hardest(const struct diff_side *side, size_t rule);
+// And all.
 void diff_search_rule(const struct diff_side *side, size_t rule);
 // An easy request that the rule signs, and the largest. They borrow from the arena. False: there is none.
 MUST_CHECK bool diff_rule_plans(struct diff_plan *easy, struct diff_plan *largest,
