@@ -1,6 +1,7 @@
 // Requests of several hosts that wait for one commit: each decided on top of the one before, none
 // answered before the commit, and all as if never asked if it fails.
 #include "signer/hsm.h"
+#include "signer/sign_work.h"
 #include "tests/support/device_checks.h"
 #include <signal.h>
 #include <sys/resource.h>
@@ -155,6 +156,66 @@ TEST(the_end_after_the_last_refusal_waits_for_the_commit)
     assert_status(host, "refusals", "101");
     rig_pass(rig, 1000);
     assert_true(rig->has_stopped);
+}
+
+// --- Dedupe ---
+
+enum { MANY_IN = 60, MANY_SATS = 100000, MANY_PAID = 5000 };
+
+// So many inputs that it is signed by the worker, in so few bytes that it is understood at once.
+static struct bytes many_inputs(struct device_rig *rig, uint32_t salt)
+{
+    struct psbt_maker *maker = rig_maker(rig, MANY_PAID);
+    maker->salt = salt;
+    maker->n_in = MANY_IN;
+    for (uint32_t i = 0; i < MANY_IN; i++) {
+        maker->in[i] = maker->in[0];
+        maker->in[i].path.step[4] = i % 40;
+        maker->in[i].amount.n = MANY_SATS;
+    }
+    maker->out[1].amount.n = (uint64_t)MANY_IN * MANY_SATS - MANY_PAID - 20000;
+    const struct bytes psbt = rig_make(rig, maker);
+    assert_true(psbt.len <= 16384);
+    return psbt;
+}
+
+static struct rig_outcome wait_for(struct rig_host *host)
+{
+    struct rig_outcome outcome = { .result = RIG_WAITING };
+    struct err err;
+    for (int i = 0; i < 10000 && outcome.result == RIG_WAITING; i++) {
+        assert_true(loop_step(host->rig->loop, 10, &err));
+        outcome = rig_fetch(host);
+    }
+    return outcome;
+}
+
+// Two hosts ask for the same transaction at once; the first, which was charged for it, goes away while
+// it is signed. The second was not charged, and its signature still costs the charge of the first.
+TEST(policy_24_85_a_repeated_transaction_keeps_the_charge_of_the_first)
+{
+    AUTO(device_rig_freep) struct device_rig *rig = device_rig_prepare(test_dir());
+    rig->has_worker = true;
+    device_rig_start(rig);
+    struct rig_host *host = rig_host_linked(rig);
+    rig_activate(host, "{\"never_log\":true,\"period\":10,\"casemate\":{\"dedupe\":true},"
+                       "\"rules\":[{\"per_period\":100000000000}]}");
+    unsigned n_in_the_middle = 0;
+    for (uint32_t i = 0; i < 20; i++) {
+        const struct bytes psbt = many_inputs(rig, 700 + i);
+        const uint64_t before = rig->device.hsm->velocity.spent[0].n;
+        struct rig_host *leaving = rig_host_linked(rig);
+        struct err err;
+        assert_okay(rig_stxn(leaving, psbt, 0));
+        assert_okay(rig_stxn(host, psbt, 0));
+        for (int k = 0; k < 10 && !sign_work_is_busy(&rig->device); k++)
+            assert_true(loop_step(rig->loop, 10, &err));
+        n_in_the_middle += sign_work_is_busy(&rig->device);
+        peers_forget(&rig->device.peers, rig_peer(leaving));
+        assert_int_equal(wait_for(host).result, RIG_SIGNED);
+        assert_int_equal(rig->device.hsm->velocity.spent[0].n, before + MANY_PAID);
+    }
+    assert_true(n_in_the_middle > 0);
 }
 
 // --- Death with a batch under way ---

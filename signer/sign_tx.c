@@ -263,9 +263,28 @@ static void fail(struct device *device, struct job *job, const struct err *err)
     job_fail(job, err);
 }
 
+// With dedupe another request for the same transaction may have been decided after this one and not
+// been charged for it: it is signed on this charge, which therefore stays.
+static bool is_relied_on(const struct device *device, const struct job *job)
+{
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        const struct peer *peer = device->peers.items[i];
+        if (peer == NULL || peer->job.kind != JOB_TRANSACTION || job_is_over(&peer->job) ||
+            peer->job.decision == NULL)
+            continue;
+        const struct job *other = &peer->job;
+        if (other->decision->repeated && other->decision->rule == job->decision->rule &&
+            bytes_equal(BYTES_OF(other->facts->tx.txid.b), BYTES_OF(job->facts->tx.txid.b)))
+            return true;
+    }
+    return false;
+}
+
 static void take_back(struct device *device, const struct job *job)
 {
     struct err err;
+    if (is_relied_on(device, job))
+        return;
     if (!hsm_take_back(device, job->decision, job->before, &job->psbt_hash, &err))
         LOG(device->log, LOG_ERROR, "charge_not_taken_back", LOG_TEXT("error", err.text));
 }
