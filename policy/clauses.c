@@ -209,17 +209,30 @@ static bool users_hold(const struct trial *t)
 
 // Extension [EXT, D10]: "within a period, a transaction whose unsigned txid was already charged is not
 // charged again". To the same rule: in another it is the first.
-bool rule_was_charged(const struct rule *rule, size_t index, const struct policy *policy,
-                      const struct tx_facts *tx, const struct velocity *velocity)
+struct hash256 rule_repeat_id(const struct tx_facts *tx, struct sats charge)
 {
-    return policy->own.dedupe && rule_counts(rule) &&
-           velocity_was_charged(velocity, index, &tx->txid);
+    uint8_t mem[sizeof tx->txid.b + sizeof charge.n];
+    struct writer w = writer_of(mem, sizeof mem);
+    writer_put(&w, BYTES_OF(tx->txid.b));
+    writer_u64le(&w, charge.n);
+    return sha256(writer_bytes(&w));
+}
+
+bool rule_was_charged(const struct rule *rule, size_t index, const struct policy *policy,
+                      const struct tx_facts *tx, struct sats spent, const struct velocity *velocity)
+{
+    struct sats charge = { 0 };
+    if (!policy->own.dedupe || !rule_counts(rule) ||
+        (rule->per_period.is_set && !rule_charge(&charge, rule, tx, spent)))
+        return false;
+    const struct hash256 id = rule_repeat_id(tx, charge);
+    return velocity_was_charged(velocity, index, &id);
 }
 
 static bool is_repeated(const struct trial *t)
 {
     const struct evidence *e = t->evidence;
-    return rule_was_charged(t->rule, t->index, e->policy, e->tx, &e->decision->velocity);
+    return rule_was_charged(t->rule, t->index, e->policy, e->tx, e->spent, &e->decision->velocity);
 }
 
 // 7. "spent + total_out <= per_period"

@@ -58,9 +58,14 @@ struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evide
 MUST_CHECK bool rule_charge(struct sats *out, const struct rule *rule, const struct tx_facts *tx,
                             struct sats spent);
 
-// With `dedupe`: the transaction was charged to the rule, and that charge still counts.
+// What `dedupe` knows a transaction by: its txid, and what it is charged. A PSBT of other inputs of it
+// may have less change, and then moves more of what is ours.
+struct hash256 rule_repeat_id(const struct tx_facts *tx, struct sats charge);
+
+// With `dedupe`: the transaction was charged that much to the rule, and that charge still counts.
 bool rule_was_charged(const struct rule *rule, size_t index, const struct policy *policy,
-                      const struct tx_facts *tx, const struct velocity *velocity);
+                      const struct tx_facts *tx, struct sats spent,
+                      const struct velocity *velocity);
 
 // Every clause by itself. Source: policy/simulate.h.
 struct rule_verdict;

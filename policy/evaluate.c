@@ -183,15 +183,17 @@ static void charge(struct decision *d, const struct request *r)
         *height = r->tx->locktime;
     if (!rule_counts(rule))
         return;
-    d->repeated = rule_was_charged(rule, d->rule, r->policy, r->tx, &d->velocity);
+    d->repeated = rule_was_charged(rule, d->rule, r->policy, r->tx, d->spent, &d->velocity);
     if (d->repeated)
         return;
     // Clause 7 held. What no per_period limits is only counted.
     if (rule->per_period.is_set)
         REQUIRE(rule_charge(&d->charge, rule, r->tx, d->spent));
     REQUIRE(velocity_charge(&d->velocity, r->policy, d->rule, d->charge, r->now_s));
-    if (r->policy->own.dedupe)
-        velocity_remember(&d->velocity, r->policy, d->rule, &r->tx->txid, r->now_s);
+    if (r->policy->own.dedupe) {
+        const struct hash256 id = rule_repeat_id(r->tx, d->charge);
+        velocity_remember(&d->velocity, r->policy, d->rule, &id, r->now_s);
+    }
     d->charged = true;
 }
 

@@ -407,6 +407,27 @@ TEST(policy_24_85_dedupe)
     assert_true(d.charged);
 }
 
+// A PSBT of other inputs of the same transaction may show less change: it moves more, and is charged.
+TEST(policy_24_85_dedupe_of_more_than_was_charged)
+{
+    static const char policy[] =
+        "{\"period\":60,\"casemate\":{\"dedupe\":true},\"rules\":[{\"per_period\":2000000}]}";
+    struct fixture f;
+    fixture_init(&f);
+    set_txid(&f, 1);
+    f.out[0].change = true;
+    assert_true(ask(&f, policy, APPROVED).charged);
+    assert_int_equal(f.velocity.spent[0].n, 0);
+    f.out[0].change = false;
+    assert_true(ask(&f, policy, APPROVED).charged);
+    assert_int_equal(f.velocity.spent[0].n, 2000000);
+    assert_true(ask(&f, policy, APPROVED).repeated);
+    f.tx.fee_known = false;
+    assert_true(ask(&f, policy, APPROVED).repeated); // the fee is not counted
+    f.out[0].amount.n++;
+    (void)ask(&f, policy, PERIOD);
+}
+
 // To another rule it is the first time; in a sliding window it is forgotten with its charge.
 TEST(policy_24_85_dedupe_by_rule_and_window)
 {
