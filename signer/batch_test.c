@@ -136,6 +136,21 @@ TEST(a_commit_that_fails_signs_nothing_and_forgets_nothing)
     assert_status(host, "approvals", "1");
 }
 
+// That the clock was set forward is noticed once: a batch that fails does not make it unseen.
+TEST(policy_24_65_a_clock_set_forward_is_noticed_though_the_commit_fails)
+{
+    static const uint64_t sats[HOSTS] = { 3000, 3000, 3000, 3000, 3000, 3000 };
+    WITH_RIG(rig, host);
+    rig_activate(host, LIMIT_5000);
+    assert_signs(host, rig_payment(rig, 3000));
+    (void)ask_all(rig, sats);
+    rig_set_wall(rig, RIG_EPOCH_S + 100000);
+    set_disk(true);
+    rig_run(rig);
+    set_disk(false);
+    assert_refuses(host, rig_payment(rig, 3000), "Rejected: rule #1: would exceed period spending");
+}
+
 // The 100th refusal ends it only if it is on disk.
 TEST(the_end_after_the_last_refusal_waits_for_the_commit)
 {

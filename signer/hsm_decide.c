@@ -142,6 +142,8 @@ static void keep_users(struct hsm_before *before, const struct device *device)
 
 void hsm_batch_begin(struct hsm_batch *batch, struct device *device)
 {
+    // First: that the clock was set forward is noticed once, and a batch that fails must not undo it.
+    (void)hsm_now_s(device);
     const struct hsm *hsm = device->hsm;
     struct hsm_before *before = calloc(1, sizeof *before);
     REQUIRE(before != NULL);
