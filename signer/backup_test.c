@@ -62,11 +62,18 @@ static void put_file(const char *name, struct bytes content)
     assert_true(file_replace(path_of(name), content, 0600, &err));
 }
 
+static int64_t restored_at_s(const struct clock *clock)
+{
+    return RIG_EPOCH_S + clock->offset_s;
+}
+
 static bool restore(struct terminal *t, const char *dir, const char *file,
                     const char *const *answers, struct err *err)
 {
     *t = (struct terminal){ .answers = answers };
+    const struct clock clock = { .wall_s = restored_at_s };
     const struct init_options options = { .dir = path_of(dir),
+                                          .clock = &clock,
                                           .source = INIT_BACKUP,
                                           .backup = path_of(file),
                                           .io = { .context = t, .show = show, .ask = ask },
@@ -201,6 +208,27 @@ TEST(restore_drill)
     // A password, salted with the number that it was made for.
     rig_carol(h2, psbt);
     assert_int_equal(rig_sign(h2, psbt, 0).result, RIG_SIGNED);
+}
+
+// A code that was used between backup and restore is a code of a time past.
+TEST(a_restored_signer_takes_no_totp_code_of_a_time_past)
+{
+    enum { STEP = RIG_EPOCH_S / 30 };
+    struct terminal t;
+    struct err err;
+    AUTO(device_rig_freep) struct device_rig *first = device_rig_new(folder("first"));
+    struct rig_host *host = rig_host_linked(first);
+    rig_add_users(host);
+    rig_activate(host, "{\"rules\": [{\"users\": [\"alice\"]}]}");
+    put_file("backup", sealed_backup_of(first));
+    assert_true(restore(&t, "second", "backup", ANSWERS(WORDS, PINS), &err));
+    AUTO(device_rig_freep) struct device_rig *second = open_restored("second");
+    rig_keys(second, "y");
+    struct rig_host *h2 = rig_host_linked(second);
+    rig_alice(h2, STEP);
+    assert_refuses(h2, rig_payment(second, 1000), "User 'alice' gave wrong auth value: replay");
+    rig_alice(h2, STEP + 1);
+    assert_signs(h2, rig_payment(second, 1000));
 }
 
 // A backup of a restored signer that was not started since still knows what it does not know.

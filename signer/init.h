@@ -45,9 +45,10 @@ struct init_io init_io_terminal(void);
 struct init_options {
     const char *dir;
     enum init_source source;
-    const char *backup; // INIT_BACKUP: a sealed backup, or the text of a Coldcard's archive
-    size_t n_words;     // to generate: 12, 18 or 24; 0: 24
-    struct bytes pin;   // empty: ask, twice
+    const char *backup;        // INIT_BACKUP: a sealed backup, or the text of a Coldcard's archive
+    const struct clock *clock; // INIT_BACKUP: TOTP codes of times before it are used up
+    size_t n_words;            // to generate: 12, 18 or 24; 0: 24
+    struct bytes pin;          // empty: ask, twice
     struct init_io io;
     struct vault_cost cost;
     bool has_group; // the directory's group

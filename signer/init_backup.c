@@ -120,6 +120,18 @@ static bool check_wallets(const struct backup *b, struct err *err)
     return true;
 }
 
+// What was used after the backup nobody knows: no TOTP code of a time past is good any more. Those of
+// HOTP have no time (docs/backup-format.md).
+static void use_up_codes(struct backup *b, int64_t now_s)
+{
+    const uint64_t step = now_s < 0 ? 0 : (uint64_t)now_s / 30;
+    for (size_t i = 0; i < b->users.n; i++) {
+        struct user *user = &b->users.items[i];
+        if (user->mode == USER_TOTP && user->progress.last < step)
+            user->progress.last = step;
+    }
+}
+
 bool init_read_backup(const struct init_options *o, struct backup *out, struct arena *arena,
                       struct err *err)
 {
@@ -128,6 +140,7 @@ bool init_read_backup(const struct init_options *o, struct backup *out, struct a
         return false;
     if (!backup_text_read(out, text, arena, err) || !check_wallets(out, err))
         return err_within(err, "%s", o->backup);
+    use_up_codes(out, o->clock->wall_s(o->clock));
     take_policy(o, out, arena);
     return say_content(o, out, err);
 }

@@ -364,7 +364,9 @@ static bool make_signer(struct program *p, struct err *err)
 {
     struct options *o = &p->options;
     AUTO(arena_freep) struct arena *arena = arena_new(4096);
+    p->clock = clock_system();
     struct init_options init = { .dir = p->dir,
+                                 .clock = &p->clock,
                                  .source = o->verb == VERB_RESTORE ? INIT_BACKUP : o->source,
                                  .backup = o->file,
                                  .n_words = o->n_words,
