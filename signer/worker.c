@@ -17,8 +17,8 @@ struct worker {
     size_t n_threads;
     bool busy; // of the loop's thread alone
 
-    pthread_mutex_t lock; // of all below
-    pthread_cond_t changed;
+    pthread_mutex_t lock;      // of all below
+    pthread_cond_t work, over; // for the threads; for the loop's side
     struct worker_task task;
     size_t n_taken, n_over; // slices
     bool ending;
@@ -26,13 +26,17 @@ struct worker {
 
 // --- The threads ---
 
+// One thread wakes the next. Woken at once by the loop's, which still runs, both would be given the same
+// processor, and stay on it for a millisecond or more.
 static bool take_slice(struct worker *w, size_t *slice)
 {
     while (!w->ending && w->n_taken == w->task.n_slices)
-        REQUIRE(pthread_cond_wait(&w->changed, &w->lock) == 0);
+        REQUIRE(pthread_cond_wait(&w->work, &w->lock) == 0);
     if (w->ending)
         return false;
     *slice = w->n_taken++;
+    if (w->n_taken < w->task.n_slices)
+        REQUIRE(pthread_cond_signal(&w->work) == 0);
     return true;
 }
 
@@ -59,7 +63,7 @@ static void end_slice(struct worker *w, const struct worker_task *task)
     w->n_over++;
     if (!is_last)
         return;
-    REQUIRE(pthread_cond_broadcast(&w->changed) == 0);
+    REQUIRE(pthread_cond_signal(&w->over) == 0);
     tell_loop(w);
 }
 
@@ -123,7 +127,8 @@ bool worker_new(struct worker **out, struct loop *loop, struct err *err)
     struct worker *w = calloc(1, sizeof *w);
     REQUIRE(w != NULL);
     w->loop = loop;
-    REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->changed, NULL) == 0);
+    REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->work, NULL) == 0 &&
+            pthread_cond_init(&w->over, NULL) == 0);
     w->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bool ok = w->event_fd >= 0 || err_set_errno(err, errno, "worker");
     if (ok && !loop_watch(loop, w->event_fd, POLLIN, readable, w))
@@ -145,7 +150,7 @@ void worker_free(struct worker *w)
     worker_wait(w);
     REQUIRE(pthread_mutex_lock(&w->lock) == 0);
     w->ending = true;
-    REQUIRE(pthread_cond_broadcast(&w->changed) == 0);
+    REQUIRE(pthread_cond_broadcast(&w->work) == 0);
     REQUIRE(pthread_mutex_unlock(&w->lock) == 0);
     for (size_t i = 0; i < w->n_threads; i++)
         REQUIRE(pthread_join(w->threads[i], NULL) == 0);
@@ -153,7 +158,8 @@ void worker_free(struct worker *w)
         loop_unwatch(w->loop, w->event_fd);
         close(w->event_fd);
     }
-    pthread_cond_destroy(&w->changed);
+    pthread_cond_destroy(&w->work);
+    pthread_cond_destroy(&w->over);
     pthread_mutex_destroy(&w->lock);
     free(w);
 }
@@ -170,7 +176,7 @@ void worker_start(struct worker *w, const struct worker_task *task)
     REQUIRE(pthread_mutex_lock(&w->lock) == 0);
     w->task = *task;
     w->n_taken = w->n_over = 0;
-    REQUIRE(pthread_cond_broadcast(&w->changed) == 0);
+    REQUIRE(pthread_cond_signal(&w->work) == 0);
     REQUIRE(pthread_mutex_unlock(&w->lock) == 0);
 }
 
@@ -182,7 +188,7 @@ void worker_wait(struct worker *w)
         return;
     REQUIRE(pthread_mutex_lock(&w->lock) == 0);
     while (w->n_over < w->task.n_slices)
-        REQUIRE(pthread_cond_wait(&w->changed, &w->lock) == 0);
+        REQUIRE(pthread_cond_wait(&w->over, &w->lock) == 0);
     REQUIRE(pthread_mutex_unlock(&w->lock) == 0);
     finish_task(w);
 }
