@@ -8,6 +8,8 @@ static const struct {
 } statuses[] = {
     { 101, "Switching Protocols" },
     { 200, "OK" },
+    { 201, "Created" },
+    { 202, "Accepted" },
     { 204, "No Content" },
     { 301, "Moved Permanently" },
     { 302, "Found" },
@@ -20,12 +22,15 @@ static const struct {
     { 405, "Method Not Allowed" },
     { 408, "Request Timeout" },
     { 409, "Conflict" },
+    { 410, "Gone" },
     { 411, "Length Required" },
     { 413, "Content Too Large" },
     { 415, "Unsupported Media Type" },
     { 421, "Misdirected Request" },
+    { 422, "Unprocessable Content" },
     { 429, "Too Many Requests" },
     { 500, "Internal Server Error" },
+    { 502, "Bad Gateway" },
     { 503, "Service Unavailable" },
 };
 

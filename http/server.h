@@ -27,13 +27,14 @@ struct http_server;
 struct http_exchange; // a request to which the reply is owed
 struct http_socket;   // an open WebSocket, or an event stream
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OTHER };
 
 struct http_request {
     enum http_method method;
     struct bytes path, query; // decoded; as sent
     struct bytes host, origin, cookie, authorization, content_type;
     struct bytes x_casemate, cf_client_id, cf_client_secret;
+    struct bytes accept, idempotency_key, last_event_id, sec_fetch_site, csrf_token;
     struct bytes body;
     struct bytes certificate; // name in the client's certificate; empty: none
     const struct listener *listener;
@@ -70,6 +71,7 @@ struct http_server_options {
     struct listeners *listeners; // ports that were 0 are filled in; must outlive the server
     struct http_app app;
     const struct log *log;
+    bool takes_delete; // else that method is answered 405, as those that nothing takes
 };
 
 // Listens on all of them, or on none.
@@ -104,6 +106,10 @@ bool http_socket_is_stream(const struct http_socket *socket);
 
 // Queues a text message; key as in http/outbox.h. A socket that does not read is closed with 1013.
 void http_socket_send(struct http_socket *socket, struct bytes text, unsigned key);
+
+// The same for lines of an event stream that the caller has put together: "id: 7\ndata: {}\n\n", or a
+// comment, ": \n\n".
+void http_socket_send_lines(struct http_socket *socket, struct bytes lines);
 
 // Closes once what is queued has been sent.
 void http_socket_close(struct http_socket *socket, unsigned code);

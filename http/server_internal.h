@@ -36,7 +36,7 @@ struct http_server {
     struct listeners *listeners;
     struct lws_context *context;
     lws_sorted_usec_list_t timer;
-    bool stops;
+    bool stops, takes_delete;
     size_t n_sockets;
     struct vhost_data vhosts[LISTENERS_MAX];
     unsigned connections[LISTENERS_MAX];

@@ -249,6 +249,7 @@ bool http_server_open(struct http_server **out, const struct http_server_options
     *out = s;
     s->app = options->app;
     s->log = options->log;
+    s->takes_delete = options->takes_delete;
     s->listeners = options->listeners;
     s->last = &s->first;
     lws_set_log_level(0, NULL); // what it says is for its developers

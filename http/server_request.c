@@ -60,7 +60,7 @@ static bool copy_path(struct http_request *out, struct lws *wsi, struct arena *a
     } rows[] = {
         { WSI_TOKEN_GET_URI, HTTP_GET },       { WSI_TOKEN_POST_URI, HTTP_POST },
         { WSI_TOKEN_HEAD_URI, HTTP_HEAD },     { WSI_TOKEN_PUT_URI, HTTP_OTHER },
-        { WSI_TOKEN_PATCH_URI, HTTP_OTHER },   { WSI_TOKEN_DELETE_URI, HTTP_OTHER },
+        { WSI_TOKEN_PATCH_URI, HTTP_OTHER },   { WSI_TOKEN_DELETE_URI, HTTP_DELETE },
         { WSI_TOKEN_OPTIONS_URI, HTTP_OTHER },
     };
     out->method = HTTP_OTHER;
@@ -92,6 +92,20 @@ bool request_read(struct http_request *out, struct lws *wsi, struct arena *arena
         { offsetof(struct http_request, cookie), WSI_TOKEN_HTTP_COOKIE },
         { offsetof(struct http_request, authorization), WSI_TOKEN_HTTP_AUTHORIZATION },
         { offsetof(struct http_request, content_type), WSI_TOKEN_HTTP_CONTENT_TYPE },
+        { offsetof(struct http_request, accept), WSI_TOKEN_HTTP_ACCEPT },
+    };
+    // What the library has no token for.
+    static const struct {
+        size_t member;
+        const char *name;
+    } customs[] = {
+        { offsetof(struct http_request, x_casemate), "x-casemate:" },
+        { offsetof(struct http_request, cf_client_id), "cf-access-client-id:" },
+        { offsetof(struct http_request, cf_client_secret), "cf-access-client-secret:" },
+        { offsetof(struct http_request, idempotency_key), "idempotency-key:" },
+        { offsetof(struct http_request, last_event_id), "last-event-id:" },
+        { offsetof(struct http_request, sec_fetch_site), "sec-fetch-site:" },
+        { offsetof(struct http_request, csrf_token), "x-csrf-token:" },
     };
     *out = (struct http_request){ 0 };
     out->listener = &server_of(wsi)->listeners->items[listener_of(wsi)];
@@ -99,11 +113,12 @@ bool request_read(struct http_request *out, struct lws *wsi, struct arena *arena
         if (!copy_header((struct bytes *)(void *)((char *)out + rows[i].member), wsi, rows[i].token,
                          arena))
             return false;
+    for (size_t i = 0; i < COUNT(customs); i++)
+        if (!copy_custom((struct bytes *)(void *)((char *)out + customs[i].member), wsi,
+                         customs[i].name, arena))
+            return false;
     return copy_path(out, wsi, arena) && copy_query(&out->query, wsi, arena) &&
-           copy_certificate(out, wsi, arena) &&
-           copy_custom(&out->x_casemate, wsi, "x-casemate:", arena) &&
-           copy_custom(&out->cf_client_id, wsi, "cf-access-client-id:", arena) &&
-           copy_custom(&out->cf_client_secret, wsi, "cf-access-client-secret:", arena);
+           copy_certificate(out, wsi, arena);
 }
 
 unsigned request_check(const struct http_request *r)
@@ -232,12 +247,14 @@ static int begin(struct http_exchange *x)
     }
     x->is_head = x->request.method == HTTP_HEAD;
     const unsigned status = request_check(&x->request);
-    if (status != 0 || x->request.method == HTTP_OTHER) {
+    const enum http_method method = x->request.method;
+    if (status != 0 || method == HTTP_OTHER ||
+        (method == HTTP_DELETE && !x->server->takes_delete)) {
         x->body_limit = length;
         reply_status(x, status != 0 ? status : 405);
         return 0;
     }
-    if (x->request.method == HTTP_POST && !given) {
+    if (method == HTTP_POST && !given) {
         x->body_limit = 1; // unknown: the connection ends
         reply_status(x, 411);
         return 0;

@@ -203,6 +203,17 @@ void http_socket_send(struct http_socket *s, struct bytes text, unsigned key)
     lws_callback_on_writable(s->wsi);
 }
 
+void http_socket_send_lines(struct http_socket *s, struct bytes lines)
+{
+    if (s->close_code != 0)
+        return;
+    if (!outbox_put(&s->outbox, lines, 0)) {
+        outbox_free(&s->outbox);
+        s->close_code = 1013;
+    }
+    lws_callback_on_writable(s->wsi);
+}
+
 void http_socket_close(struct http_socket *s, unsigned code)
 {
     if (s->close_code == 0)

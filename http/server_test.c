@@ -14,6 +14,7 @@ struct rig {
     struct http_exchange *kept; // its reply comes with the next tick
     struct http_socket *stream;
     char dir[200];
+    bool takes_delete;
 };
 
 static size_t body_limit(void *context, const struct http_request *r)
@@ -34,6 +35,21 @@ static void serve(void *context, struct http_exchange *x, const struct http_requ
     if (bytes_equal_text(r->path, "/events")) {
         rig->stream = http_reply_stream(x, NULL);
         http_socket_send(rig->stream, BYTES("first"), 0);
+        return;
+    }
+    if (bytes_equal_text(r->path, "/lines")) {
+        rig->stream = http_reply_stream(x, NULL);
+        http_socket_send_lines(rig->stream, BYTES("id: 7\ndata: {}\n\n"));
+        http_socket_send_lines(rig->stream, BYTES(":\n\n"));
+        return;
+    }
+    if (bytes_equal_text(r->path, "/headers")) {
+        writer_printf(
+            &w, "accept=%.*s key=%.*s last=%.*s site=%.*s csrf=%.*s body=", BYTES_ARG(r->accept),
+            BYTES_ARG(r->idempotency_key), BYTES_ARG(r->last_event_id),
+            BYTES_ARG(r->sec_fetch_site), BYTES_ARG(r->csrf_token));
+        http_reply(x, &(struct http_reply){
+                          .status = 201, .type = "text/plain", .body = writer_bytes(&w) });
         return;
     }
     writer_printf(&w, "%s %d %.*s ?%.*s [%.*s] x=%.*s body=%zu", r->listener->name, (int)r->method,
@@ -98,7 +114,7 @@ static void *run(void *context)
 static void start(struct rig *rig)
 {
     struct err err;
-    *rig = (struct rig){ 0 };
+    *rig = (struct rig){ .takes_delete = rig->takes_delete };
     (void)snprintf(rig->dir, sizeof rig->dir, "%s", test_dir());
     rig->listeners.n = 3;
     rig->listeners.items[0] = (struct listener){
@@ -116,6 +132,7 @@ static void start(struct rig *rig)
     const struct http_server_options options = {
         .listeners = &rig->listeners,
         .app = { rig, body_limit, serve, upgrade, opened, message, too_large, closed, tick },
+        .takes_delete = rig->takes_delete,
     };
     if (!http_server_open(&rig->server, &options, &err))
         fail_msg("%s", err.text);
@@ -228,11 +245,18 @@ static const struct {
       "HTTP/1.1 405 Method Not Allowed\r\n", "" },
     { 0, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", "first\n\n", "HTTP/1.1 200 OK\r\n",
       "\r\n\r\ndata: first\n\n" },
+    { 0, "GET /lines HTTP/1.1\r\nHost: localhost\r\n\r\n", ":\n\n", "HTTP/1.1 200 OK\r\n",
+      "\r\n\r\nid: 7\ndata: {}\n\n:\n\n" },
+    { 0,
+      "GET /headers HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nIdempotency-Key: k.1\r\n"
+      "Last-Event-ID: 42\r\nSec-Fetch-Site: same-origin\r\nX-CSRF-Token: abc\r\n\r\n",
+      "body=", "HTTP/1.1 201 Created\r\n",
+      "accept=text/html key=k.1 last=42 site=same-origin csrf=abc body=" },
 };
 
 TEST(bunker_21_4_requests)
 {
-    struct rig rig;
+    struct rig rig = { 0 };
     start(&rig);
     for (size_t i = 0; i < COUNT(requests); i++) {
         const char *reply = ask(&rig, requests[i].listener, requests[i].request, requests[i].until);
@@ -240,6 +264,18 @@ TEST(bunker_21_4_requests)
             strstr(reply, requests[i].has) == NULL)
             fail_msg("case %zu: %s", i, reply);
     }
+    finish(&rig);
+}
+
+// Only a program that asks for it gets that method.
+TEST(http_delete_is_taken_where_it_is_wanted)
+{
+    static const char request[] = "DELETE /p HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct rig rig = { .takes_delete = true };
+    start(&rig);
+    const char *reply = ask(&rig, 0, request, "body=");
+    assert_int_equal(strncmp(reply, "HTTP/1.1 200 OK", 15), 0);
+    assert_non_null(strstr(reply, "tcp 3 /p "));
     finish(&rig);
 }
 
@@ -259,7 +295,7 @@ static const struct {
 
 TEST(bunker_21_12_upgrades)
 {
-    struct rig rig;
+    struct rig rig = { 0 };
     start(&rig);
     for (size_t i = 0; i < COUNT(upgrades); i++) {
         const char *reply = ask(&rig, 0, upgrades[i].request, "\r\n\r\n");
@@ -293,7 +329,7 @@ static int open_socket(const struct rig *rig)
 
 TEST(bunker_21_15_messages_of_any_size_below_the_limit)
 {
-    struct rig rig;
+    struct rig rig = { 0 };
     start(&rig);
     const size_t len = 2900000;
     uint8_t *text = malloc(HTTP_MESSAGE_MAX + 1);
@@ -335,7 +371,7 @@ TEST(bunker_21_18_input_that_closes_a_socket)
         { 0x81, BYTES_INIT("\xff"), "\x88\x02\x03\xef" }, // no UTF-8: 1007
         { 0x81, BYTES_INIT("bye"), "\x88\x02\x11\x31" },  // 4401
     };
-    struct rig rig;
+    struct rig rig = { 0 };
     start(&rig);
     for (size_t i = 0; i < COUNT(rows); i++) {
         const int fd = open_socket(&rig);
@@ -350,7 +386,7 @@ TEST(bunker_21_18_input_that_closes_a_socket)
 
 TEST(http_a_listener_has_so_many_connections)
 {
-    struct rig rig;
+    struct rig rig = { 0 };
     start(&rig);
     int fds[9];
     for (size_t i = 0; i < 8; i++)
