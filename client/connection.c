@@ -48,6 +48,12 @@ const struct connection_identity *connection_identity(const struct connection *c
     return &c->identity;
 }
 
+const struct link_state *connection_link_state(const struct connection *c)
+{
+    (void)c;
+    return NULL;
+}
+
 bool connection_pause(const struct connection *c, int ms, struct err *err)
 {
     return wait_pause(ms, c->transport->cancel_fd, err);
@@ -227,6 +233,9 @@ bool connection_open(struct connection **out, const struct connection_options *o
 {
     AUTO(connection_closep) struct connection *c = calloc(1, sizeof *c);
     REQUIRE(c != NULL);
+    if (options->link != NULL)
+        return err_set(err, ERR_UNSUPPORTED, "%s: this build opens no signer link",
+                       options->link->url);
     c->scratch = arena_new(SCRATCH_MAX);
     c->trace = options->trace;
     c->reply_ms = options->reply_ms > 0 ? options->reply_ms : CONNECTION_REPLY_MS;

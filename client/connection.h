@@ -5,11 +5,14 @@
 //     streams stand, and a late reply must not be taken for the next one's.
 // (3) What a reply holds is valid as the table of wire/reply.h says, and is still the other side's
 //     word: lengths, hashes and texts are for the caller to check.
-// (4) A connection belongs to one thread at a time.
+// (4) A connection belongs to one thread at a time; connections share nothing.
+// (5) Over a signer link (client/signer_link.h) requests and replies are the same, and so are the errors: a link
+//     that is lost, or whose bunker has lost its device, is ERR_NOT_FOUND, as a device that went away.
 // Source: wire-protocol.md 2, 4, 11, appendix B; cli.md 7.6.
 #ifndef CASEMATE_CLIENT_CONNECTION_H
 #define CASEMATE_CLIENT_CONNECTION_H
 #include "client/hid_transport.h"
+#include "client/signer_link.h"
 #include "wire/reply.h"
 #include "wire/request.h"
 #include "wire/socket_name.h"
@@ -31,6 +34,8 @@ struct connection_trace {
 
 // Zeroed: the first Coldcard on USB, version 1, the usual patience, nobody to cancel.
 struct connection_options {
+    const struct link_choice
+        *link;               // not NULL: a bunker's signer link, and the next two do not count
     const char *socket_path; // NULL: a Coldcard on USB
     struct hid_choice usb;   // then: which, and the patience with another program that uses it
     uint32_t ncry;           // LINK_V1, LINK_V2; 0 is LINK_V1
@@ -42,7 +47,7 @@ struct connection_options {
 
 // Who answered, as it says itself.
 struct connection_identity {
-    const char *transport; // "socket", "usb"
+    const char *transport; // "socket", "usb", "link"
     const char *serial;
     bool has_seed;
     uint8_t xfp[4];   // of the master key, in BIP-32's order
@@ -60,6 +65,9 @@ void connection_close(struct connection *c);   // wipes; NULL is fine
 void connection_closep(struct connection **c); // for AUTO
 
 const struct connection_identity *connection_identity(const struct connection *c);
+
+// Over a signer link: what the bunker says of it, brought up to date by each exchange. Else NULL.
+const struct link_state *connection_link_state(const struct connection *c);
 
 // Sends one request and waits for its reply. The reply's bytes lie in `arena`; without one they are
 // valid until the next call.
