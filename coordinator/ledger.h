@@ -222,9 +222,13 @@ MUST_CHECK bool ledger_park(struct db *db, struct spend *spend, enum code code, 
 MUST_CHECK bool ledger_end(struct db *db, struct spend *spend, enum spend_state state,
                            enum code code, const char *detail, struct err *err);
 
-// A line or step of the spend's story: for the streams of A3 and D10. `frame`: one JSON object.
+// A line or step of the spend's story, for the streams of A3 and D10: an event of kind "spend.frame" whose
+// `after` is the frame, one JSON object. It costs no commit of its own: it waits in the connection and is
+// written by the next transaction that this connection commits on that spend, or by ledger_tell.
 MUST_CHECK bool ledger_story(struct db *db, const char *spend_id, struct bytes frame,
                              struct err *err);
+// Writes what waits, if anything does.
+MUST_CHECK bool ledger_tell(struct db *db, struct err *err);
 
 // --- What the chain shows: no holder needed ---
 
