@@ -88,6 +88,12 @@ static void message_done(struct device_job *base)
                                                                             : base->err.text) };
     if (!audit_add(&m->b->audit, bunker_now_s(m->b), &e))
         LOG(m->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", e.event));
+    if (base->ok || m->job.refused) {
+        struct feed_event told = { .kind = base->ok ? FEED_MESSAGE : FEED_MESSAGE_REFUSED };
+        (void)snprintf(told.account, sizeof told.account, "%s", m->account);
+        feed_set_text(&told, base->ok ? m->job.address : m->job.refusal);
+        feed_add(m->b->feed, bunker_now_s(m->b), &told);
+    }
     if (c != NULL && base->ok)
         send_message_result(c, &m->job);
     else if (c != NULL)

@@ -56,6 +56,25 @@ static void send_events(struct page *p)
     clients_add_stream(p->b, p->session, p->exchange);
 }
 
+// What happened after event number `after`.
+static void send_feed(struct page *p)
+{
+    struct writer w = writer_growing(p->arena, (size_t)4 << 20);
+    struct json_writer j = json_writer_of(&w);
+    struct bytes text;
+    uint64_t after = 0;
+    if (http_form_get(p->request->query, "after", &text, p->arena)) {
+        struct reader r = reader_of(text);
+        if (!reader_decimal64(&r, UINT64_MAX, &after)) {
+            fail(p, 400, "bad_args", "after: is no number");
+            return;
+        }
+    }
+    j.ascii = true;
+    feed_write(&j, p->b->feed, after);
+    page_json(p, 200, writer_bytes(&w));
+}
+
 static void send_audit(struct page *p)
 {
     struct bytes text;
@@ -210,6 +229,24 @@ static void send_advice(struct page *p, struct writer *w, bool ok, const struct 
         fail(p, 413, "too_large", "The answer is too large.");
 }
 
+// The copy of the policy that was installed through this bunker, as the editor's form.
+static void send_policy(struct page *p)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(API_ARENA);
+    const struct settings *s = &p->b->settings;
+    struct writer w = writer_growing(arena, POLICY_FORM_MAX);
+    const struct json *policy;
+    struct bytes form;
+    struct err err;
+    if (s->policy == NULL)
+        fail(p, 200, "not_found", "The bunker has no copy of the device's policy.");
+    else if (!json_parse(&policy, bytes_of(s->policy, s->policy_len), arena, &err) ||
+             !policy_form_cook(&w, policy, arena, &err) || !writer_finish(&w, &form))
+        fail(p, 500, "internal", "The copy of the policy cannot be read.");
+    else
+        page_json(p, 200, form);
+}
+
 // The body is the editor's form.
 static void post_policy(struct page *p)
 {
@@ -273,7 +310,8 @@ static const struct {
     void (*run)(struct page *p);
 } rows[] = {
     { HTTP_GET, "/api/status", send_status },  { HTTP_GET, "/api/events", send_events },
-    { HTTP_GET, "/api/audit", send_audit },    { HTTP_POST, "/api/psbt", post_psbt },
+    { HTTP_GET, "/api/audit", send_audit },    { HTTP_GET, "/api/feed", send_feed },
+    { HTTP_GET, "/api/policy", send_policy },  { HTTP_POST, "/api/psbt", post_psbt },
     { HTTP_POST, "/api/policy", post_policy }, { HTTP_POST, "/api/simulate", post_simulate },
 };
 

@@ -8,6 +8,7 @@
 #define CASEMATE_BUNKER_BUNKER_H
 #include "bunker/audit.h"
 #include "bunker/config.h"
+#include "bunker/feed.h"
 #include "bunker/jobs.h"
 #include "bunker/settings.h"
 #include "bunker/spent.h"
@@ -67,6 +68,7 @@ struct bunker {
     struct audit audit;
     struct spending spending;
     struct metrics metrics;
+    struct feed *feed;
     struct client *clients;
     uint64_t last_client;
     struct slot *shared;        // slot_mode = shared, else NULL

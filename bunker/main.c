@@ -79,12 +79,36 @@ static void note_change(struct bunker *b, const struct device_report *before,
         LOG(b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", event));
 }
 
+// The feed's view of the device's counters; spending_update has been called.
+static void count_for_feed(struct bunker *b, const struct device_report *before,
+                           const struct device_report *now)
+{
+    struct feed_counts counts = { .active = now->active,
+                                  .approvals = now->approvals,
+                                  .refusals = now->refusals,
+                                  .n_rules = b->spending.n_rules };
+    struct feed_event e = { 0 };
+    const bool was = before->serial[0] != '\0', is = now->serial[0] != '\0';
+    for (size_t i = 0; i < counts.n_rules && i < FEED_RULES_MAX; i++)
+        counts.spent[i] = b->spending.rules[i].spent;
+    feed_count(b->feed, &counts);
+    if (was != is)
+        e.kind = is ? FEED_CONNECTED : FEED_DISCONNECTED;
+    else if (now->active && !before->active)
+        e.kind = FEED_ARMED;
+    else
+        return;
+    feed_set_text(&e, is ? now->xfp : before->xfp);
+    feed_add(b->feed, bunker_now_s(b), &e);
+}
+
 static void device_changed(void *context, const struct device_report *before,
                            const struct device_report *now)
 {
     struct bunker *b = context;
     note_change(b, before, now);
     read_hsm(b);
+    count_for_feed(b, before, now);
     update_slots(b);
     if (before->serial[0] != '\0' && strcmp(before->serial, now->serial) != 0)
         b->asked_locker = false; // another device has another locker
@@ -191,6 +215,8 @@ static void tick(void *context)
         end_all_sessions(b);
     if (b->stops)
         http_server_stop(b->server);
+    if (b->device->n_jobs == 0 && feed_settle(b->feed, bunker_now_s(b)))
+        clients_push(b);
     if (bunker_now_ms(b) - b->polled_ms >= poll_every_ms(b))
         bunker_poll(b);
     if (bunker_now_s(b) - b->pushed_s >= PUSH_AT_LEAST_S) {
@@ -311,6 +337,7 @@ static void free_all(struct bunker *b)
     slot_free(b->shared);
     settings_free(&b->settings);
     secret_free(b->pending_key);
+    feed_free(b->feed);
     audit_close(&b->audit);
     arena_free(b->status_arena);
 }
@@ -324,6 +351,7 @@ static bool prepare(struct bunker *b, struct arena *arena, struct err *err)
     b->sessions.ended = bunker_session_ended;
     b->sessions.context = b;
     b->status_arena = arena_new(STATUS_ARENA);
+    b->feed = feed_new();
     if (b->config->shared_slot || b->config->preload != NULL)
         b->shared = slot_new();
     return open_audit(b, err) && load_key_file(b, arena, err) &&

@@ -53,13 +53,14 @@ static bool is_final(const struct psbt_map *in)
 }
 
 // Key path values begin with the fingerprint; of taproot ones, after the leaf hashes.
-static bool has_xfp(const struct psbt_map *in, const uint8_t xfp[4])
+static bool claims_key(const struct psbt_map *map, uint8_t type, uint8_t tap_type,
+                       const uint8_t xfp[4])
 {
     const struct psbt_field *f = NULL;
-    while ((f = psbt_next(in, PSBT_IN_KEY_PATH, f)) != NULL)
+    while ((f = psbt_next(map, type, f)) != NULL)
         if (f->value.len >= 4 && memcmp(f->value.ptr, xfp, 4) == 0)
             return true;
-    while ((f = psbt_next(in, PSBT_IN_TAP_KEY_PATH, f)) != NULL) {
+    while ((f = psbt_next(map, tap_type, f)) != NULL) {
         struct reader r = reader_of(f->value);
         uint64_t n_leaves;
         struct bytes leaves, found;
@@ -69,6 +70,11 @@ static bool has_xfp(const struct psbt_map *in, const uint8_t xfp[4])
             return true;
     }
     return false;
+}
+
+static bool has_xfp(const struct psbt_map *in, const uint8_t xfp[4])
+{
+    return claims_key(in, PSBT_IN_KEY_PATH, PSBT_IN_TAP_KEY_PATH, xfp);
 }
 
 // How many signatures the input's script wants: m of "m ... n CHECKMULTISIG", else 1.
@@ -189,6 +195,16 @@ static bool input_amount(const struct psbt *psbt, size_t i, struct tx_out *out, 
     return reader_i64le(&r, &out->value) && reader_counted(&r, &out->script);
 }
 
+static const char *type_name(enum script_kind kind)
+{
+    static const char *const names[] = {
+        [SCRIPT_UNKNOWN] = "unknown", [SCRIPT_P2TR] = "p2tr",           [SCRIPT_P2WPKH] = "p2wpkh",
+        [SCRIPT_P2WSH] = "p2wsh",     [SCRIPT_P2PKH] = "p2pkh",         [SCRIPT_P2SH] = "p2sh",
+        [SCRIPT_P2PK] = "p2pk",       [SCRIPT_OP_RETURN] = "op_return",
+    };
+    return names[kind];
+}
+
 static void write_address(struct json_writer *j, struct bytes script, const struct chain *chain,
                           struct arena *arena)
 {
@@ -196,6 +212,24 @@ static void write_address(struct json_writer *j, struct bytes script, const stru
     address_or_hex(&w, bytes_slice(script, 0, SCRIPT_MAX), chain);
     json_key(j, "address");
     json_string(j, writer_bytes(&w));
+    json_key(j, "type");
+    json_text(j, type_name(script_classify(script)));
+    json_key(j, "script_len");
+    json_u64(j, script.len);
+}
+
+// The hash type that an input asks for, if that is neither "all" nor the default.
+static void write_sighash(struct json_writer *j, const struct psbt_map *in)
+{
+    const struct psbt_field *f = psbt_get(in, PSBT_IN_SIGHASH_TYPE);
+    uint32_t type;
+    if (f == NULL)
+        return;
+    struct reader r = reader_of(f->value);
+    if (!reader_u32le(&r, &type) || type <= 1)
+        return;
+    json_key(j, "sighash");
+    json_u64(j, type);
 }
 
 static bool write_input(struct json_writer *j, const struct psbt *psbt, size_t i,
@@ -214,6 +248,7 @@ static bool write_input(struct json_writer *j, const struct psbt *psbt, size_t i
     json_u64(j, needed(in) == SIZE_MAX ? 0 : needed(in));
     json_key(j, "final");
     json_bool(j, is_final(in));
+    write_sighash(j, in);
     if (known) {
         json_key(j, "sats");
         json_i64(j, spent.value);
@@ -225,10 +260,25 @@ static bool write_input(struct json_writer *j, const struct psbt *psbt, size_t i
 
 static bool output_claims_change(const struct psbt_map *out, const uint8_t xfp[4])
 {
-    for (const struct psbt_field *f = NULL; (f = psbt_next(out, PSBT_OUT_KEY_PATH, f)) != NULL;)
-        if (f->value.len >= 4 && memcmp(f->value.ptr, xfp, 4) == 0)
-            return true;
-    return false;
+    return claims_key(out, PSBT_OUT_KEY_PATH, PSBT_OUT_TAP_KEY_PATH, xfp);
+}
+
+bool review_paid(struct sats *paid, size_t *n, const struct psbt *psbt, struct bytes xfp)
+{
+    uint8_t own[4] = { 0 };
+    *paid = (struct sats){ 0 };
+    *n = 0;
+    if (!hex_decode(own, sizeof own, xfp))
+        return false;
+    for (size_t i = 0; i < psbt->n_out; i++) {
+        const int64_t value = psbt->tx.out[i].value;
+        if (output_claims_change(&psbt->out[i], own))
+            continue;
+        if (value < 0 || !sats_add(paid, (struct sats){ (uint64_t)value }))
+            return false;
+        ++*n;
+    }
+    return true;
 }
 
 static void write_output(struct json_writer *j, const struct psbt *psbt, size_t i,
@@ -242,6 +292,14 @@ static void write_output(struct json_writer *j, const struct psbt *psbt, size_t 
     json_key(j, "claimed_change");
     json_bool(j, output_claims_change(&psbt->out[i], xfp));
     json_end_object(j);
+}
+
+static bool is_replaceable(const struct tx *tx)
+{
+    for (size_t i = 0; i < tx->n_in; i++)
+        if (tx->in[i].sequence < 0xfffffffe)
+            return true;
+    return false;
 }
 
 void review_write(struct json_writer *j, const struct psbt *psbt, struct bytes xfp,
@@ -266,6 +324,8 @@ void review_write(struct json_writer *j, const struct psbt *psbt, struct bytes x
                 sats_add(&out, (struct sats){ (uint64_t)psbt->tx.out[i].value }) && known;
     }
     json_end_array(j);
+    json_key(j, "rbf"); // BIP-125: may be replaced by another that pays more
+    json_bool(j, is_replaceable(&psbt->tx));
     json_key(j, "locktime");
     json_u64(j, psbt->tx.locktime);
     if (known && in.n >= out.n) {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "bitcoin/chain.h"
 #include "bitcoin/psbt.h"
+#include "bitcoin/sats.h"
 
 #define REVIEW_ARENA ((size_t)64 << 20)
 
@@ -29,6 +30,10 @@ enum result_kind { RESULT_PSBT, RESULT_TRANSACTION };
 //        ERR_MALFORMED "The device returned neither PSBT nor transaction."
 MUST_CHECK bool review_result(enum result_kind *kind, char txid[static 65], struct bytes result,
                               struct bytes submitted, struct arena *arena, struct err *err);
+
+// What it pays to others: the outputs that claim no key path of `xfp`, and how many they are.
+// False for amounts that cannot be.
+bool review_paid(struct sats *paid, size_t *n, const struct psbt *psbt, struct bytes xfp);
 
 // {"inputs": [...], "outputs": [...], "fee": n, ...} for the picture. Source: 19.3.
 void review_write(struct json_writer *j, const struct psbt *psbt, struct bytes xfp,

@@ -151,6 +151,22 @@ static void record(struct slot_job *of, const char *event, const char *outcome, 
         LOG(of->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", event));
 }
 
+// For those who watch.
+static void tell_feed(const struct slot_job *of, const struct sign_job *sign, enum feed_kind kind,
+                      const char *text)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(REVIEW_ARENA);
+    struct feed_event e = { .kind = kind };
+    struct psbt psbt;
+    struct err unimportant;
+    (void)snprintf(e.account, sizeof e.account, "%s", of->account);
+    feed_set_text(&e, text);
+    e.has_paid =
+        psbt_parse(&psbt, bytes_of(sign->psbt, sign->psbt_len), arena, &unimportant) &&
+        review_paid(&e.paid, &e.n_destinations, &psbt, bytes_of_text(of->b->device->view.xfp));
+    feed_add(of->b->feed, bunker_now_s(of->b), &e);
+}
+
 // --- Preview ---
 
 static void preview_done(struct device_job *base)
@@ -250,6 +266,8 @@ static void submit_failed(struct signing *s, struct client *c)
         s->of.b->metrics.signed_failed++;
     record(&s->of, s->sign.refused ? "refused" : "sign_failed", "failed",
            bytes_of_text(s->sign.refused ? s->sign.refusal : err->text));
+    tell_feed(&s->of, &s->sign, s->sign.refused ? FEED_REFUSED : FEED_FAILED,
+              s->sign.refused ? s->sign.refusal : err->text);
     if (c != NULL && untouched && s->sign.leftovers && !slot->orphaned)
         session_visitor(s->of.b, c->session)->warned = true;
     if (c != NULL && s->sign.refused)
@@ -273,6 +291,7 @@ static void submit_done(struct device_job *base)
         (void)snprintf(slot->txid, sizeof slot->txid, "%s", s->sign.txid);
         b->metrics.signed_ok++;
         record(&s->of, "approved", "ok", bytes_of_text(slot->txid));
+        tell_feed(&s->of, &s->sign, FEED_APPROVED, "");
         if (c != NULL)
             send_result(c, slot, s->sign.finalize_dropped, s->of.download);
         if (s->of.broadcast && slot->result_is_final)
@@ -367,6 +386,9 @@ static void broadcast_done(void *argument)
                                        bytes_of_text(s->job.ok ? s->job.txid : s->job.reason) };
     if (!audit_add(&s->b->audit, bunker_now_s(s->b), &e))
         LOG(s->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", e.event));
+    struct feed_event told = { .kind = s->job.ok ? FEED_BROADCAST : FEED_BROADCAST_FAILED };
+    feed_set_text(&told, s->job.ok ? s->job.txid : s->job.reason);
+    feed_add(s->b->feed, bunker_now_s(s->b), &told);
     if (c != NULL && s->job.ok)
         frame_success(c, text);
     else if (c != NULL)

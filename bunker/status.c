@@ -143,6 +143,8 @@ static void write_extra(struct json_writer *j, struct bunker *b, const struct se
     json_u64(j, b->spending.total.n);
     json_key(j, "refusals_left");
     json_u64(j, refusals < 100 ? 100 - refusals : 0);
+    json_key(j, "feed"); // number of the newest event
+    json_u64(j, b->feed->last);
     put_bool(j, "has_password", settings_has_password(&b->settings));
     if (now_s != 0) {
         json_key(j, "session_expires");
