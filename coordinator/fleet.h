@@ -48,14 +48,15 @@ size_t fleet_view(const struct fleet *fleet, const char *wallet_id,
 // Changes with every change of any of them: for waiting viewers.
 uint64_t fleet_version(const struct fleet *fleet);
 
-// The k signers for a spend, best first, then the possible substitutes: up to *n of them, by D9.
+// The signers for a spend, best first, then the possible substitutes: *n of them, by D9.
+// need: how many must be asked yet; the wallet's k at first, fewer when some have signed already.
 // exclude: ids of those that were asked and cannot be again.
-// Fails: CODE_QUORUM_LOST when fewer than k are ready; CODE_VELOCITY_EXCEEDED when fewer than k ready ones have the
-//        budget; CODE_SURGE_REQUIRED when the surge tier would do.
-MUST_CHECK bool fleet_choose(struct fleet *fleet, const char *wallet_id, struct sats amount,
-                             enum tier tier, const char (*exclude)[ID_SIZE], size_t n_exclude,
-                             struct fleet_signer out[static SIGNERS_MAX], size_t *n,
-                             struct err *err);
+// Fails: CODE_QUORUM_LOST when fewer than `need` are ready; CODE_VELOCITY_EXCEEDED when fewer than `need` ready
+//        ones have the budget; CODE_SURGE_REQUIRED when the surge tier would do.
+MUST_CHECK bool fleet_choose(struct fleet *fleet, const char *wallet_id, size_t need,
+                             struct sats amount, enum tier tier, const char (*exclude)[ID_SIZE],
+                             size_t n_exclude, struct fleet_signer out[static SIGNERS_MAX],
+                             size_t *n, struct err *err);
 
 // What a person gave for the surge tier. Wiped by whoever holds it.
 struct fleet_auth {
