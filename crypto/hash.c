@@ -114,6 +114,13 @@ struct hash160 ripemd160(struct bytes data)
     return out;
 }
 
+struct hash160 sha1(struct bytes data)
+{
+    struct hash160 out;
+    REQUIRE(SHA1(data.ptr, data.len, out.b) != NULL);
+    return out;
+}
+
 struct hash160 hash160(struct bytes data)
 {
     const struct hash256 inside = sha256(data);

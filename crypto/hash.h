@@ -29,6 +29,7 @@ struct hash256 sha256d(struct bytes data);
 void sha512(uint8_t out[static 64], struct bytes data);
 struct hash160 ripemd160(struct bytes data);
 struct hash160 hash160(struct bytes data); // RIPEMD-160 of SHA-256
+struct hash160 sha1(struct bytes data);    // for protocols that fix it; collisions are known
 
 // BIP-340: SHA-256(SHA-256(tag) || SHA-256(tag) || ...); goes on with sha256_update.
 void sha256_init_tagged(struct sha256 *ctx, const char *tag);

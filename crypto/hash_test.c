@@ -81,6 +81,15 @@ TEST(ripemd160_of_its_paper)
     }
 }
 
+// Source: FIPS 180-1, appendices A and B.
+TEST(sha1_of_its_standard)
+{
+    assert_bytes_equal(BYTES_OF(sha1(BYTES("abc")).b),
+                       test_hex("a9993e364706816aba3e25717850c26c9cd0d89d"));
+    assert_bytes_equal(BYTES_OF(sha1(BYTES(BITS_448)).b),
+                       test_hex("84983e441c3bd26ebaae4aa1f95129e5e54670f1"));
+}
+
 TEST(double_and_mixed_hashes)
 {
     // The hash of the first block: sha256d of its header.
