@@ -314,6 +314,7 @@ enum wallet_status { WALLET_ACTIVE, WALLET_FROZEN, WALLET_RECOVERING };
 struct wallet_row {
     char id[ID_SIZE];
     struct bytes name, network, kind, desc_receive, desc_change;
+    struct bytes settings; // JSON: coordinator/spend_rules.h
     unsigned k, n, settle_depth;
     enum wallet_status status;
 };
