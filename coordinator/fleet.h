@@ -5,6 +5,7 @@
 // Source: coordinator.md A5, A6, D8, D9.
 #ifndef CASEMATE_COORDINATOR_FLEET_H
 #define CASEMATE_COORDINATOR_FLEET_H
+#include "coordinator/build.h"
 #include "coordinator/choose.h"
 #include "coordinator/ledger.h"
 #include "coordinator/port.h"
@@ -57,6 +58,11 @@ MUST_CHECK bool fleet_choose(struct fleet *fleet, const char *wallet_id, size_t 
                              struct sats amount, enum tier tier, const char (*exclude)[ID_SIZE],
                              size_t n_exclude, struct fleet_signer out[static SIGNERS_MAX],
                              size_t *n, struct err *err);
+
+// What preflight has to know of that signer, its whitelist included; what it points to lies in the arena.
+// False: it is no signer of ours.
+MUST_CHECK bool fleet_limits(struct fleet *fleet, const char *signer_id, const char *wallet_id,
+                             enum tier tier, struct signer_limits *out, struct arena *arena);
 
 // What a person gave for the surge tier. Wiped by whoever holds it.
 struct fleet_auth {
