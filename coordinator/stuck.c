@@ -1,0 +1,144 @@
+// coordinator/stuck.c -- remedies for a transaction that does not confirm: a child that pays, a replacement.
+//
+// In this order, because a child moves change to change: it costs no device velocity and needs no code.
+// Source: coordinator.md D7.
+#include "coordinator/spend_drive.h"
+#include <inttypes.h>
+#include <string.h>
+
+#define INCREMENT_RATE 1000 // sat per 1000 vB: what a replacement pays more, at least
+#define CHILD_VSIZE    220  // of one input and one output, at most; only to begin with
+
+static uint64_t rate_of(const struct attempt *a)
+{
+    return a->vsize == 0 ? 0 : a->fee.n * 1000 / a->vsize;
+}
+
+static bool is_stuck(const struct drive *d, const struct attempt *live, uint64_t rate)
+{
+    const int64_t age_us = d->now_us - live->first_sent_us;
+    return live->first_sent_us != 0 && rate_of(live) < rate &&
+           age_us >= (int64_t)d->t.rules.stuck_s * 1000000;
+}
+
+static bool has_child(const struct attempts *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->items[i].kind == ATTEMPT_CHILD && all->items[i].state != ATTEMPT_DEAD)
+            return true;
+    return false;
+}
+
+static bool store(struct drive *d, const struct build *build, enum attempt_kind kind,
+                  struct err *err)
+{
+    struct attempt attempt = { .kind = kind,
+                               .psbt = build->psbt,
+                               .txid = build->txid,
+                               .fee = build->fee,
+                               .vsize = build->vsize,
+                               .inputs = build->inputs,
+                               .n_inputs = build->n_inputs };
+    STOP_POINT("bump");
+    if (!ledger_attempt_add(d->c->db, d->s, &attempt, err))
+        return false;
+    STOP_POINT("bumped");
+    return true;
+}
+
+// --- A child ---
+
+// The parent's own change, as a coin. False: it has none.
+static bool change_coin(const struct drive *d, const struct attempt *live, struct coin *out)
+{
+    for (size_t i = 0; i < d->coins.n; i++) {
+        const struct coin *c = &d->coins.items[i];
+        if (memcmp(&c->outpoint.txid, &live->txid, sizeof live->txid) == 0 &&
+            c->place.branch == MS_CHANGE) {
+            *out = *c;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool make_child(struct drive *d, const struct attempt *live, uint64_t rate, struct err *err)
+{
+    struct coin coin;
+    struct build build;
+    if (!change_coin(d, live, &coin))
+        return code_fail(err, CODE_INSUFFICIENT_FUNDS, "it has no change to pay with");
+    // What both together ought to pay, less what the parent pays.
+    const uint64_t both = (live->vsize + CHILD_VSIZE) * rate / 1000;
+    struct build_limits limits = d->t.rules.limits;
+    limits.spend_own_change = true;
+    const struct build_request request = {
+        .wallet = d->t.wallet,
+        .coins = &(struct coins){ &coin, 1 },
+        .locked = &(struct outpoints){ NULL, 0 },
+        .outputs = &(struct spend_outputs){ NULL, 0 },
+        .fee_rate = rate,
+        .anchor = &coin.outpoint,
+        .everything_to_change = true,
+        .least_fee = { both > live->fee.n ? both - live->fee.n : 0 },
+        .change_index = d->s->change_index,
+        .second_change_index = UINT32_MAX,
+        .limits = &limits,
+    };
+    return build_spend(&build, &request, d->arena, err) && store(d, &build, ATTEMPT_CHILD, err);
+}
+
+// --- A replacement ---
+
+static bool make_replacement(struct drive *d, const struct attempt *live, uint64_t rate,
+                             struct err *err)
+{
+    struct fleet_signer chosen[SIGNERS_MAX];
+    struct build build;
+    size_t n;
+    const struct build_request request = {
+        .wallet = d->t.wallet,
+        .coins = &d->coins,
+        .locked = &(struct outpoints){ NULL, 0 },
+        .outputs = &d->outputs,
+        .fee_rate = rate,
+        .anchor = &d->s->anchor,
+        .least_fee = { live->fee.n + live->vsize * INCREMENT_RATE / 1000 + 1 },
+        .change_index = d->s->change_index,
+        .second_change_index = UINT32_MAX,
+        .limits = &d->t.rules.limits,
+    };
+    // "It is signed anew, so each device charges the full amount again; allowed only if budgets have room."
+    return fleet_choose(d->c->fleet, d->s->wallet_id, d->t.row.k, d->s->amount, d->s->tier, NULL, 0,
+                        chosen, &n, err) &&
+           build_spend(&build, &request, d->arena, err) && store(d, &build, ATTEMPT_REPLACE, err);
+}
+
+enum next drive_unstick(struct drive *d, const struct attempts *all, struct attempt *live,
+                        bool by_person)
+{
+    uint64_t rate;
+    struct err err;
+    if (!drive_fee_rate(d, &rate, &err))
+        return drive_wait(d, SPEND_RETRY_US);
+    if (!by_person && !is_stuck(d, live, rate))
+        return drive_wait(d, SPEND_WATCH_US);
+    if (!by_person && d->s->bumps >= d->t.rules.max_bumps) {
+        LOG(d->c->log, LOG_WARNING, "spend_stuck", LOG_TEXT("spend", d->s->id),
+            LOG_U64("bumps", d->s->bumps));
+        return drive_wait(d, 10 * SPEND_WATCH_US);
+    }
+    if (!drive_coins(d, &err))
+        return drive_wait(d, SPEND_RETRY_US);
+    story_log(d->c->db, d->s->id, STORY_SAY,
+              "It does not confirm: paying more, %" PRIu64 " sat per 1000 vB.", rate);
+    const bool child = !has_child(all) && make_child(d, live, rate, &err);
+    if (child || (drive_own_coins(d, live, &err) && make_replacement(d, live, rate, &err)))
+        return NEXT_STEP;
+    if (code_of(&err) == CODE_LEDGER_UNAVAILABLE || err.code == ERR_STATE)
+        return drive_lost(d, &err);
+    story_log(d->c->db, d->s->id, STORY_WARN, "That is not possible now: %s", err.text);
+    LOG(d->c->log, LOG_WARNING, "spend_stuck", LOG_TEXT("spend", d->s->id),
+        LOG_TEXT("error", err.text));
+    return drive_wait(d, 10 * SPEND_WATCH_US);
+}
