@@ -80,7 +80,7 @@ struct spend_output {
     char destination_id[ID_SIZE];
 };
 struct spend_outputs {
-    struct spend_output *items;
+    const struct spend_output *items;
     size_t n;
 };
 
