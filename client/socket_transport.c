@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -70,6 +71,23 @@ static bool connect_failed(const char *path, int errnum, struct err *err)
     if (errnum == EACCES || errnum == EPERM)
         return err_set(err, ERR_NOT_FOUND, "%s: permission denied", path);
     return err_set_errno(err, errnum, "%s", path);
+}
+
+// "must be owned by the bunker's user, root or the configured path_owner, and not be world-writable"
+bool socket_check_owner(const char *path, const char *owner, struct err *err)
+{
+    struct stat st;
+    struct passwd mem, *entry = NULL;
+    char text[4096];
+    if (stat(path, &st) != 0)
+        return err_set_errno(err, errno, "%s", path);
+    if (owner != NULL)
+        (void)getpwnam_r(owner, &mem, text, sizeof text, &entry); // NULL: no such user
+    if (st.st_uid != geteuid() && st.st_uid != 0 && (entry == NULL || st.st_uid != entry->pw_uid))
+        return err_set(err, ERR_AUTH, "%s: belongs to another user; see path_owner", path);
+    if ((st.st_mode & S_IWOTH) != 0)
+        return err_set(err, ERR_AUTH, "%s: anybody may write to it", path);
+    return true;
 }
 
 // --- The path that we are answered at ---

@@ -14,6 +14,12 @@
 MUST_CHECK bool socket_transport_open(struct transport **out, const char *path, int cancel_fd,
                                       struct err *err);
 
+// Whether whoever listens there may be believed to be the signer: the socket is its user's (ours, root's or
+// the named owner's), and nobody else may write to it. Before opening.
+// Fails: ERR_AUTH "<path>: belongs to another user; see path_owner", "<path>: anybody may write to it";
+//        ERR_NOT_FOUND, ERR_IO.
+MUST_CHECK bool socket_check_owner(const char *path, const char *owner, struct err *err);
+
 // Whether a datagram socket listens at `path` that would let us send. Sends nothing.
 bool socket_is_listening(const char *path);
 
