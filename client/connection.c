@@ -1,4 +1,5 @@
 #include "client/connection.h"
+#include "base/hex.h"
 #include "base/require.h"
 #include "base/secret.h"
 #include "client/socket_transport.h"
@@ -8,17 +9,19 @@
 #define DRAIN_MAX   4096
 #define SCRATCH_MAX ((size_t)4 * REPLY_MAX)
 #define XPUB_MAX    128
+#define NO_REPLY    "no reply from the device within %d s"
 #define PACKETS_MAX ((REQUEST_MAX + PACKET_PAYLOAD - 1) / PACKET_PAYLOAD * PACKET_LEN)
 
 struct connection {
-    struct transport *transport;
+    struct transport *transport; // NULL: over
+    struct signer_link *link;    // this, whose messages are whole and in the clear for us
     struct host_end end;
     struct arena *scratch; // replies that the caller has no arena for
     int reply_ms;
     bool lost; // see (2)
     struct connection_trace trace;
     struct connection_identity identity;
-    char xpub[XPUB_MAX];
+    char xpub[XPUB_MAX], serial[SERIAL_TEXT_SIZE];
 };
 
 void connection_init(void)
@@ -31,6 +34,7 @@ void connection_close(struct connection *c)
     if (c == NULL)
         return;
     transport_free(c->transport);
+    signer_link_free(c->link);
     host_end_wipe(&c->end);
     arena_free(c->scratch);
     wipe(c, sizeof *c);
@@ -50,13 +54,13 @@ const struct connection_identity *connection_identity(const struct connection *c
 
 const struct link_state *connection_link_state(const struct connection *c)
 {
-    (void)c;
-    return NULL;
+    return c->link != NULL ? signer_link_state(c->link) : NULL;
 }
 
 bool connection_pause(const struct connection *c, int ms, struct err *err)
 {
-    return wait_pause(ms, c->transport->cancel_fd, err);
+    return c->link != NULL ? signer_link_pause(c->link, ms, err)
+                           : wait_pause(ms, c->transport->cancel_fd, err);
 }
 
 // --- One request and its reply ---
@@ -76,10 +80,8 @@ static bool receive_message(struct connection *c, struct bytes *out, int reply_m
     do {
         struct bytes packet;
         if (!ops->receive(c->transport, &packet, reply_ms, err))
-            return err->code == ERR_TIMEOUT
-                       ? err_set(err, ERR_TIMEOUT, "no reply from the device within %d s",
-                                 reply_ms / 1000)
-                       : false;
+            return err->code == ERR_TIMEOUT ? err_set(err, ERR_TIMEOUT, NO_REPLY, reply_ms / 1000)
+                                            : false;
         event = host_feed(&c->end, packet, out, err);
     } while (event == FRAME_MORE);
     return event == FRAME_COMPLETE;
@@ -104,42 +106,79 @@ static void trace(const struct connection *c, const struct request *request, boo
     const bool is_secret = request_info(request->id)->secret && message.len > CODE_LEN;
     const struct bytes shown = is_secret ? bytes_slice(message, 0, CODE_LEN) : message;
     c->trace.message(c->trace.context, sent, shown, message.len - shown.len,
-                     link_is_open(&c->end.link));
+                     c->link != NULL || link_is_open(&c->end.link));
 }
 
-static bool pack(struct connection *c, struct outgoing *mem, struct bytes *packets,
-                 const struct request *request, struct arena *arena, struct err *err)
+static bool carry_packets(struct connection *c, struct outgoing *mem, struct bytes message,
+                          struct bytes *reply, struct arena *arena, int reply_ms, struct err *err)
 {
-    struct writer message = writer_of(mem->message, sizeof mem->message);
     struct writer w = writer_of(mem->packets, sizeof mem->packets);
-    struct bytes packed;
-    request_pack(&message, request);
-    if (!writer_finish(&message, &packed))
-        return err_set(err, ERR_LIMIT, "%s: arguments too long", request_info(request->id)->code);
-    trace(c, request, true, packed);
-    REQUIRE(host_send(&c->end, &w, packed, arena)); // there is room for the longest request
-    *packets = writer_bytes(&w);
+    REQUIRE(host_send(&c->end, &w, message, arena)); // there is room for the longest request
+    const bool opened = link_is_open(&c->end.link);
+    c->lost = true; // until the reply is whole
+    if (!send_packets(c, writer_bytes(&w), err) || !receive_message(c, reply, reply_ms, err))
+        return false;
+    c->lost = opened && !link_is_open(&c->end.link); // a `fram` in the clear: wire/host.h (2)
     return true;
+}
+
+static bool carry_link(struct connection *c, struct bytes message, struct bytes *reply,
+                       struct arena *arena, int reply_ms, struct err *err)
+{
+    struct bytes borrowed;
+    c->lost = true; // until the reply is whole
+    if (!signer_link_exchange(c->link, message, &borrowed, reply_ms, err))
+        return err->code == ERR_TIMEOUT ? err_set(err, ERR_TIMEOUT, NO_REPLY, reply_ms / 1000)
+                                        : false;
+    if (bytes_equal_text(borrowed, "err_" LINK_NO_DEVICE))
+        return err_set(err, ERR_NOT_FOUND, LINK_NO_DEVICE);
+    if (!arena_copy(arena, borrowed, reply))
+        return err_set(err, ERR_NO_MEMORY, "no memory for a reply of %zu bytes", borrowed.len);
+    c->lost = false;
+    return true;
+}
+
+// One message there and one back.
+static bool carry(struct connection *c, struct outgoing *mem, struct bytes message,
+                  struct bytes *reply, struct arena *arena, int reply_ms, struct err *err)
+{
+    if (arena == NULL)
+        arena = c->scratch;
+    return c->link != NULL ? carry_link(c, message, reply, arena, reply_ms, err)
+                           : carry_packets(c, mem, message, reply, arena, reply_ms, err);
+}
+
+static bool is_usable(struct connection *c, struct err *err)
+{
+    arena_reset(c->scratch);
+    return !c->lost || err_set(err, ERR_FRAMING, "the session with the device is lost");
 }
 
 static bool exchange(struct connection *c, struct reply *out, const struct request *request,
                      struct arena *arena, int reply_ms, struct err *err)
 {
     AUTO(outgoing_wipe) struct outgoing mem;
-    struct bytes packets = { 0 }, message = { 0 };
+    struct writer w = writer_of(mem.message, sizeof mem.message);
+    struct bytes packed, message = { 0 };
     *out = (struct reply){ .id = REPLY_NONE };
-    if (c->lost)
-        return err_set(err, ERR_FRAMING, "the session with the device is lost");
-    arena_reset(c->scratch);
-    if (!pack(c, &mem, &packets, request, arena != NULL ? arena : c->scratch, err))
+    if (!is_usable(c, err))
         return false;
-    const bool opened = link_is_open(&c->end.link);
-    c->lost = true; // until the reply is whole
-    if (!send_packets(c, packets, err) || !receive_message(c, &message, reply_ms, err))
+    request_pack(&w, request);
+    if (!writer_finish(&w, &packed))
+        return err_set(err, ERR_LIMIT, "%s: arguments too long", request_info(request->id)->code);
+    trace(c, request, true, packed);
+    if (!carry(c, &mem, packed, &message, arena, reply_ms, err))
         return false;
-    c->lost = opened && !link_is_open(&c->end.link); // a `fram` in the clear: wire/host.h (2)
     trace(c, request, false, message);
     return reply_unpack(out, message, err) && reply_is_success(out, err);
+}
+
+bool connection_relay(struct connection *c, struct bytes message, struct bytes *reply,
+                      struct arena *arena, struct err *err)
+{
+    AUTO(outgoing_wipe) struct outgoing mem;
+    REQUIRE(message.len >= CODE_LEN && message.len <= REQUEST_MAX);
+    return is_usable(c, err) && carry(c, &mem, message, reply, arena, c->reply_ms, err);
 }
 
 bool connection_exchange(struct connection *c, struct reply *out, const struct request *request,
@@ -165,6 +204,8 @@ bool connection_prove(struct connection *c, const struct pubkey *master, struct 
     const struct request request = { .id = REQUEST_MITM };
     const int patience_ms = c->reply_ms < CONNECTION_REPLY_MS ? c->reply_ms : CONNECTION_PROOF_MS;
     struct reply reply;
+    if (c->link != NULL)
+        return err_set(err, ERR_UNSUPPORTED, "a signer link cannot prove the device's key");
     return exchange(c, &reply, &request, NULL, patience_ms, err) &&
            is_kind(&reply, REPLY_BINY, err) && link_verify(&c->end.link, reply.data, master, err);
 }
@@ -193,16 +234,20 @@ static bool resync(struct connection *c, struct err *err)
     return drain(c, err) && send_packets(c, writer_bytes(&w), err) && drain(c, err);
 }
 
-static bool take_identity(struct connection *c, const struct reply *mypb, struct err *err)
+static bool keep_xpub(struct connection *c, struct bytes xpub, const char *what, struct err *err)
 {
-    const struct bytes xpub = mypb->mypb.xpub;
     if (xpub.len >= sizeof c->xpub || !bytes_is_printable_ascii(xpub))
-        return err_set(err, ERR_FRAMING, "mypb: not an extended public key");
+        return err_set(err, ERR_FRAMING, "%s: not an extended public key", what);
     if (xpub.len > 0)
         memcpy(c->xpub, xpub.ptr, xpub.len);
     c->identity.has_seed = xpub.len > 0;
-    memcpy(c->identity.xfp, mypb->mypb.xfp, sizeof c->identity.xfp);
     return true;
+}
+
+static bool take_identity(struct connection *c, const struct reply *mypb, struct err *err)
+{
+    memcpy(c->identity.xfp, mypb->mypb.xfp, sizeof c->identity.xfp);
+    return keep_xpub(c, mypb->mypb.xpub, "mypb", err);
 }
 
 static bool start_session(struct connection *c, uint32_t version, struct err *err)
@@ -220,33 +265,60 @@ static bool start_session(struct connection *c, uint32_t version, struct err *er
     return true;
 }
 
-static bool open_transport(struct transport **out, const struct connection_options *options,
+// The device of a link says who it is through the bunker.
+static bool ask_identity(struct connection *c, const char *pin_xpub, struct err *err)
+{
+    const struct request request = { .id = REQUEST_XPUB, .data = BYTES("m") };
+    const struct link_state *state = signer_link_state(c->link);
+    struct reply reply;
+    if (state->serial[0] == '\0')
+        return err_set(err, ERR_NOT_FOUND, LINK_NO_DEVICE);
+    memcpy(c->serial, state->serial, sizeof c->serial);
+    c->identity.serial = c->serial;
+    if (state->xfp[0] != '\0') {
+        REQUIRE(hex_decode(c->identity.xfp, sizeof c->identity.xfp, bytes_of_text(state->xfp)));
+        if (!connection_call(c, &reply, REPLY_ASCI, &request, NULL, err) ||
+            !keep_xpub(c, reply.data, "xpub", err))
+            return false;
+    }
+    return pin_xpub == NULL || strcmp(pin_xpub, c->xpub) == 0 ||
+           err_set(err, ERR_AUTH, "the device's key is not the pinned one");
+}
+
+static bool open_link(struct connection *c, const struct connection_options *options,
+                      struct err *err)
+{
+    c->identity.transport = "link";
+    return signer_link_open(&c->link, options->link, options->cancel_fd, err) &&
+           ask_identity(c, options->link->pin_xpub, err);
+}
+
+static bool open_transport(struct connection *c, const struct connection_options *options,
                            struct err *err)
 {
-    return options->socket_path != NULL
-               ? socket_transport_open(out, options->socket_path, options->cancel_fd, err)
-               : hid_transport_open(out, &options->usb, options->cancel_fd, err);
+    const bool ok =
+        options->socket_path != NULL
+            ? socket_transport_open(&c->transport, options->socket_path, options->cancel_fd, err)
+            : hid_transport_open(&c->transport, &options->usb, options->cancel_fd, err);
+    if (!ok)
+        return false;
+    c->identity.transport = c->transport->ops->name;
+    c->identity.serial = c->transport->serial;
+    return resync(c, err) && (options->plaintext ||
+                              start_session(c, options->ncry != 0 ? options->ncry : LINK_V1, err));
 }
 
 bool connection_open(struct connection **out, const struct connection_options *options,
                      struct err *err)
 {
+    const int usual_ms = options->link != NULL ? CONNECTION_LINK_MS : CONNECTION_REPLY_MS;
     AUTO(connection_closep) struct connection *c = calloc(1, sizeof *c);
     REQUIRE(c != NULL);
-    if (options->link != NULL)
-        return err_set(err, ERR_UNSUPPORTED, "%s: this build opens no signer link",
-                       options->link->url);
     c->scratch = arena_new(SCRATCH_MAX);
     c->trace = options->trace;
-    c->reply_ms = options->reply_ms > 0 ? options->reply_ms : CONNECTION_REPLY_MS;
-    if (!open_transport(&c->transport, options, err))
-        return false;
-    c->identity.transport = c->transport->ops->name;
-    c->identity.serial = c->transport->serial;
+    c->reply_ms = options->reply_ms > 0 ? options->reply_ms : usual_ms;
     c->identity.xpub = c->xpub;
-    if (!resync(c, err))
-        return false;
-    if (!options->plaintext && !start_session(c, options->ncry != 0 ? options->ncry : LINK_V1, err))
+    if (options->link != NULL ? !open_link(c, options, err) : !open_transport(c, options, err))
         return false;
     *out = c;
     c = NULL; // the caller's now

@@ -17,7 +17,9 @@
 #include "wire/request.h"
 #include "wire/socket_name.h"
 
-#define CONNECTION_REPLY_MS 6000  // "client reply wait: 3 s, tried twice"
+#define CONNECTION_REPLY_MS 6000 // "client reply wait: 3 s, tried twice"
+#define CONNECTION_LINK_MS                                                                         \
+    20000 // over a signer link, whose bunker waits for the device as long as that
 #define CONNECTION_PROOF_MS 10000 // "`mitm` 5 s x2"
 
 #define CONNECTION_SIMULATOR SOCKET_NAME_DEFAULT // where simulators listen
@@ -40,7 +42,7 @@ struct connection_options {
     struct hid_choice usb;   // then: which, and the patience with another program that uses it
     uint32_t ncry;           // LINK_V1, LINK_V2; 0 is LINK_V1
     bool plaintext;          // no link encryption at all: for developers
-    int reply_ms;            // 0: CONNECTION_REPLY_MS
+    int reply_ms;            // 0: CONNECTION_REPLY_MS, or CONNECTION_LINK_MS
     int cancel_fd;           // see client/wait.h
     struct connection_trace trace; // zeroed: nobody looks
 };
@@ -57,8 +59,10 @@ struct connection_identity {
 // Once in main: the cryptographic library. Stops the process where it does not work.
 void connection_init(void);
 
-// Opens, empties the link of what an earlier client left, and agrees on a session key.
-// Fails: as socket_transport_open or hid_transport_open; ERR_TIMEOUT "no reply from the device within <n> s"; ERR_FRAMING.
+// Opens, empties the link of what an earlier client left, and agrees on a session key. Over a signer link
+// there is nothing to empty or to agree on; there must be a device, with the pinned key if it has one.
+// Fails: as socket_transport_open, hid_transport_open or signer_link_open; ERR_AUTH "the device's key is not the pinned
+//        one"; ERR_TIMEOUT "no reply from the device within <n> s"; ERR_FRAMING.
 MUST_CHECK bool connection_open(struct connection **out, const struct connection_options *options,
                                 struct err *err);
 void connection_close(struct connection *c);   // wipes; NULL is fine
@@ -83,9 +87,16 @@ MUST_CHECK bool connection_call(struct connection *c, struct reply *out, enum re
                                 const struct request *request, struct arena *arena,
                                 struct err *err);
 
+// The same with a message and a reply as they are, which only whoever passes on what others ask should
+// need: a reply that is a refusal or an error is no failure, and nothing of it is traced.
+// Fails: ERR_TIMEOUT, ERR_NOT_FOUND, ERR_INTERRUPTED, ERR_FRAMING, ERR_IO: the session is then lost.
+MUST_CHECK bool connection_relay(struct connection *c, struct bytes message, struct bytes *reply,
+                                 struct arena *arena, struct err *err);
+
 // Has the device prove that it holds `master`'s secret key. What that proves depends on where the
 // caller has the key from: not much if it is the one of connection_identity.
-// Fails: ERR_AUTH as link_verify, and as connection_call. Source: wire-protocol.md 4.6.
+// Over a signer link it proves nothing, and is not asked: pin the key there.
+// Fails: ERR_AUTH as link_verify, ERR_UNSUPPORTED over a signer link, and as connection_call. Source: wire-protocol.md 4.6.
 MUST_CHECK bool connection_prove(struct connection *c, const struct pubkey *master,
                                  struct err *err);
 
