@@ -1,0 +1,257 @@
+#include "coordinator/workers.h"
+#include "base/require.h"
+#include "coordinator/refill_engine.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define IDLE_MS   250 // between looks at the ledger: another replica's work is not announced here
+#define AWAY_MS   2000
+#define NODES_MAX 8
+#define ROUND_MS  1000
+
+struct worker {
+    struct workers *all;
+    pthread_t thread;
+    struct db *db;
+    struct node *nodes[NODES_MAX];
+    size_t node_at; // the one that answered last
+    atomic_llong seen_ms;
+};
+
+struct workers {
+    struct workers_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    atomic_bool stops;
+    uint64_t wakes;
+    unsigned n_running;
+    struct clock clock;
+    size_t n; // the last one does what comes round
+    struct worker workers[WORKERS_MAX + 1];
+};
+
+// --- Waiting ---
+
+static void deadline_in(struct timespec *out, int64_t ms)
+{
+    (void)clock_gettime(CLOCK_MONOTONIC, out);
+    out->tv_sec += ms / 1000;
+    out->tv_nsec += (ms % 1000) * 1000000;
+    if (out->tv_nsec >= 1000000000) {
+        out->tv_sec++;
+        out->tv_nsec -= 1000000000;
+    }
+}
+
+// Until somebody wakes the workers after `since`, or the time is over. False: they are to stop.
+static bool rest(struct workers *all, uint64_t *since, int64_t ms)
+{
+    struct timespec until;
+    deadline_in(&until, ms);
+    (void)pthread_mutex_lock(&all->lock);
+    while (!all->stops && all->wakes == *since)
+        if (pthread_cond_timedwait(&all->changed, &all->lock, &until) == ETIMEDOUT)
+            break;
+    *since = all->wakes;
+    const bool go_on = !all->stops;
+    (void)pthread_mutex_unlock(&all->lock);
+    return go_on;
+}
+
+static void note_alive(struct worker *w)
+{
+    atomic_store(&w->seen_ms, w->all->clock.monotonic_ms(&w->all->clock));
+}
+
+// --- Carrying spends ---
+
+// The node that answered last, else the next that does. One that is away fails each call soon enough.
+static struct node *pick_node(struct worker *w)
+{
+    struct node_state state;
+    struct err err;
+    const size_t n = w->all->options.n_nodes;
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        if (node_state(w->nodes[w->node_at], &state, &err) && !state.behind)
+            break;
+        w->node_at = (w->node_at + 1) % n;
+    }
+    return w->nodes[w->node_at];
+}
+
+// False: there was nothing to do, or the ledger is away.
+static bool work_once(struct worker *w, bool *ledger_is_there)
+{
+    const struct workers_options *o = &w->all->options;
+    struct spend spend;
+    struct err err;
+    bool found = false;
+    *ledger_is_there = ledger_claim(w->db, &spend, &found, o->holder, SPEND_LEASE_US, &err);
+    if (!*ledger_is_there)
+        LOG(o->log, LOG_WARNING, "ledger_away", LOG_TEXT("error", err.text));
+    if (!*ledger_is_there || !found)
+        return false;
+    const struct spend_context context = { w->db,    pick_node(w), o->fleet,
+                                           o->codes, o->treasury,  o->log };
+    spend_drive(&context, &spend);
+    return true;
+}
+
+static void *carry(void *argument)
+{
+    struct worker *w = argument;
+    uint64_t since = 0;
+    bool there = true;
+    do {
+        note_alive(w);
+        while (!w->all->stops && work_once(w, &there))
+            note_alive(w);
+    } while (rest(w->all, &since, there ? IDLE_MS : AWAY_MS));
+    return NULL;
+}
+
+// --- What comes round ---
+
+static void refill(struct worker *w, struct refill_engine *engine)
+{
+    struct err err;
+    size_t n;
+    engine->db = w->db;
+    if (!refill_round(engine, &n, &err))
+        LOG(engine->log, LOG_WARNING, "refill_round", LOG_TEXT("error", err.text));
+    else if (n > 0)
+        workers_wake(w->all);
+}
+
+static void *upkeep(void *argument)
+{
+    struct worker *w = argument;
+    const struct workers_options *o = &w->all->options;
+    struct named_rpc rpcs[NODES_MAX];
+    uint64_t since = 0;
+    int64_t refilled_ms = 0;
+    for (size_t i = 0; i < o->n_nodes; i++)
+        rpcs[i] = (struct named_rpc){ o->nodes[i].name, rpc_new(&o->servers[i]) };
+    struct refill_engine engine = { .treasury = o->treasury,
+                                    .nodes = { rpcs, o->n_nodes },
+                                    .log = o->log };
+    do {
+        note_alive(w);
+        const int64_t now_ms = w->all->clock.monotonic_ms(&w->all->clock);
+        if (o->refill_every_s != 0 && now_ms - refilled_ms >= 1000 * (int64_t)o->refill_every_s) {
+            refill(w, &engine);
+            refilled_ms = now_ms;
+        }
+    } while (rest(w->all, &since, ROUND_MS));
+    for (size_t i = 0; i < o->n_nodes; i++)
+        rpc_free(rpcs[i].rpc);
+    return NULL;
+}
+
+// --- Start and end ---
+
+static void close_worker(struct worker *w)
+{
+    for (size_t i = 0; i < w->all->options.n_nodes; i++)
+        node_free(w->nodes[i]);
+    db_close(&w->db);
+}
+
+static bool open_worker(struct workers *all, struct worker *w, struct err *err)
+{
+    w->all = all;
+    if (!db_open(&w->db, all->options.db, err))
+        return false;
+    for (size_t i = 0; i < all->options.n_nodes; i++)
+        if (!node_new(&w->nodes[i], &all->options.nodes[i], err))
+            return false;
+    note_alive(w);
+    return true;
+}
+
+static void init(struct workers *all, const struct workers_options *options)
+{
+    pthread_condattr_t monotonic;
+    all->options = *options;
+    all->clock = clock_system();
+    all->n = options->n_threads + 1;
+    REQUIRE(options->n_threads >= 1 && options->n_threads <= WORKERS_MAX &&
+            options->n_nodes <= NODES_MAX);
+    REQUIRE(pthread_mutex_init(&all->lock, NULL) == 0 && pthread_condattr_init(&monotonic) == 0 &&
+            pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+            pthread_cond_init(&all->changed, &monotonic) == 0);
+    (void)pthread_condattr_destroy(&monotonic);
+}
+
+bool workers_new(struct workers **out, const struct workers_options *options, struct err *err)
+{
+    struct workers *all = calloc(1, sizeof *all);
+    REQUIRE(all != NULL);
+    init(all, options);
+    *out = NULL;
+    for (size_t i = 0; i < all->n; i++)
+        if (!open_worker(all, &all->workers[i], err)) {
+            for (size_t j = 0; j <= i; j++)
+                close_worker(&all->workers[j]);
+            free(all);
+            return false;
+        }
+    for (size_t i = 0; i < all->n; i++)
+        REQUIRE(pthread_create(&all->workers[i].thread, NULL, i + 1 < all->n ? carry : upkeep,
+                               &all->workers[i]) == 0);
+    all->n_running = (unsigned)all->n;
+    *out = all;
+    return true;
+}
+
+void workers_wake(struct workers *workers)
+{
+    (void)pthread_mutex_lock(&workers->lock);
+    workers->wakes++;
+    (void)pthread_cond_broadcast(&workers->changed);
+    (void)pthread_mutex_unlock(&workers->lock);
+}
+
+void workers_stop(struct workers *workers, unsigned wait_s)
+{
+    struct timespec until;
+    (void)pthread_mutex_lock(&workers->lock);
+    workers->stops = true;
+    (void)pthread_cond_broadcast(&workers->changed);
+    (void)pthread_mutex_unlock(&workers->lock);
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += wait_s;
+    for (size_t i = 0; i < workers->n; i++)
+        if (workers->workers[i].all != NULL &&
+            pthread_timedjoin_np(workers->workers[i].thread, NULL, &until) == 0) {
+            close_worker(&workers->workers[i]);
+            workers->workers[i].all = NULL;
+            workers->n_running--;
+        }
+}
+
+void workers_free(struct workers *workers)
+{
+    if (workers == NULL)
+        return;
+    workers_stop(workers, 5);
+    // A thread that still waits for a device keeps what it uses; the process is about to end.
+    if (workers->n_running > 0)
+        return;
+    (void)pthread_cond_destroy(&workers->changed);
+    (void)pthread_mutex_destroy(&workers->lock);
+    free(workers);
+}
+
+int64_t workers_alive_ms(const struct workers *workers)
+{
+    long long oldest = INT64_MAX;
+    for (size_t i = 0; i < workers->n; i++) {
+        const long long seen = atomic_load(&workers->workers[i].seen_ms);
+        oldest = seen < oldest ? seen : oldest;
+    }
+    return oldest;
+}
