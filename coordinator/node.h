@@ -37,10 +37,6 @@ MUST_CHECK bool node_watch(struct node *node, const struct wallet *wallet, int64
 // Unspent outputs of the wallet, each with what a PSBT needs (previous transaction included).
 MUST_CHECK bool node_coins(struct node *node, const struct wallet *wallet, struct coins *out,
                            struct arena *arena, struct err *err);
-// The same for one output that an attempt of ours spends (a node lists it no more): for replacements.
-MUST_CHECK bool node_own_coin(struct node *node, const struct wallet *wallet,
-                              const struct attempt_input *input, struct coin *out,
-                              struct arena *arena, struct err *err);
 struct node_balance {
     struct sats confirmed, unconfirmed;
     uint64_t n_coins;

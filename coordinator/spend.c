@@ -98,16 +98,7 @@ bool drive_coins(struct drive *d, struct err *err)
 
 bool drive_own_coins(struct drive *d, const struct attempt *attempt, struct err *err)
 {
-    struct coins all = { arena_array(d->arena, d->coins.n + attempt->n_inputs, sizeof *all.items),
-                         0 };
-    if (all.items == NULL)
-        return err_set(err, ERR_NO_MEMORY, "too many coins");
-    for (size_t i = 0; i < attempt->n_inputs; i++)
-        if (!node_own_coin(d->c->node, d->t.wallet, &attempt->inputs[i], &all.items[all.n++],
-                           d->arena, err))
-            return false;
-    d->coins = all;
-    return true;
+    return coins_of_psbt(&d->coins, d->t.wallet, attempt->psbt, d->arena, err);
 }
 
 struct attempt *drive_attempt(const struct attempts *all)

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define INCREMENT_RATE 1000 // sat per 1000 vB: what a replacement pays more, at least
 #define CHILD_VSIZE    220  // of one input and one output, at most; only to begin with
 
 static uint64_t rate_of(const struct attempt *a)
@@ -103,7 +102,7 @@ static bool make_replacement(struct drive *d, const struct attempt *live, uint64
         .outputs = &d->outputs,
         .fee_rate = rate,
         .anchor = &d->s->anchor,
-        .least_fee = { live->fee.n + live->vsize * INCREMENT_RATE / 1000 + 1 },
+        .least_fee = live->fee,
         .change_index = d->s->change_index,
         .second_change_index = UINT32_MAX,
         .limits = &d->t.rules.limits,
