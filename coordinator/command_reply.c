@@ -1,7 +1,7 @@
 #include "coordinator/command_reply.h"
 #include "base/base64.h"
 #include "base/json.h"
-#include "wire/request.h"
+#include "client/transfer.h"
 
 static const struct json *text_member(const struct json *object, const char *key)
 {
@@ -66,8 +66,9 @@ bool command_signed(struct bytes *psbt, struct bytes text, struct arena *arena, 
     }
     if (value == NULL)
         return err_set(err, ERR_FRAMING, "signtx: no psbt");
-    struct writer w = writer_growing(arena, PSBT_MAX);
+    struct writer w = writer_growing(arena, TRANSFER_RESULT_MAX);
     if (!base64_read(&w, value->text) || !writer_finish(&w, psbt) || psbt->len == 0)
-        return err_set(err, ERR_FRAMING, "signtx: psbt is no base64 of up to %d bytes", PSBT_MAX);
+        return err_set(err, ERR_FRAMING, "signtx: psbt is no base64 of up to %d bytes",
+                       TRANSFER_RESULT_MAX);
     return true;
 }

@@ -13,7 +13,7 @@
 #define CASEMATE_COORDINATOR_PORT_H
 #include "bitcoin/multisig.h"
 #include "bitcoin/sats.h"
-#include "client/transport.h"
+#include "client/connection.h"
 #include "coordinator/config.h"
 #include "coordinator/refusal.h"
 #include <pthread.h>
