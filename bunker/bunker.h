@@ -10,6 +10,7 @@
 #include "bunker/config.h"
 #include "bunker/feed.h"
 #include "bunker/jobs.h"
+#include "bunker/onion.h"
 #include "bunker/settings.h"
 #include "bunker/spent.h"
 #include "http/assets.h"
@@ -27,8 +28,10 @@ struct bunker;
 
 // What a session has beside being logged in.
 struct visitor {
-    struct slot *slot; // its own, or the one of everybody
-    bool warned;       // of codes on the device that are not ours: the next submit goes on
+    struct slot *slot;     // its own, or the one of everybody
+    bool warned;           // of codes on the device that are not ours: the next submit goes on
+    struct secret *picked; // an onion key that may be saved; NULL: none
+    char handle[ONION_HANDLE_SIZE];
 };
 
 // An open socket or event stream.
@@ -67,6 +70,7 @@ struct bunker {
     struct settings settings;
     struct audit audit;
     struct spending spending;
+    struct onion onion;
     struct metrics metrics;
     struct feed *feed;
     struct client *clients;

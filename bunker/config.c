@@ -1,6 +1,8 @@
 #include "bunker/config.h"
 #include "base/file.h"
+#include "bunker/tor.h"
 #include "bunker/yaml.h"
+#include <sys/un.h>
 
 static void set_defaults(struct bunker_config *c)
 {
@@ -18,6 +20,10 @@ static void set_defaults(struct bunker_config *c)
         .esplora_main = "/api",
         .esplora_test = "/testnet/api",
         .node_url = "http://127.0.0.1:8332",
+        .tor_control = TOR_AUTO,
+        .tor_user = "debian-tor",
+        .tor_auth = "password",
+        .tor_role = "operator",
     };
 }
 
@@ -49,6 +55,14 @@ static const struct key keys[] = {
     { "broadcast", "socks", KEY_TEXT, MEMBER(socks) },
     { "broadcast", "node_url", KEY_TEXT, MEMBER(node_url) },
     { "broadcast", "node_cookie", KEY_TEXT, MEMBER(node_cookie) },
+    { "tor", "control", KEY_TEXT, MEMBER(tor_control) },
+    { "tor", "user", KEY_TEXT, MEMBER(tor_user) },
+    { "tor", "control_password_file", KEY_TEXT, MEMBER(tor_password_file) },
+    { "tor", "socket", KEY_TEXT, MEMBER(tor_socket) },
+    { "tor", "socket_group", KEY_TEXT, MEMBER(tor_group) },
+    { "tor", "auth", KEY_TEXT, MEMBER(tor_auth) },
+    { "tor", "role", KEY_TEXT, MEMBER(tor_role) },
+    { "tor", "onion_requires_device", KEY_FLAG, MEMBER(onion_requires_device) },
 };
 
 static void *member_of(struct bunker_config *c, const struct key *key)
@@ -138,7 +152,15 @@ static bool read_ours(struct bunker_config *c, const char *file, struct bytes te
 
 // --- The reference's format ---
 
-enum yaml_kind { YAML_TEXT, YAML_SECONDS, YAML_PORT, YAML_NCRY, YAML_PASSWORD, YAML_SKIP };
+enum yaml_kind {
+    YAML_TEXT,
+    YAML_SECONDS,
+    YAML_PORT,
+    YAML_NCRY,
+    YAML_TORD,
+    YAML_PASSWORD,
+    YAML_SKIP,
+};
 
 static const struct {
     const char *name;
@@ -153,7 +175,7 @@ static const struct {
     { "ALLOW_REBOOTS", YAML_SKIP, 0 },
     { "DATA_FILES", YAML_TEXT, MEMBER(data_files) },
     { "EXPLORA", YAML_TEXT, MEMBER(esplora_url) },
-    { "TORD_PORT", YAML_SKIP, 0 },
+    { "TORD_PORT", YAML_TORD, 0 },
     { "TOR_SOCKS", YAML_TEXT, MEMBER(socks) },
     { "SIMULATOR_SOCK", YAML_TEXT, MEMBER(device_path) },
     { "RECONNECT_DELAY", YAML_SECONDS, MEMBER(reconnect_delay) },
@@ -171,6 +193,13 @@ static bool read_number(struct bytes value, uint64_t min, uint64_t max, uint64_t
 {
     struct reader r = reader_of(value);
     return reader_decimal64(&r, max, out) && reader_done(&r) && *out >= min;
+}
+
+static const char *port_text(struct arena *arena, unsigned port)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "127.0.0.1:%u", port);
+    return arena_text(arena, bytes_of_text(text));
 }
 
 static bool take_yaml(const struct yaml_file *f, size_t key, struct bytes value, struct err *err)
@@ -195,6 +224,13 @@ static bool take_yaml(const struct yaml_file *f, size_t key, struct bytes value,
         if (!read_number(value, 1, 2, &number))
             break;
         c->ncry = (uint32_t)number;
+        return true;
+    case YAML_TORD:
+        if (bytes_equal_text(value, "default"))
+            return true;
+        if (!read_number(value, 1, 65535, &number))
+            break;
+        c->tor_control = port_text(f->arena, (unsigned)number);
         return true;
     case YAML_PASSWORD:
         c->had_default_password = true;
@@ -257,6 +293,39 @@ static bool add_preset(struct bunker_config *c, const struct config_request *q, 
     return q->listen == NULL || listener_set_bind(l, bytes_of_text(q->listen), arena, err);
 }
 
+// "The onion service gets its own Unix-socket listener with password at least, so it can never inherit a
+// trusted listener's policy."
+static bool add_onion(struct bunker_config *c, const struct config_request *q, struct arena *arena,
+                      struct err *err)
+{
+    const bool is_named = c->tor_socket != NULL;
+    char path[1024];
+    if (q->local || strcmp(c->tor_control, "none") == 0 || c->listeners.n == LISTENERS_MAX) {
+        c->tor_control = NULL;
+        return true;
+    }
+    (void)snprintf(path, sizeof path, "%s/onion.sock", c->data_files);
+    if (!is_named)
+        c->tor_socket = arena_text(arena, bytes_of_text(path));
+    const bool fits = c->tor_socket != NULL && strpbrk(c->tor_socket, " \"\\,") == NULL &&
+                      strlen(c->tor_socket) < sizeof((struct sockaddr_un){ 0 }).sun_path;
+    if (!fits && is_named)
+        return err_set(err, ERR_USAGE, "[tor] socket: too long, or with blanks or commas");
+    if (!fits) { // nobody asked for it
+        c->tor_control = c->tor_socket = NULL;
+        return true;
+    }
+    struct listener *l = add_listener(c, "onion");
+    l->path = c->tor_socket;
+    l->role = c->tor_role;
+    l->hosts[l->n_hosts++] = BYTES("onion.invalid"); // until it has its address
+    c->onion = l;
+    if (!listener_set_auth(l, bytes_of_text(c->tor_auth), err))
+        return err_within(err, "[tor]");
+    return (l->auth & LISTENER_PASSWORD) != 0 ||
+           err_set(err, ERR_USAGE, "[tor] auth: onion visitors always give a password");
+}
+
 static bool read_roles(struct bunker_config *c, struct err *err)
 {
     for (size_t i = 0; i < c->listeners.n; i++) {
@@ -281,6 +350,8 @@ static bool finish(struct bunker_config *c, const struct config_request *q, unsi
     if (c->usb && c->device_path != NULL)
         return err_set(err, ERR_USAGE, "[device]: backend = usb has no path");
     if (c->listeners.n == 0 && !add_preset(c, q, port, arena, err))
+        return false;
+    if (!add_onion(c, q, arena, err))
         return false;
     c->serial = q->serial != NULL ? q->serial : c->serial;
     c->preload = q->preload;
@@ -367,12 +438,17 @@ void config_write(struct writer *w, const struct bunker_config *c)
     for (size_t i = 0; i < COUNT(keys); i++) {
         if (strcmp(section, keys[i].section) != 0) {
             section = keys[i].section;
-            writer_printf(w, "\n[%s]\nbackend = %s\n", section,
-                          strcmp(section, "device") == 0 ? backend_words[c->usb]
-                                                         : broadcast_words[c->broadcast]);
+            writer_printf(w, "\n[%s]\n", section);
+            if (strcmp(section, "device") == 0)
+                writer_printf(w, "backend = %s\n", backend_words[c->usb]);
+            if (strcmp(section, "broadcast") == 0)
+                writer_printf(w, "backend = %s\n", broadcast_words[c->broadcast]);
+            if (strcmp(section, "tor") == 0 && c->tor_control == NULL)
+                writer_text(w, "control = none\n");
         }
         write_key(w, &keys[i], c);
     }
     for (size_t i = 0; i < c->listeners.n; i++)
-        write_listener(w, &c->listeners.items[i], c->roles[i]);
+        if (&c->listeners.items[i] != c->onion) // it is what [tor] says
+            write_listener(w, &c->listeners.items[i], c->roles[i]);
 }

@@ -45,6 +45,14 @@ struct bunker_config {
     const char *esplora_main, *esplora_test; // path before /tx, by chain
     const char *node_url, *node_cookie;
 
+    // [tor]
+    const char *tor_control; // NULL: none; else as in struct tor_options
+    const char *tor_user, *tor_password_file;
+    const char *tor_socket, *tor_group; // of the onion service's listener
+    const char *tor_auth, *tor_role;    // of the same
+    bool onion_requires_device;
+    const struct listener *onion; // that listener, among `listeners`; NULL: none
+
     size_t n_ignored;          // keys of CKBunker's format that were not known
     const char *ignored;       // the last of them
     bool had_default_password; // MASTER_PW was in the file: it is not used

@@ -110,6 +110,7 @@ static void device_changed(void *context, const struct device_report *before,
     read_hsm(b);
     count_for_feed(b, before, now);
     update_slots(b);
+    onion_update(b);
     if (before->serial[0] != '\0' && strcmp(before->serial, now->serial) != 0)
         b->asked_locker = false; // another device has another locker
     if (now->active)
@@ -148,6 +149,7 @@ static void locker_done(struct device_job *base)
     } else if (ok) {
         ok = settings_open(&b->settings, key, &err);
     }
+    onion_update(b);
     if (ok)
         LOG_NOTE(b->log, LOG_INFO, "settings_loaded");
     else
@@ -184,6 +186,7 @@ void bunker_session_ended(void *context, struct session *session)
     else if (v->slot != b->shared)
         slot_free(v->slot);
     session->data = NULL;
+    secret_free(v->picked);
     free(v);
 }
 
@@ -328,6 +331,7 @@ static void announce(const struct bunker *b)
 
 static void free_all(struct bunker *b)
 {
+    onion_stop(b);
     pool_free(b->hashers);
     pool_free(b->senders);
     device_free(b->device);
@@ -371,6 +375,8 @@ static bool serve(struct bunker *b, struct arena *arena, struct err *err)
     signals.server = b->server;
     REQUIRE(pthread_create(&thread, NULL, wait_for_signal, &signals) == 0);
     start_workers(b);
+    if (!onion_start(b, err))
+        return false;
     announce(b);
     if (!settings_has_password(&b->settings))
         LOG_NOTE(b->log, LOG_WARNING, "no_password_set");

@@ -24,6 +24,8 @@ static void forget(struct settings *s)
     const char *folder = s->folder;
     struct secret *key = s->key;
     free(s->policy);
+    secret_free(s->onion_key);
+    secret_free(s->reference_pw);
     wipe(s, sizeof *s);
     settings_init(s, folder);
     s->key = key;
@@ -150,6 +152,17 @@ void settings_set_policy(struct settings *s, struct bytes policy)
     memcpy(s->policy, policy.ptr, policy.len);
 }
 
+bool settings_set_onion(struct settings *s, const uint8_t *key)
+{
+    char address[ONION_ADDR_LEN + 1] = "";
+    if (key != NULL && !onion_address(address, key))
+        return false;
+    secret_free(s->onion_key);
+    s->onion_key = key != NULL ? secret_new(bytes_of(key, ONION_KEY_LEN)) : NULL;
+    memcpy(s->onion_addr, address, sizeof address);
+    return true;
+}
+
 // --- The plain form ---
 
 static void write_accounts(struct json_writer *j, const struct settings *s)
@@ -169,6 +182,8 @@ static void write_accounts(struct json_writer *j, const struct settings *s)
         json_hex(j, bytes_of(a->totp, a->totp_len));
         json_key(j, "totp_last");
         json_u64(j, a->totp_last);
+        json_key(j, "theme");
+        json_text(j, a->theme);
         json_end_object(j);
     }
     json_end_array(j);
@@ -194,6 +209,40 @@ static void write_tokens(struct json_writer *j, const struct settings *s)
     json_end_array(j);
 }
 
+static void write_pin(struct json_writer *j, const struct device_pin *pin)
+{
+    json_key(j, "pin");
+    json_begin_object(j);
+    json_key(j, "serial");
+    json_text(j, pin->serial);
+    json_key(j, "xfp");
+    json_text(j, pin->xfp);
+    json_key(j, "xpub");
+    json_text(j, pin->xpub);
+    json_end_object(j);
+}
+
+static void write_onion(struct json_writer *j, const struct settings *s)
+{
+    json_key(j, "tor_enabled");
+    if (s->tor_is_set)
+        json_bool(j, s->tor_enabled);
+    else
+        json_null(j);
+    json_key(j, "onion_sk");
+    if (s->onion_key != NULL) {
+        json_hex(j, secret_open(s->onion_key));
+        secret_close(s->onion_key);
+    } else {
+        json_null(j);
+    }
+    json_key(j, "onion_clients");
+    json_begin_array(j);
+    for (size_t i = 0; i < s->n_onion_clients; i++)
+        json_text(j, s->onion_clients[i]);
+    json_end_array(j);
+}
+
 void settings_write(struct writer *w, const struct settings *s)
 {
     struct json_writer j = json_writer_of(w);
@@ -213,6 +262,8 @@ void settings_write(struct writer *w, const struct settings *s)
     json_text(&j, s->xfp);
     json_key(&j, "serial");
     json_text(&j, s->serial);
+    write_pin(&j, &s->pin);
+    write_onion(&j, s);
     json_end_object(&j);
 }
 
@@ -242,12 +293,14 @@ static bool read_account(struct settings *s, const struct json *v)
     const enum role role = role_of(text_of(v, "role"));
     struct account *a = settings_add_account(s, text_of(v, "name"), role);
     const struct bytes totp = text_of(v, "totp"), password = text_of(v, "password");
-    if (a == NULL || role == ROLE_NONE || totp.len > 2 * sizeof a->totp || totp.len % 2 != 0 ||
+    if (a == NULL || role == ROLE_NONE || integer_of(v, "totp_last") < 0 ||
+        totp.len > 2 * sizeof a->totp || totp.len % 2 != 0 ||
         (password.len > 0 && !password_is_verifier(password)))
         return false;
     a->totp_len = totp.len / 2;
     a->totp_last = (uint64_t)integer_of(v, "totp_last");
-    return copy_text(a->password, sizeof a->password, password) &&
+    return copy_text(a->theme, sizeof a->theme, text_of(v, "theme")) &&
+           copy_text(a->password, sizeof a->password, password) &&
            hex_decode(a->totp, a->totp_len, totp);
 }
 
@@ -260,6 +313,31 @@ static bool read_token(struct settings *s, const struct json *v)
     t->expires_s = integer_of(v, "expires");
     return t->role != ROLE_NONE && copy_text(t->id, sizeof t->id, text_of(v, "id")) &&
            hex_decode(t->hash, sizeof t->hash, text_of(v, "hash"));
+}
+
+static bool read_pin(struct device_pin *pin, const struct json *v)
+{
+    return copy_text(pin->serial, sizeof pin->serial, text_of(v, "serial")) &&
+           copy_text(pin->xfp, sizeof pin->xfp, text_of(v, "xfp")) &&
+           copy_text(pin->xpub, sizeof pin->xpub, text_of(v, "xpub"));
+}
+
+static bool read_onion(struct settings *s, const struct json *object)
+{
+    const struct json *enabled = json_get(object, "tor_enabled");
+    const struct json *clients = json_get(object, "onion_clients");
+    const struct bytes text = text_of(object, "onion_sk");
+    uint8_t key[ONION_KEY_LEN];
+    s->tor_is_set = enabled != NULL && enabled->type != JSON_NULL;
+    s->tor_enabled = enabled != NULL && enabled->type == JSON_TRUE;
+    for (const struct json *v = clients != NULL ? clients->items : NULL; v != NULL; v = v->next)
+        if (s->n_onion_clients == TOR_CLIENTS_MAX || v->type != JSON_STRING ||
+            !copy_text(s->onion_clients[s->n_onion_clients++], TOR_CLIENT_SIZE, v->text))
+            return false;
+    const bool ok =
+        text.len == 0 || (hex_decode(key, sizeof key, text) && settings_set_onion(s, key));
+    wipe(key, sizeof key);
+    return ok;
 }
 
 static bool read_all(struct settings *s, const struct json *object)
@@ -279,7 +357,8 @@ static bool read_all(struct settings *s, const struct json *object)
     s->allow_reboots = reboots == NULL || reboots->type == JSON_TRUE;
     settings_set_policy(s, text_of(object, "policy"));
     return copy_text(s->xfp, sizeof s->xfp, text_of(object, "xfp")) &&
-           copy_text(s->serial, sizeof s->serial, text_of(object, "serial"));
+           copy_text(s->serial, sizeof s->serial, text_of(object, "serial")) &&
+           read_pin(&s->pin, json_get(object, "pin")) && read_onion(s, object);
 }
 
 bool settings_read(struct settings *s, struct bytes text, struct arena *arena, struct err *err)
@@ -328,8 +407,29 @@ static bool read_sealed(struct bytes *out, const char *path, const struct secret
     return true;
 }
 
-// The reference keeps its master password in clear; the account gets it when it is first hashed, which
-// takes a worker: what is taken over here is what needs none.
+// "onion_pk: base64 of the 64-byte expanded ed25519 key"
+static void take_reference_onion(struct settings *s, const struct json *object)
+{
+    uint8_t key[ONION_KEY_LEN + 2]; // room for what base64 pads
+    const struct json *enabled = json_get(object, "tor_enabled");
+    struct writer w = writer_of(key, sizeof key);
+    s->tor_is_set = enabled != NULL && enabled->type != JSON_NULL;
+    s->tor_enabled = enabled != NULL && enabled->type == JSON_TRUE;
+    if (base64_read(&w, text_of(object, "onion_pk")) && w.len == ONION_KEY_LEN)
+        s->tor_enabled = settings_set_onion(s, key) && s->tor_enabled;
+    wipe(key, sizeof key);
+}
+
+// The reference keeps its master password in clear; the account gets it once it has been hashed, which
+// takes a worker (bunker_take_password). The default one is nobody's.
+static void take_reference_password(struct settings *s, const struct json *object)
+{
+    const struct bytes password = text_of(object, "master_pw");
+    if (password.len >= PASSWORD_MIN && password.len <= PASSWORD_MAX &&
+        !bytes_equal_text(password, "test1234"))
+        s->reference_pw = secret_new(password);
+}
+
 static void take_reference(struct settings *s, struct bytes text, struct arena *arena)
 {
     const struct json *object;
@@ -341,6 +441,10 @@ static void take_reference(struct settings *s, struct bytes text, struct arena *
     s->allow_reboots = reboots == NULL || reboots->type != JSON_FALSE;
     if (policy != NULL && policy->type == JSON_OBJECT)
         settings_set_policy(s, policy->text);
+    (void)copy_text(s->xfp, sizeof s->xfp, text_of(object, "xfp"));
+    (void)copy_text(s->serial, sizeof s->serial, text_of(object, "serial"));
+    take_reference_onion(s, object);
+    take_reference_password(s, object);
 }
 
 bool settings_open(struct settings *s, struct secret *key, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "bunker/role.h"
+#include "bunker/tor_control.h"
 #include "http/password.h"
 
 #define SETTINGS_KEY_LEN    32
@@ -19,6 +20,7 @@
 #define ACCOUNT_NAME_SIZE   33
 #define TOKEN_ID_SIZE       17
 #define SETTINGS_POLICY_MAX 200000
+#define THEME_SIZE          8
 
 struct account {
     char name[ACCOUNT_NAME_SIZE];
@@ -27,6 +29,7 @@ struct account {
     uint8_t totp[32];
     size_t totp_len; // 0: no second factor
     uint64_t totp_last;
+    char theme[THEME_SIZE]; // empty: as the browser says
 };
 
 struct token {
@@ -34,6 +37,11 @@ struct token {
     uint8_t hash[32]; // SHA-256 of the secret, which is random
     enum role role;
     int64_t expires_s; // 0: never
+};
+
+// The device that was there first: bunker.md 15 "Pin serial, XFP and master xpub on first use".
+struct device_pin {
+    char serial[33], xfp[9], xpub[120]; // empty serial: none yet
 };
 
 struct settings {
@@ -47,6 +55,13 @@ struct settings {
     uint8_t *policy; // sanitised JSON; NULL: none
     size_t policy_len;
     char xfp[9], serial[33]; // of the device that the policy went to
+    struct device_pin pin;
+    bool tor_is_set, tor_enabled; // is_set: somebody has said whether
+    struct secret *onion_key;     // ONION_KEY_LEN bytes; NULL: none yet
+    char onion_addr[ONION_ADDR_LEN + 1];
+    size_t n_onion_clients; // who may open the service; 0: everybody
+    char onion_clients[TOR_CLIENTS_MAX][TOR_CLIENT_SIZE];
+    struct secret *reference_pw; // of the reference's file, until it has been hashed; NULL: none
 };
 
 void settings_init(struct settings *s, const char *folder);
@@ -81,6 +96,10 @@ MUST_CHECK bool settings_add_token(struct settings *s, enum role role, int64_t e
                                    char out[static TOKEN_TEXT_SIZE], struct err *err);
 
 void settings_set_policy(struct settings *s, struct bytes policy);
+
+// The onion service's key, ONION_KEY_LEN bytes, which are copied, and with it its address. False for bytes
+// that are none; NULL removes it.
+MUST_CHECK bool settings_set_onion(struct settings *s, const uint8_t *key);
 
 // The file's plain form; for tests and export.
 void settings_write(struct writer *w, const struct settings *s);

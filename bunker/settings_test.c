@@ -94,6 +94,61 @@ TEST(bunker_21_38_the_file_of_the_reference_is_read_and_left_alone)
     settings_free(&s);
 }
 
+// bunker.md, appendix A.
+#define ONION_KEY                                                                                  \
+    "qC8n+VCcgc/v7Mu3RiTeljoG0LmeKY4hCP0b9W6GlH+s5yI1BVRLRYjNF7ZadL7kqhuWYY347wVSsaALUkLGVA=="
+#define ONION_ADDRESS "ou734ickitggezugvs7lnhncwhfwhzhj33uymsyfcmz2r2cqa7wbosyd.onion"
+
+// What the reference kept in clear is taken over, and its file stays as it is.
+TEST(bunker_12_6_onion_and_password_of_the_reference)
+{
+    struct settings s, again;
+    struct err err;
+    char path[400];
+    static const char plain[] = "{\"master_pw\": \"correct horse\", \"tor_enabled\": true, "
+                                "\"onion_pk\": \"" ONION_KEY "\", \"xfp\": \"0F056943\", "
+                                "\"serial\": \"F1F1F1F1F1F1\", \"policy\": null}";
+    uint8_t sealed[sizeof plain - 1 + SEAL_OVERHEAD];
+    AUTO(secret_freep) struct secret *key = test_key();
+    const char *folder = test_dir();
+    (void)snprintf(path, sizeof path, "%s/bp-01b00cf3685340cb.dat", folder);
+    seal(sealed, bytes_of(plain, sizeof plain - 1), secret_open(key).ptr);
+    secret_close(key);
+    assert_true(file_replace(path, BYTES_OF(sealed), 0644, &err));
+    settings_init(&s, folder);
+    assert_true(settings_open(&s, test_key(), &err));
+    assert_true(s.tor_is_set && s.tor_enabled);
+    assert_string_equal(s.onion_addr, ONION_ADDRESS);
+    assert_string_equal(s.xfp, "0F056943");
+    assert_non_null(s.reference_pw);
+    assert_bytes_text(secret_open(s.reference_pw), "correct horse");
+    secret_close(s.reference_pw);
+    assert_true(settings_save(&s, &err));
+    settings_init(&again, folder);
+    assert_true(settings_open(&again, test_key(), &err));
+    assert_string_equal(again.onion_addr, ONION_ADDRESS);
+    assert_bytes_equal(secret_open(again.onion_key), secret_open(s.onion_key));
+    secret_close(again.onion_key);
+    secret_close(s.onion_key);
+    assert_true(again.tor_is_set && again.tor_enabled);
+    settings_free(&s);
+    settings_free(&again);
+}
+
+// A step of time below zero was read as a huge one, and written as what could not be read again.
+TEST(bunker_50_a_negative_step_is_no_step)
+{
+    struct settings s;
+    struct err err;
+    settings_init(&s, "/");
+    assert_false(settings_read(&s,
+                               BYTES("{\"v\": 1, \"accounts\": [{\"name\": \"a\", \"role\": "
+                                     "\"admin\", \"totp_last\": -5}], \"tokens\": []}"),
+                               test_arena(), &err));
+    assert_err(&err, ERR_MALFORMED, "the settings are not of our form");
+    settings_free(&s);
+}
+
 TEST(bunker_12_6_what_does_not_open_changes_nothing)
 {
     struct settings s;

@@ -84,10 +84,7 @@ static void write_slot(struct json_writer *j, const struct bunker *b, const stru
     put_text(j, "local_code", !is_viewer && make_local_code(code, b, slot) ? code : NULL);
     put_bool(j, "busy_signing", slot_is_busy(slot));
     write_auth(j, slot, is_viewer);
-    put_bool(j, "tord_good", false);
-    json_key(j, "tor_enabled");
-    json_null(j);
-    put_text(j, "onion_addr", NULL);
+    onion_write(j, b);
 }
 
 static void write_slot_extra(struct json_writer *j, const struct bunker *b, const struct slot *slot)
@@ -145,6 +142,7 @@ static void write_extra(struct json_writer *j, struct bunker *b, const struct se
     json_u64(j, refusals < 100 ? 100 - refusals : 0);
     json_key(j, "feed"); // number of the newest event
     json_u64(j, b->feed->last);
+    onion_write_extra(j, b, session->role >= ROLE_ADMIN);
     put_bool(j, "has_password", settings_has_password(&b->settings));
     if (now_s != 0) {
         json_key(j, "session_expires");

@@ -144,19 +144,20 @@ class Rig:
             return log.read()
 
     def start_bunker(self, auth="none", command="run", more="", options=(), port=0, listeners="",
-                     broadcast="backend = none",
+                     broadcast="backend = none", tor="control = none",
                      program=BUNKER, device=None, environment=None):
         config = self.folder + "/bunker.conf"
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"data_files = {self.folder}/data\nreconnect_delay = 1\n{more}\n"
-                       f"[device]\n{device or 'path = ' + self.socket}\n[broadcast]\n{broadcast}\n"
+                       f"[device]\n{device or 'path = ' + self.socket}\n[broadcast]\n{broadcast}\n[tor]\n{tor}\n"
                        f"[listener test]\nbind = 127.0.0.1:{port}\nauth = {auth}\nrole = admin\n{listeners}")
         with open(self.folder + "/bunker.log", "wb") as log:
             self.bunker = subprocess.Popen([program, "-c", config, *options, command],
                                            env=dict(os.environ, **(environment or {})),
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait(lambda: self.bunker.poll() is not None or
-                  self.log_text().count("event=listening") == 1 + listeners.count("[listener "))
+                  self.log_text().count("event=listening") ==
+                  1 + listeners.count("[listener ") + (tor != "control = none"))
         self.wait(lambda: "event=device_connected" in self.log_text())
         self.ports = {name: int(port) for name, port in
                       re.findall(r"listener=(\S+) at=https?://127.0.0.1:(\d+)", self.log_text())}
