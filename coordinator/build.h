@@ -48,7 +48,7 @@ struct build_request {
     const struct outpoint *anchor; // must be among the inputs; NULL: none yet
     bool
         everything_to_change; // ATTEMPT_VOID, ATTEMPT_CHILD: no outputs; the anchor goes to the change address
-    struct sats least_fee; // of a replacement: what it must pay more than; 0: none
+    struct sats least_fee; // of a replacement: the fees of all that it replaces; 0: none
     uint32_t change_index;
     uint32_t second_change_index; // when change is split; UINT32_MAX: it is not
     uint32_t locktime;
@@ -64,8 +64,12 @@ struct build {
     struct sats change; // of all change outputs
     size_t n_change;
 };
-// Fails: CODE_INSUFFICIENT_FUNDS, CODE_COINS_BUSY (there would be enough, but locked, unconfirmed or at the end of
-//        a long chain), CODE_FEE_TOO_HIGH, CODE_AMOUNT_OUT_OF_RANGE (dust).
+// A spend without an anchor takes confirmed coins where they do. The first input is the anchor.
+// Fails: CODE_INSUFFICIENT_FUNDS, CODE_COINS_BUSY (there would be enough, but locked, unconfirmed, at the end of
+//        a long chain or in coins too small), CODE_FEE_TOO_HIGH, CODE_AMOUNT_OUT_OF_RANGE (dust),
+//        CODE_DESTINATION_NOT_ALLOWED (a script that is not paid), CODE_CONFLICT (the anchor is not among the
+//        coins), CODE_PREFLIGHT_FAILED (the change index is too far), CODE_NODE_UNAVAILABLE (a previous
+//        transaction is not the coin's).
 MUST_CHECK bool build_spend(struct build *out, const struct build_request *request,
                             struct arena *arena, struct err *err);
 

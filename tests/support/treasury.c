@@ -1,0 +1,120 @@
+#include "tests/support/treasury.h"
+
+static void *need(size_t size)
+{
+    void *mem = arena_alloc(test_arena(), size);
+    assert_non_null(mem);
+    return mem;
+}
+
+static struct bytes form_of(const char *form, struct bytes wsh)
+{
+    struct writer w = writer_growing(test_arena(), 8192);
+    if (strcmp(form, "wsh") == 0)
+        return wsh;
+    writer_text(&w, "sh(");
+    writer_put(&w, wsh);
+    writer_text(&w, ")");
+    return writer_bytes(&w);
+}
+
+struct treasury *treasury_new(const char *form, size_t m, size_t n)
+{
+    struct treasury *t = need(sizeof *t);
+    const struct wallet_text text = {
+        .name = BYTES("treasury"),
+        .network = BYTES("test"),
+        .desc_receive = form_of(form, ms_rig_descriptor("sortedmulti", m, n, "/0/*")),
+        .desc_change = form_of(form, ms_rig_descriptor("sortedmulti", m, n, "/1/*")),
+    };
+    if (!wallet_new(&t->wallet, &text, &t->err))
+        fail_msg("%s", t->err.text);
+    t->coins.items = t->coin;
+    t->outputs.items = t->output;
+    t->locked.items = t->lock;
+    t->limits = build_limits_default();
+    t->request = (struct build_request){ .wallet = t->wallet,
+                                         .coins = &t->coins,
+                                         .locked = &t->locked,
+                                         .outputs = &t->outputs,
+                                         .fee_rate = 1000,
+                                         .second_change_index = UINT32_MAX,
+                                         .limits = &t->limits };
+    return t;
+}
+
+void treasury_end(struct treasury **t)
+{
+    wallet_free((*t)->wallet);
+}
+
+struct coin *treasury_coin(struct treasury *t, enum ms_branch branch, uint32_t index, uint64_t sats)
+{
+    struct coin *coin = &t->coin[t->coins.n];
+    struct writer script = writer_growing(test_arena(), 64);
+    struct writer raw = writer_growing(test_arena(), 1024);
+    const struct wallet_place place = { branch, index };
+    assert_true(t->coins.n < TREASURY_MAX);
+    assert_true(wallet_output_script(&script, t->wallet, place, &t->err));
+    struct tx_in in = { .prevout.index = (uint32_t)t->coins.n, .sequence = 0xffffffff };
+    struct tx_out outs[2] = { { 12345, BYTES("\x6a") }, { (int64_t)sats, writer_bytes(&script) } };
+    const struct tx tx = { .version = 2, .n_in = 1, .in = &in, .n_out = 2, .out = outs };
+    tx_write(&raw, &tx);
+    *coin = (struct coin){ .outpoint = { tx_txid(&tx), 1 },
+                           .amount = { sats },
+                           .place = place,
+                           .confirmations = 6,
+                           .previous = writer_bytes(&raw) };
+    t->coins.n++;
+    return coin;
+}
+
+struct bytes treasury_pay(struct treasury *t, unsigned who, uint64_t sats)
+{
+    struct writer script = writer_growing(test_arena(), 64);
+    struct writer address = writer_growing(test_arena(), 128);
+    struct hash160 hash = { { (uint8_t)who, (uint8_t)(who >> 8), 7 } };
+    assert_true(t->outputs.n < TREASURY_MAX);
+    script_write_p2wpkh(&script, hash);
+    assert_true(address_from_script(&address, writer_bytes(&script), wallet_chain(t->wallet)));
+    t->output[t->outputs.n++] = (struct spend_output){ .script = writer_bytes(&script),
+                                                       .address = writer_bytes(&address),
+                                                       .amount = { sats } };
+    return writer_bytes(&address);
+}
+
+void treasury_lock(struct treasury *t, const struct coin *coin)
+{
+    t->lock[t->locked.n++] = coin->outpoint;
+}
+
+bool treasury_build(struct treasury *t)
+{
+    return build_spend(&t->build, &t->request, test_arena(), &t->err);
+}
+
+enum code treasury_result(struct treasury *t)
+{
+    return treasury_build(t) ? CODE_NONE : code_of(&t->err);
+}
+
+struct bytes treasury_part(struct treasury *t, size_t who)
+{
+    const struct signer_says says = treasury_sign(who, t->build.psbt, wallet_keys(t->wallet), NULL);
+    struct bytes part;
+    if (!says.signed_it)
+        fail_msg("cosigner %zu: %s", who, says.reply);
+    if (!combine_check(&part, t->wallet, t->build.psbt, says.psbt, ms_rig_xfp(who), test_arena(),
+                       &t->err))
+        fail_msg("cosigner %zu: %s", who, t->err.text);
+    return part;
+}
+
+uint64_t treasury_random(uint64_t *state, uint64_t n)
+{
+    // SplitMix64: the same in every run.
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return n == 0 ? 0 : (z ^ (z >> 31)) % n;
+}
