@@ -46,21 +46,31 @@ static void remove_key(struct outbox *box, unsigned key)
     }
 }
 
-bool outbox_put(struct outbox *box, struct bytes content, unsigned key)
+static bool put(struct outbox *box, struct bytes content, unsigned key, bool binary)
 {
-    if (key != 0)
-        remove_key(box, key);
     if (content.len > box->limit - box->held)
         return false;
     struct outbox_message *m = malloc(sizeof *m + OUTBOX_ROOM + content.len);
     REQUIRE(m != NULL); // running out of memory stops the process
-    *m = (struct outbox_message){ .key = key, .len = content.len };
+    *m = (struct outbox_message){ .key = key, .binary = binary, .len = content.len };
     if (content.len > 0)
         memcpy(m->mem + OUTBOX_ROOM, content.ptr, content.len);
     *box->last = m;
     box->last = &m->next;
     box->held += content.len;
     return true;
+}
+
+bool outbox_put(struct outbox *box, struct bytes content, unsigned key)
+{
+    if (key != 0)
+        remove_key(box, key);
+    return put(box, content, key, false);
+}
+
+bool outbox_put_binary(struct outbox *box, struct bytes content)
+{
+    return put(box, content, 0, true);
 }
 
 bool outbox_is_empty(const struct outbox *box)

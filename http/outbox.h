@@ -14,6 +14,7 @@
 struct outbox_message {
     struct outbox_message *next;
     unsigned key; // 0: none
+    bool binary;
     size_t len;
     uint8_t mem[]; // OUTBOX_ROOM bytes, then the message
 };
@@ -28,6 +29,9 @@ void outbox_free(struct outbox *box); // wipes what is left
 
 // A copy of `content`. False, and nothing put, past the limit.
 MUST_CHECK bool outbox_put(struct outbox *box, struct bytes content, unsigned key);
+
+// The same for a binary message, without a key.
+MUST_CHECK bool outbox_put_binary(struct outbox *box, struct bytes content);
 
 bool outbox_is_empty(const struct outbox *box);
 

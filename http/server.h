@@ -8,7 +8,9 @@
 // (2) What a client sends and does not read costs bounded memory: a message is assembled up to
 //     HTTP_MESSAGE_MAX, a socket's output is an outbox, a request's head is at most 16 KiB.
 // (3) A handler never waits; it replies at once or keeps the exchange and replies later.
-// (4) Input that cannot be gone on from closes the socket: 1003 binary, 1007 UTF-8, 1009 size.
+// (4) Input that cannot be gone on from closes the socket: 1003 binary (on a link: text), 1007 UTF-8, 1009 size.
+// (5) A listener with serve = link opens WebSockets of one subprotocol, whose clients send binary messages; anything
+//     else asked for there is for the program to answer 404.
 // Source: bunker.md 3.2, 5.2, 20.
 #ifndef CASEMATE_HTTP_SERVER_H
 #define CASEMATE_HTTP_SERVER_H
@@ -36,6 +38,7 @@ struct http_request {
     struct bytes x_casemate, cf_client_id, cf_client_secret;
     struct bytes accept, idempotency_key, last_event_id, sec_fetch_site, csrf_token;
     struct bytes body;
+    struct bytes subprotocol; // those that a WebSocket client offers, as sent
     struct bytes certificate; // name in the client's certificate; empty: none
     const struct listener *listener;
 };
@@ -65,13 +68,18 @@ struct http_app {
     void (*closed)(void *context, struct http_socket *socket);
 
     void (*tick)(void *context); // every HTTP_TICK_MS
+
+    // In place of `message` on listeners with serve = link. NULL: there are none.
+    void (*binary)(void *context, struct http_socket *socket, struct bytes message);
 };
 
 struct http_server_options {
     struct listeners *listeners; // ports that were 0 are filled in; must outlive the server
     struct http_app app;
     const struct log *log;
-    bool takes_delete; // else that method is answered 405, as those that nothing takes
+    const char *link_protocol; // subprotocol of listeners with serve = link; NULL: there are none
+    size_t link_message_max;   // bytes of a message there
+    bool takes_delete;         // else that method is answered 405, as those that nothing takes
 };
 
 // Listens on all of them, or on none.
@@ -103,9 +111,13 @@ struct http_socket *http_reply_stream(struct http_exchange *exchange, void *data
 void http_socket_set_data(struct http_socket *socket, void *data);
 void *http_socket_data(const struct http_socket *socket);
 bool http_socket_is_stream(const struct http_socket *socket);
+const struct listener *http_socket_listener(const struct http_socket *socket);
 
 // Queues a text message; key as in http/outbox.h. A socket that does not read is closed with 1013.
 void http_socket_send(struct http_socket *socket, struct bytes text, unsigned key);
+
+// The same for a binary message.
+void http_socket_send_binary(struct http_socket *socket, struct bytes message);
 
 // The same for lines of an event stream that the caller has put together: "id: 7\ndata: {}\n\n", or a
 // comment, ": \n\n".

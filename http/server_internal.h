@@ -38,6 +38,8 @@ struct http_server {
     lws_sorted_usec_list_t timer;
     bool stops, takes_delete;
     size_t n_sockets;
+    size_t link_message_max;
+    struct lws_protocols link_protocols[2]; // of listeners with serve = link
     struct vhost_data vhosts[LISTENERS_MAX];
     unsigned connections[LISTENERS_MAX];
     pthread_mutex_t lock; // of what follows
@@ -68,8 +70,10 @@ struct http_exchange {
 struct http_socket {
     struct http_server *server;
     struct lws *wsi;
+    const struct listener *listener;
     void *data;
     bool is_stream;
+    bool is_link;   // binary messages
     bool head_sent; // of a stream
     struct outbox outbox;
     uint8_t *message; // being assembled

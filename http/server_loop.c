@@ -199,10 +199,11 @@ static bool listen_on(struct http_server *s, size_t i, struct err *err)
 {
     struct listener *l = &s->listeners->items[i];
     struct lws_context_creation_info info;
+    REQUIRE(l->serve != SERVE_LINK || (s->link_protocols[0].name != NULL && s->app.binary != NULL));
     s->vhosts[i] = (struct vhost_data){ s, i };
     memset(&info, 0, sizeof info);
     info.vhost_name = l->name;
-    info.protocols = protocols;
+    info.protocols = l->serve == SERVE_LINK ? s->link_protocols : protocols;
     info.user = &s->vhosts[i];
     info.alpn = "http/1.1"; // bunker.md 20, 7
     info.timeout_secs = HTTP_HEAD_WAIT_S;
@@ -252,6 +253,9 @@ bool http_server_open(struct http_server **out, const struct http_server_options
     s->takes_delete = options->takes_delete;
     s->listeners = options->listeners;
     s->last = &s->first;
+    s->link_message_max = options->link_message_max;
+    s->link_protocols[0] = protocols[0];
+    s->link_protocols[0].name = options->link_protocol;
     lws_set_log_level(0, NULL); // what it says is for its developers
     memset(&info, 0, sizeof info);
     info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;

@@ -90,6 +90,7 @@ bool request_read(struct http_request *out, struct lws *wsi, struct arena *arena
         { offsetof(struct http_request, host), WSI_TOKEN_HOST },
         { offsetof(struct http_request, origin), WSI_TOKEN_ORIGIN },
         { offsetof(struct http_request, cookie), WSI_TOKEN_HTTP_COOKIE },
+        { offsetof(struct http_request, subprotocol), WSI_TOKEN_PROTOCOL },
         { offsetof(struct http_request, authorization), WSI_TOKEN_HTTP_AUTHORIZATION },
         { offsetof(struct http_request, content_type), WSI_TOKEN_HTTP_CONTENT_TYPE },
         { offsetof(struct http_request, accept), WSI_TOKEN_HTTP_ACCEPT },
@@ -346,7 +347,9 @@ struct http_socket *http_reply_stream(struct http_exchange *x, void *data)
     struct connection *c = x->holder;
     struct lws *wsi = x->wsi;
     struct http_server *server = x->server;
-    const struct http_reply reply = { .status = 200, .type = "text/event-stream" };
+    const struct http_reply reply = {
+        .status = 200, .type = "text/event-stream", .caching = CACHE_REVALIDATE
+    };
     if (wsi == NULL) {
         exchange_free(x);
         return NULL;
@@ -358,6 +361,7 @@ struct http_socket *http_reply_stream(struct http_exchange *x, void *data)
     write_head(x, &w, &reply, true);
     *s = (struct http_socket){ .server = server,
                                .wsi = wsi,
+                               .listener = x->request.listener,
                                .data = data,
                                .is_stream = true,
                                .head = head,

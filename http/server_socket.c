@@ -8,6 +8,17 @@
 
 // --- Opening ---
 
+// Whether the client offers the link's subprotocol, which the library then agrees to.
+static bool offers_link(const struct http_server *s, struct bytes offered)
+{
+    struct reader r = reader_of(offered);
+    struct bytes name;
+    while (reader_until(&r, ',', &name))
+        if (bytes_equal_text(bytes_trim(name), s->link_protocols[0].name))
+            return true;
+    return false;
+}
+
 int on_upgrade(struct lws *wsi)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(UPGRADE_ARENA);
@@ -19,6 +30,9 @@ int on_upgrade(struct lws *wsi)
         status = request_check(&request);
     if (status == 0 && !listener_has_origin(request.listener, request.origin))
         status = 403;
+    if (status == 0 && request.listener->serve == SERVE_LINK &&
+        !offers_link(s, request.subprotocol))
+        status = 404;
     if (status == 0)
         status = s->app.upgrade(s->app.context, &request, &location);
     if (status == 101)
@@ -38,6 +52,8 @@ int on_open(struct lws *wsi, struct connection *c)
     *s = (struct http_socket){ .server = server, .wsi = wsi };
     outbox_init(&s->outbox, HTTP_OUTPUT_MAX);
     server->n_sockets++;
+    s->listener = &server->listeners->items[listener_of(wsi)];
+    s->is_link = s->listener->serve == SERVE_LINK;
     if (!request_read(&request, wsi, arena))
         return -1;
     server->app.opened(server->app.context, s, &request);
@@ -116,10 +132,12 @@ int on_message(struct lws *wsi, struct connection *c, struct bytes piece)
         return discard(s, piece.len, whole);
     if (s->close_code != 0)
         return 0;
-    if (lws_frame_is_binary(wsi))
+    if ((lws_frame_is_binary(wsi) != 0) != s->is_link)
         return refuse(s, 1003);
-    if (piece.len > HTTP_MESSAGE_MAX - s->message_len) {
-        app->too_large(app->context, s, bytes_of(s->message, s->message_len));
+    if (piece.len >
+        (s->is_link ? s->server->link_message_max : HTTP_MESSAGE_MAX) - s->message_len) {
+        if (!s->is_link)
+            app->too_large(app->context, s, bytes_of(s->message, s->message_len));
         forget_message(s);
         s->too_large = true;
         return discard(s, piece.len, whole);
@@ -130,11 +148,13 @@ int on_message(struct lws *wsi, struct connection *c, struct bytes piece)
     s->message_len += piece.len;
     if (!whole)
         return 0;
-    const struct bytes text = bytes_of(s->message, s->message_len);
-    if (!utf8_is_valid(text))
+    const struct bytes content = bytes_of(s->message, s->message_len);
+    if (s->is_link)
+        app->binary(app->context, s, content);
+    else if (!utf8_is_valid(content))
         (void)refuse(s, 1007);
     else
-        app->message(app->context, s, text);
+        app->message(app->context, s, content);
     forget_message(s);
     return 0;
 }
@@ -143,7 +163,9 @@ int on_message(struct lws *wsi, struct connection *c, struct bytes piece)
 
 static int write_message(struct lws *wsi, struct http_socket *s, struct outbox_message *m)
 {
-    const enum lws_write_protocol kind = s->is_stream ? LWS_WRITE_HTTP : LWS_WRITE_TEXT;
+    const enum lws_write_protocol kind = s->is_stream ? LWS_WRITE_HTTP
+                                         : m->binary  ? LWS_WRITE_BINARY
+                                                      : LWS_WRITE_TEXT;
     const int n = lws_write(wsi, m->mem + OUTBOX_ROOM, m->len, kind);
     outbox_drop(m);
     return n < 0 ? -1 : 0;
@@ -203,6 +225,17 @@ void http_socket_send(struct http_socket *s, struct bytes text, unsigned key)
     lws_callback_on_writable(s->wsi);
 }
 
+void http_socket_send_binary(struct http_socket *s, struct bytes message)
+{
+    if (s->close_code != 0)
+        return;
+    if (!outbox_put_binary(&s->outbox, message)) {
+        outbox_free(&s->outbox);
+        s->close_code = 1013;
+    }
+    lws_callback_on_writable(s->wsi);
+}
+
 void http_socket_send_lines(struct http_socket *s, struct bytes lines)
 {
     if (s->close_code != 0)
@@ -229,6 +262,11 @@ void http_socket_set_data(struct http_socket *s, void *data)
 void *http_socket_data(const struct http_socket *s)
 {
     return s->data;
+}
+
+const struct listener *http_socket_listener(const struct http_socket *s)
+{
+    return s->listener;
 }
 
 bool http_socket_is_stream(const struct http_socket *s)

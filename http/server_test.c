@@ -1,4 +1,5 @@
 #include "http/server.h"
+#include "base/require.h"
 #include "tests/support/test.h"
 #include <netinet/in.h>
 #include <poll.h>
@@ -14,7 +15,7 @@ struct rig {
     struct http_exchange *kept; // its reply comes with the next tick
     struct http_socket *stream;
     char dir[200];
-    bool takes_delete;
+    bool takes_delete, has_link;
 };
 
 static size_t body_limit(void *context, const struct http_request *r)
@@ -83,6 +84,18 @@ static void message(void *context, struct http_socket *s, struct bytes text)
         http_socket_send(s, text, 0);
 }
 
+// A link's messages come back with the number of their bytes in front.
+static void binary(void *context, struct http_socket *s, struct bytes content)
+{
+    uint8_t mem[64];
+    struct writer w = writer_of(mem, sizeof mem);
+    (void)context;
+    writer_u8(&w, (uint8_t)content.len);
+    writer_put(&w, content);
+    assert_int_equal(http_socket_listener(s)->serve, SERVE_LINK);
+    http_socket_send_binary(s, writer_bytes(&w));
+}
+
 static void too_large(void *context, struct http_socket *s, struct bytes start)
 {
     (void)context;
@@ -114,7 +127,7 @@ static void *run(void *context)
 static void start(struct rig *rig)
 {
     struct err err;
-    *rig = (struct rig){ .takes_delete = rig->takes_delete };
+    *rig = (struct rig){ .takes_delete = rig->takes_delete, .has_link = rig->has_link };
     (void)snprintf(rig->dir, sizeof rig->dir, "%s", test_dir());
     rig->listeners.n = 3;
     rig->listeners.items[0] = (struct listener){
@@ -129,9 +142,13 @@ static void start(struct rig *rig)
         };
     }
     assert_true(listeners_check(&rig->listeners, &err));
+    rig->listeners.items[2].serve = rig->has_link ? SERVE_LINK : SERVE_PAGES; // which wants TLS
     const struct http_server_options options = {
         .listeners = &rig->listeners,
-        .app = { rig, body_limit, serve, upgrade, opened, message, too_large, closed, tick },
+        .app = { rig, body_limit, serve, upgrade, opened, message, too_large, closed, tick,
+                 binary },
+        .link_protocol = "link-1",
+        .link_message_max = 10,
         .takes_delete = rig->takes_delete,
     };
     if (!http_server_open(&rig->server, &options, &err))
@@ -380,6 +397,62 @@ TEST(bunker_21_18_input_that_closes_a_socket)
         if (!bytes_starts_with(reply, bytes_of_text(rows[i].reply)))
             fail_msg("case %zu: %zu bytes", i, reply.len);
         close(fd);
+    }
+    finish(&rig);
+}
+
+#define OFFER(names) "Sec-WebSocket-Protocol: " names "\r\n"
+
+TEST(bunker_51_a_link_is_of_one_subprotocol)
+{
+    static const struct {
+        const char *request, *status;
+    } rows[] = {
+        { UPGRADE("/ws", OFFER("link-1")), "HTTP/1.1 101 " },
+        { UPGRADE("/ws", OFFER("other, link-1")), "HTTP/1.1 101 " },
+        { UPGRADE("/ws", ""), "HTTP/1.1 404 Not Found\r\n" },
+        { UPGRADE("/other", OFFER("link-1")), "HTTP/1.1 403 Forbidden\r\n" },
+        { UPGRADE("/ws", OFFER("link-1") "Origin: http://evil.example\r\n"),
+          "HTTP/1.1 403 Forbidden\r\n" },
+    };
+    struct rig rig = { .has_link = true };
+    start(&rig);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *reply = ask(&rig, 2, rows[i].request, "\r\n\r\n");
+        if (strncmp(reply, rows[i].status, strlen(rows[i].status)) != 0)
+            fail_msg("case %zu: %s", i, reply);
+        const bool agreed = strcasestr(reply, "sec-websocket-protocol: link-1\r\n") != NULL;
+        assert_int_equal(agreed, i < 2);
+    }
+    finish(&rig);
+}
+
+TEST(bunker_51_messages_of_a_link_are_binary)
+{
+    static const struct {
+        uint8_t first;
+        struct bytes payload, reply;
+    } rows[] = {
+        { 0x82, BYTES_INIT("\xff\x00z"), BYTES_INIT("\x82\x04\x03\xff\x00z") }, // not text
+        { 0x82, BYTES_INIT("0123456789"),
+          BYTES_INIT("\x82\x0b\x0a"
+                     "0123456789") },
+        { 0x82, BYTES_INIT(""), BYTES_INIT("\x82\x01\x00") },
+        { 0x82, BYTES_INIT("01234567890"), BYTES_INIT("\x88\x02\x03\xf1") }, // too long: 1009
+        { 0x81, BYTES_INIT("text"), BYTES_INIT("\x88\x02\x03\xeb") },        // 1003
+    };
+    struct rig rig = { .has_link = true };
+    start(&rig);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const int fd = dial(&rig, 2);
+        send_all(fd, BYTES(UPGRADE("/ws", OFFER("link-1"))));
+        receive(fd, "\x81\x05hello", 4096);
+        send_frame(fd, rows[i].first, rows[i].payload);
+        uint8_t reply[64];
+        REQUIRE(rows[i].reply.len <= sizeof reply);
+        const ssize_t n = recv(fd, reply, rows[i].reply.len, MSG_WAITALL);
+        close(fd);
+        assert_bytes_equal(bytes_of(reply, n > 0 ? (size_t)n : 0), rows[i].reply);
     }
     finish(&rig);
 }
