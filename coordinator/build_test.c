@@ -1,7 +1,7 @@
 #include "coordinator/build.h"
-#include "tests/support/treasury.h"
+#include "tests/support/coffer.h"
 
-static const struct psbt *parsed(const struct treasury *t)
+static const struct psbt *parsed(const struct coffer *t)
 {
     struct psbt *psbt = arena_alloc(test_arena(), sizeof *psbt);
     struct err err;
@@ -24,13 +24,13 @@ TEST(coordinator_D6_psbt_has_what_every_signer_needs)
 {
     static const char *const forms[] = { "wsh", "sh(wsh" };
     for (size_t f = 0; f < COUNT(forms); f++) {
-        AUTO(treasury_end) struct treasury *t = treasury_new(forms[f], 2, 3);
-        (void)treasury_coin(t, MS_RECEIVE, 5, 400000);
-        (void)treasury_coin(t, MS_CHANGE, 6, 400000);
-        (void)treasury_pay(t, 1, 500000);
+        AUTO(coffer_end) struct coffer *t = coffer_new(forms[f], 2, 3);
+        (void)coffer_coin(t, MS_RECEIVE, 5, 400000);
+        (void)coffer_coin(t, MS_CHANGE, 6, 400000);
+        (void)coffer_pay(t, 1, 500000);
         t->request.change_index = 7;
         t->request.locktime = 812345;
-        treasury_builds(t);
+        coffer_builds(t);
         const struct psbt *psbt = parsed(t);
         const size_t nested = f;
         assert_int_equal(psbt->version, 0);
@@ -66,13 +66,13 @@ TEST(coordinator_D3_txid_is_known_before_anybody_signs)
 {
     static const char *const forms[] = { "wsh", "sh(wsh" };
     for (size_t f = 0; f < COUNT(forms); f++) {
-        AUTO(treasury_end) struct treasury *t = treasury_new(forms[f], 2, 3);
+        AUTO(coffer_end) struct coffer *t = coffer_new(forms[f], 2, 3);
         struct bytes raw;
         struct tx tx;
-        (void)treasury_coin(t, MS_RECEIVE, 5, 1000000);
-        (void)treasury_pay(t, 1, 500000);
-        treasury_builds(t);
-        const struct bytes parts[] = { treasury_part(t, 0), treasury_part(t, 2) };
+        (void)coffer_coin(t, MS_RECEIVE, 5, 1000000);
+        (void)coffer_pay(t, 1, 500000);
+        coffer_builds(t);
+        const struct bytes parts[] = { coffer_part(t, 0), coffer_part(t, 2) };
         assert_true(
             combine_finalize(&raw, t->wallet, t->build.psbt, parts, 2, test_arena(), &t->err));
         assert_true(tx_parse(&tx, raw, test_arena(), &t->err));
@@ -94,40 +94,40 @@ TEST(coordinator_D3_txid_is_known_before_anybody_signs)
 // What a node says of a coin is not believed.
 TEST(coordinator_D6_a_coin_that_is_not_its_previous_transactions_is_refused)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    struct coin *coin = treasury_coin(t, MS_RECEIVE, 0, 1000000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    struct coin *coin = coffer_coin(t, MS_RECEIVE, 0, 1000000);
     const struct coin good = *coin;
-    (void)treasury_pay(t, 1, 500000);
+    (void)coffer_pay(t, 1, 500000);
     coin->amount.n++;
-    treasury_refuses(t, CODE_NODE_UNAVAILABLE);
+    coffer_refuses(t, CODE_NODE_UNAVAILABLE);
     *coin = good;
     coin->outpoint.txid.b[5] ^= 1;
-    treasury_refuses(t, CODE_NODE_UNAVAILABLE);
+    coffer_refuses(t, CODE_NODE_UNAVAILABLE);
     *coin = good;
     coin->outpoint.index = 0;
-    treasury_refuses(t, CODE_NODE_UNAVAILABLE);
+    coffer_refuses(t, CODE_NODE_UNAVAILABLE);
     *coin = good;
     coin->outpoint.index = 2;
-    treasury_refuses(t, CODE_NODE_UNAVAILABLE);
+    coffer_refuses(t, CODE_NODE_UNAVAILABLE);
     *coin = good;
     coin->place.index = 1;
-    treasury_refuses(t, CODE_NODE_UNAVAILABLE);
+    coffer_refuses(t, CODE_NODE_UNAVAILABLE);
     *coin = good;
     coin->previous.len--;
-    treasury_refuses(t, CODE_NODE_UNAVAILABLE);
+    coffer_refuses(t, CODE_NODE_UNAVAILABLE);
     *coin = good;
-    treasury_builds(t);
+    coffer_builds(t);
 }
 
 TEST(coordinator_D6_the_same_request_makes_the_same_psbt)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 3, 5);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 3, 5);
     for (uint32_t i = 0; i < 8; i++)
-        (void)treasury_coin(t, MS_RECEIVE, i, 300000);
-    (void)treasury_pay(t, 1, 500000);
-    (void)treasury_pay(t, 2, 600000);
-    treasury_builds(t);
+        (void)coffer_coin(t, MS_RECEIVE, i, 300000);
+    (void)coffer_pay(t, 1, 500000);
+    (void)coffer_pay(t, 2, 600000);
+    coffer_builds(t);
     const struct bytes first = t->build.psbt;
-    treasury_builds(t);
+    coffer_builds(t);
     assert_bytes_equal(t->build.psbt, first);
 }

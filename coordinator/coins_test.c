@@ -1,5 +1,5 @@
 #include "coordinator/coins.h"
-#include "tests/support/treasury.h"
+#include "tests/support/coffer.h"
 
 static uint64_t sum_of(const struct build *b)
 {
@@ -9,7 +9,7 @@ static uint64_t sum_of(const struct build *b)
     return sum;
 }
 
-static uint64_t paid(const struct treasury *t)
+static uint64_t paid(const struct coffer *t)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < t->outputs.n; i++)
@@ -49,11 +49,11 @@ TEST(coordinator_annex_sizes)
         { "sh(wsh", 2, 3, 1, 213 }, // scriptSig, and a shorter change output
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        AUTO(treasury_end) struct treasury *t = treasury_new(cases[i].form, cases[i].m, cases[i].n);
+        AUTO(coffer_end) struct coffer *t = coffer_new(cases[i].form, cases[i].m, cases[i].n);
         for (size_t k = 0; k < cases[i].n_in; k++)
-            (void)treasury_coin(t, MS_RECEIVE, (uint32_t)k, 1000000);
-        (void)treasury_pay(t, 1, 1000000 * cases[i].n_in - 400000);
-        treasury_builds(t);
+            (void)coffer_coin(t, MS_RECEIVE, (uint32_t)k, 1000000);
+        (void)coffer_pay(t, 1, 1000000 * cases[i].n_in - 400000);
+        coffer_builds(t);
         if (t->build.vsize != cases[i].vsize || t->build.fee.n != cases[i].vsize)
             fail_msg("%s %zu of %zu: %llu vB", cases[i].form, cases[i].m, cases[i].n,
                      (unsigned long long)t->build.vsize);
@@ -103,18 +103,18 @@ TEST(coordinator_D6_dust_by_kind)
 
 TEST(coordinator_F29_C16_another_partys_unconfirmed_coin_is_never_spent)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    struct coin *unsafe = treasury_coin(t, MS_RECEIVE, 0, 900000000); // the largest
-    struct coin *safe = treasury_coin(t, MS_RECEIVE, 1, 1000000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    struct coin *unsafe = coffer_coin(t, MS_RECEIVE, 0, 900000000); // the largest
+    struct coin *safe = coffer_coin(t, MS_RECEIVE, 1, 1000000);
     unsafe->confirmations = 0;
-    (void)treasury_pay(t, 1, 100000);
-    treasury_builds(t);
+    (void)coffer_pay(t, 1, 100000);
+    coffer_builds(t);
     assert_true(uses(&t->build, safe));
     assert_false(uses(&t->build, unsafe));
     t->output[0].amount.n = 2000000; // there would be enough
-    treasury_refuses(t, CODE_COINS_BUSY);
+    coffer_refuses(t, CODE_COINS_BUSY);
     t->output[0].amount.n = 2000000000; // there would not
-    treasury_refuses(t, CODE_INSUFFICIENT_FUNDS);
+    coffer_refuses(t, CODE_INSUFFICIENT_FUNDS);
 }
 
 TEST(coordinator_F29_own_unconfirmed_change_by_its_chain)
@@ -129,15 +129,15 @@ TEST(coordinator_F29_own_unconfirmed_change_by_its_chain)
         { true, false, 1, 1, false },                               // somebody else's
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-        struct coin *coin = treasury_coin(t, MS_CHANGE, 0, 1000000);
+        AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+        struct coin *coin = coffer_coin(t, MS_CHANGE, 0, 1000000);
         coin->confirmations = 0;
         coin->is_own_change = cases[i].own;
         coin->ancestors = cases[i].ancestors;
         coin->descendants = cases[i].descendants;
         t->limits.spend_own_change = cases[i].allowed;
-        (void)treasury_pay(t, 1, 100000);
-        if (treasury_build(t) != cases[i].spent)
+        (void)coffer_pay(t, 1, 100000);
+        if (coffer_build(t) != cases[i].spent)
             fail_msg("case %zu: %s", i, t->err.text);
         if (!cases[i].spent)
             assert_int_equal(code_of(&t->err), CODE_COINS_BUSY);
@@ -146,45 +146,45 @@ TEST(coordinator_F29_own_unconfirmed_change_by_its_chain)
 
 TEST(coordinator_F29_confirmed_coins_come_first)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    struct coin *change = treasury_coin(t, MS_CHANGE, 0, 10000000);
-    struct coin *a = treasury_coin(t, MS_RECEIVE, 0, 300000);
-    struct coin *b = treasury_coin(t, MS_RECEIVE, 1, 300000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    struct coin *change = coffer_coin(t, MS_CHANGE, 0, 10000000);
+    struct coin *a = coffer_coin(t, MS_RECEIVE, 0, 300000);
+    struct coin *b = coffer_coin(t, MS_RECEIVE, 1, 300000);
     change->confirmations = 0;
     change->is_own_change = true;
-    (void)treasury_pay(t, 1, 500000);
-    treasury_builds(t); // two inputs rather than one that hangs on another transaction
+    (void)coffer_pay(t, 1, 500000);
+    coffer_builds(t); // two inputs rather than one that hangs on another transaction
     assert_true(uses(&t->build, a) && uses(&t->build, b) && !uses(&t->build, change));
     t->limits.min_confirmations = 7; // they have 6
-    treasury_builds(t);
+    coffer_builds(t);
     assert_true(uses(&t->build, change));
     assert_int_equal(t->build.n_inputs, 1);
 }
 
 TEST(inv_7_coins_of_other_spends_are_left_alone)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    struct coin *held = treasury_coin(t, MS_RECEIVE, 0, 1000000);
-    struct coin *other = treasury_coin(t, MS_RECEIVE, 1, 2000000);
-    treasury_lock(t, held);
-    (void)treasury_pay(t, 1, 100000);
-    treasury_builds(t);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    struct coin *held = coffer_coin(t, MS_RECEIVE, 0, 1000000);
+    struct coin *other = coffer_coin(t, MS_RECEIVE, 1, 2000000);
+    coffer_lock(t, held);
+    (void)coffer_pay(t, 1, 100000);
+    coffer_builds(t);
     assert_true(uses(&t->build, other) && !uses(&t->build, held));
-    treasury_lock(t, other);
-    treasury_refuses(t, CODE_COINS_BUSY);
+    coffer_lock(t, other);
+    coffer_refuses(t, CODE_COINS_BUSY);
 }
 
 TEST(coordinator_D6_a_coin_that_is_told_twice_is_spent_once)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    (void)treasury_coin(t, MS_RECEIVE, 0, 100000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    (void)coffer_coin(t, MS_RECEIVE, 0, 100000);
     t->coin[t->coins.n++] = t->coin[0];
-    (void)treasury_pay(t, 1, 150000);
+    (void)coffer_pay(t, 1, 150000);
     // Together they would look like enough.
-    assert_false(treasury_build(t));
+    assert_false(coffer_build(t));
     t->output[0].amount.n = 50000;
     t->request.anchor = &t->coin[0].outpoint;
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.n_inputs, 1);
 }
 
@@ -193,103 +193,103 @@ TEST(coordinator_D6_a_coin_that_is_told_twice_is_spent_once)
 // "The node's default choice may pick a small fragment; the fee is then several percent of everything".
 TEST(coordinator_F29_big_fee_trap)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    struct coin *fragment = treasury_coin(t, MS_RECEIVE, 0, 30000);
-    struct coin *large = treasury_coin(t, MS_RECEIVE, 1, 50000000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    struct coin *fragment = coffer_coin(t, MS_RECEIVE, 0, 30000);
+    struct coin *large = coffer_coin(t, MS_RECEIVE, 1, 50000000);
     t->request.fee_rate = 10000; // 1900 sat: 6 % of the fragment, nothing of the other
-    (void)treasury_pay(t, 1, 20000);
-    treasury_builds(t);
+    (void)coffer_pay(t, 1, 20000);
+    coffer_builds(t);
     assert_true(uses(&t->build, large) && !uses(&t->build, fragment));
-    treasury_lock(t, large);
-    treasury_refuses(t, CODE_FEE_TOO_HIGH);
+    coffer_lock(t, large);
+    coffer_refuses(t, CODE_FEE_TOO_HIGH);
 }
 
 TEST(inv_10_fee_and_share_are_within_their_limits)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    (void)treasury_coin(t, MS_RECEIVE, 0, 100000000);
-    (void)treasury_pay(t, 1, 1000000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    (void)coffer_coin(t, MS_RECEIVE, 0, 100000000);
+    (void)coffer_pay(t, 1, 1000000);
     t->limits.max_fee.n = 188; // of 189
-    treasury_refuses(t, CODE_FEE_TOO_HIGH);
+    coffer_refuses(t, CODE_FEE_TOO_HIGH);
     t->limits.max_fee.n = 189;
-    treasury_builds(t);
+    coffer_builds(t);
     // Exactly 4 % of all outputs: the last that may be.
-    AUTO(treasury_end) struct treasury *u = treasury_new("wsh", 2, 3);
-    (void)treasury_coin(u, MS_RECEIVE, 0, 26 * 189 + 189 + 546);
-    (void)treasury_pay(u, 1, 546);
+    AUTO(coffer_end) struct coffer *u = coffer_new("wsh", 2, 3);
+    (void)coffer_coin(u, MS_RECEIVE, 0, 26 * 189 + 189 + 546);
+    (void)coffer_pay(u, 1, 546);
     u->limits.min_change.n = 330;
     u->request.fee_rate = 1100; // 208
-    treasury_builds(u);
+    coffer_builds(u);
     assert_true(u->build.fee.n * 100 <= (546 + u->build.change.n) * 4);
     u->request.fee_rate = 1200;
-    treasury_refuses(u, CODE_FEE_TOO_HIGH);
+    coffer_refuses(u, CODE_FEE_TOO_HIGH);
 }
 
 // "No change below 5000 sat: it joins the fee only within the fee limits, else other coins."
 TEST(coordinator_F29_no_change_below_5000)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    (void)treasury_coin(t, MS_RECEIVE, 0, 1000000);
-    (void)treasury_pay(t, 1, 1000000 - 4000);
-    treasury_builds(t);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    (void)coffer_coin(t, MS_RECEIVE, 0, 1000000);
+    (void)coffer_pay(t, 1, 1000000 - 4000);
+    coffer_builds(t);
     assert_int_equal(t->build.n_change, 0);
     assert_int_equal(t->build.fee.n, 4000);
     assert_int_equal(t->build.vsize, 146); // without a change output
     t->output[0].amount.n = 1000000 - 189 - 5000;
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.n_change, 1);
     assert_int_equal(t->build.change.n, 5000);
     // 4999 would be 7 % of 69 000: another coin.
-    AUTO(treasury_end) struct treasury *u = treasury_new("wsh", 2, 3);
-    struct coin *tight = treasury_coin(u, MS_RECEIVE, 0, 74000);
-    struct coin *wide = treasury_coin(u, MS_RECEIVE, 1, 20000000);
-    (void)treasury_pay(u, 1, 69000);
-    treasury_builds(u);
+    AUTO(coffer_end) struct coffer *u = coffer_new("wsh", 2, 3);
+    struct coin *tight = coffer_coin(u, MS_RECEIVE, 0, 74000);
+    struct coin *wide = coffer_coin(u, MS_RECEIVE, 1, 20000000);
+    (void)coffer_pay(u, 1, 69000);
+    coffer_builds(u);
     assert_true(uses(&u->build, wide) && !uses(&u->build, tight));
-    treasury_lock(u, wide);
-    treasury_refuses(u, CODE_FEE_TOO_HIGH);
+    coffer_lock(u, wide);
+    coffer_refuses(u, CODE_FEE_TOO_HIGH);
 }
 
 TEST(coordinator_D7_a_replacement_pays_for_what_it_replaces_and_itself)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    struct coin *anchor = treasury_coin(t, MS_RECEIVE, 0, 1000000);
-    struct coin *change = treasury_coin(t, MS_CHANGE, 0, 900000); // of what is replaced
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    struct coin *anchor = coffer_coin(t, MS_RECEIVE, 0, 1000000);
+    struct coin *change = coffer_coin(t, MS_CHANGE, 0, 900000); // of what is replaced
     change->confirmations = 0;
     change->is_own_change = true;
-    (void)treasury_pay(t, 1, 100000);
+    (void)coffer_pay(t, 1, 100000);
     t->request.anchor = &anchor->outpoint;
-    treasury_lock(t, anchor); // by this very spend
+    coffer_lock(t, anchor); // by this very spend
     t->request.least_fee.n = 500;
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.fee.n, 500 + 189);
     assert_true(is_anchor_of(&t->build, anchor));
     // Not with a coin that is unconfirmed: BIP-125 rule 2, and here it would even be its own child's.
     t->output[0].amount.n = 1200000;
-    treasury_refuses(t, CODE_COINS_BUSY);
+    coffer_refuses(t, CODE_COINS_BUSY);
     t->request.anchor = &change->outpoint;
     change->outpoint.index = 7; // no such coin
     const struct outpoint gone = { .index = 99 };
     t->request.anchor = &gone;
-    treasury_refuses(t, CODE_CONFLICT);
+    coffer_refuses(t, CODE_CONFLICT);
 }
 
 TEST(coordinator_D7_void_and_child_send_the_anchor_to_change)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    struct coin *anchor = treasury_coin(t, MS_RECEIVE, 0, 1000000);
-    (void)treasury_coin(t, MS_RECEIVE, 1, 1000000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    struct coin *anchor = coffer_coin(t, MS_RECEIVE, 0, 1000000);
+    (void)coffer_coin(t, MS_RECEIVE, 1, 1000000);
     t->request.anchor = &anchor->outpoint;
     t->request.everything_to_change = true;
     t->request.second_change_index = 1; // not asked for here
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.n_inputs, 1);
     assert_int_equal(t->build.n_change, 1);
     assert_int_equal(t->build.change.n, 1000000 - t->build.fee.n);
     anchor->amount.n = 5100; // not enough for itself: another coin helps
-    anchor->previous = treasury_coin(t, MS_RECEIVE, 0, 5100)->previous;
+    anchor->previous = coffer_coin(t, MS_RECEIVE, 0, 5100)->previous;
     anchor->outpoint = t->coin[2].outpoint;
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.n_inputs, 2);
     assert_true(is_anchor_of(&t->build, anchor));
 }
@@ -309,13 +309,13 @@ TEST(coordinator_D6_change_is_split_while_coins_are_few)
         { 1, 1000000, false, 1 }, // no second address
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
+        AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
         for (size_t k = 0; k < cases[i].n_coins; k++)
-            (void)treasury_coin(t, MS_RECEIVE, (uint32_t)k, 100000000);
-        (void)treasury_pay(t, 1, cases[i].pay);
+            (void)coffer_coin(t, MS_RECEIVE, (uint32_t)k, 100000000);
+        (void)coffer_pay(t, 1, cases[i].pay);
         t->request.change_index = 3;
         t->request.second_change_index = cases[i].second ? 4 : UINT32_MAX;
-        treasury_builds(t);
+        coffer_builds(t);
         if (t->build.n_change != cases[i].n_change)
             fail_msg("case %zu: %zu", i, t->build.n_change);
         assert_int_equal(sum_of(&t->build), paid(t) + t->build.change.n + t->build.fee.n);
@@ -324,92 +324,91 @@ TEST(coordinator_D6_change_is_split_while_coins_are_few)
 
 TEST(coordinator_D6_small_coins_go_along_while_blocks_are_cheap)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
     for (uint32_t k = 0; k < 30; k++)
-        (void)treasury_coin(t, MS_RECEIVE, k, 20000 + k);
-    (void)treasury_coin(t, MS_RECEIVE, 30, 100000000);
-    (void)treasury_pay(t, 1, 1000000);
-    treasury_builds(t);
+        (void)coffer_coin(t, MS_RECEIVE, k, 20000 + k);
+    (void)coffer_coin(t, MS_RECEIVE, 30, 100000000);
+    (void)coffer_pay(t, 1, 1000000);
+    coffer_builds(t);
     assert_int_equal(t->build.n_inputs, 11); // ten, the smallest
     assert_true(uses(&t->build, &t->coin[0]) && !uses(&t->build, &t->coin[29]));
     t->limits.consolidate_below = 1000; // the rate is not below
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.n_inputs, 1);
 }
 
 // Device: change above the highest input index by more than 200 is refused; C15.
 TEST(inv_28_change_index_is_at_most_150_above_the_inputs)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    (void)treasury_coin(t, MS_RECEIVE, 10, 1000000);
-    (void)treasury_pay(t, 1, 100000);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    (void)coffer_coin(t, MS_RECEIVE, 10, 1000000);
+    (void)coffer_pay(t, 1, 100000);
     t->request.change_index = 160;
-    treasury_builds(t);
+    coffer_builds(t);
     t->request.change_index = 161;
-    treasury_refuses(t, CODE_PREFLIGHT_FAILED);
+    coffer_refuses(t, CODE_PREFLIGHT_FAILED);
     // A second coin that reaches there is taken, also beside the others.
-    struct coin *far = treasury_coin(t, MS_CHANGE, 40, 8000);
-    treasury_builds(t);
+    struct coin *far = coffer_coin(t, MS_CHANGE, 40, 8000);
+    coffer_builds(t);
     assert_true(uses(&t->build, far));
     t->request.second_change_index = 300; // too far for a second one: it is left out
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.n_change, 1);
 }
 
 TEST(coordinator_D6_what_cannot_be_paid)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
-    (void)treasury_coin(t, MS_RECEIVE, 0, 1000000);
-    (void)treasury_pay(t, 1, 293);
-    treasury_refuses(t, CODE_AMOUNT_OUT_OF_RANGE);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    (void)coffer_coin(t, MS_RECEIVE, 0, 1000000);
+    (void)coffer_pay(t, 1, 293);
+    coffer_refuses(t, CODE_AMOUNT_OUT_OF_RANGE);
     t->output[0].amount.n = 294;
-    treasury_builds(t);
+    coffer_builds(t);
     t->output[0].script = BYTES("\x6a\x04"
                                 "data");
-    treasury_refuses(t, CODE_DESTINATION_NOT_ALLOWED);
+    coffer_refuses(t, CODE_DESTINATION_NOT_ALLOWED);
     t->output[0].script = BYTES("\x51");
-    treasury_refuses(t, CODE_DESTINATION_NOT_ALLOWED);
+    coffer_refuses(t, CODE_DESTINATION_NOT_ALLOWED);
     t->outputs.n = 0;
     for (unsigned i = 0; i < 2; i++)
-        (void)treasury_pay(t, i, SATS_MAX);
-    treasury_refuses(t, CODE_AMOUNT_OUT_OF_RANGE);
+        (void)coffer_pay(t, i, SATS_MAX);
+    coffer_refuses(t, CODE_AMOUNT_OUT_OF_RANGE);
 }
 
 TEST(coordinator_D6_at_most_max_inputs)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
     for (uint32_t k = 0; k < 20; k++)
-        (void)treasury_coin(t, MS_RECEIVE, k, 100000);
-    (void)treasury_pay(t, 1, 950000);
+        (void)coffer_coin(t, MS_RECEIVE, k, 100000);
+    (void)coffer_pay(t, 1, 950000);
     t->limits.max_inputs = 10;
-    treasury_builds(t);
+    coffer_builds(t);
     assert_int_equal(t->build.n_inputs, 10);
     t->output[0].amount.n = 1500000;
-    treasury_refuses(t, CODE_COINS_BUSY);
+    coffer_refuses(t, CODE_COINS_BUSY);
 }
 
 // --- Properties ---
 
-static void draw_coins(struct treasury *t, uint64_t *state)
+static void draw_coins(struct coffer *t, uint64_t *state)
 {
-    const size_t n = 1 + treasury_random(state, 12);
+    const size_t n = 1 + coffer_random(state, 12);
     for (uint32_t k = 0; k < n; k++) {
         // From dust to a few coins, as many of each size.
         const uint64_t amount =
-            400 + treasury_random(state, UINT64_C(10) << treasury_random(state, 30));
-        struct coin *coin =
-            treasury_coin(t, treasury_random(state, 2) == 0 ? MS_RECEIVE : MS_CHANGE,
-                          (uint32_t)treasury_random(state, 250), amount);
-        coin->confirmations = (uint32_t)treasury_random(state, 3);
-        coin->is_own_change = treasury_random(state, 2) == 0;
-        coin->ancestors = treasury_random(state, 25);
-        coin->descendants = treasury_random(state, 25);
-        if (treasury_random(state, 5) == 0)
-            treasury_lock(t, coin);
+            400 + coffer_random(state, UINT64_C(10) << coffer_random(state, 30));
+        struct coin *coin = coffer_coin(t, coffer_random(state, 2) == 0 ? MS_RECEIVE : MS_CHANGE,
+                                        (uint32_t)coffer_random(state, 250), amount);
+        coin->confirmations = (uint32_t)coffer_random(state, 3);
+        coin->is_own_change = coffer_random(state, 2) == 0;
+        coin->ancestors = coffer_random(state, 25);
+        coin->descendants = coffer_random(state, 25);
+        if (coffer_random(state, 5) == 0)
+            coffer_lock(t, coin);
     }
 }
 
-static bool is_held(const struct treasury *t, const struct coin *coin)
+static bool is_held(const struct coffer *t, const struct coin *coin)
 {
     for (size_t i = 0; i < t->locked.n; i++)
         if (memcmp(&t->lock[i].txid, &coin->outpoint.txid, 32) == 0)
@@ -417,7 +416,7 @@ static bool is_held(const struct treasury *t, const struct coin *coin)
     return false;
 }
 
-static void check_build(const struct treasury *t)
+static void check_build(const struct coffer *t)
 {
     const struct build *b = &t->build;
     const uint64_t outputs = paid(t) + b->change.n;
@@ -440,7 +439,7 @@ static void check_build(const struct treasury *t)
 }
 
 // Where it says that there is not enough, no coins that may be spent are enough.
-static void check_refusal(const struct treasury *t)
+static void check_refusal(const struct coffer *t)
 {
     uint64_t all = 0;
     for (size_t i = 0; i < t->coins.n; i++)
@@ -451,20 +450,20 @@ static void check_refusal(const struct treasury *t)
 
 TEST(coordinator_D6_property_whatever_is_built_keeps_every_rule)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
     uint64_t state = 1;
     size_t n_built = 0;
     for (int round = 0; round < 300; round++) {
         t->coins.n = t->outputs.n = t->locked.n = 0;
         draw_coins(t, &state);
-        for (unsigned i = 0; i < 1 + treasury_random(&state, 3); i++)
-            (void)treasury_pay(
-                t, i, 600 + treasury_random(&state, UINT64_C(10) << treasury_random(&state, 24)));
-        t->request.fee_rate = 1000 + treasury_random(&state, 30000);
-        t->request.change_index = (uint32_t)treasury_random(&state, 300);
+        for (unsigned i = 0; i < 1 + coffer_random(&state, 3); i++)
+            (void)coffer_pay(
+                t, i, 600 + coffer_random(&state, UINT64_C(10) << coffer_random(&state, 24)));
+        t->request.fee_rate = 1000 + coffer_random(&state, 30000);
+        t->request.change_index = (uint32_t)coffer_random(&state, 300);
         t->request.second_change_index = t->request.change_index + 1;
-        t->limits.consolidate_below = treasury_random(&state, 2) * 50000;
-        if (treasury_build(t)) {
+        t->limits.consolidate_below = coffer_random(&state, 2) * 50000;
+        if (coffer_build(t)) {
             n_built++;
             check_build(t);
             // The order of the coins plays no part.
@@ -474,7 +473,7 @@ TEST(coordinator_D6_property_whatever_is_built_keeps_every_rule)
                 t->coin[i] = t->coin[t->coins.n - 1 - i];
                 t->coin[t->coins.n - 1 - i] = other;
             }
-            treasury_builds(t);
+            coffer_builds(t);
             assert_memory_equal(&t->build.txid, &txid, sizeof txid);
         } else {
             check_refusal(t);
@@ -486,10 +485,10 @@ TEST(coordinator_D6_property_whatever_is_built_keeps_every_rule)
 // Ten thousand payments of dust cost time, not safety: D17 38 is about what counts, this about choosing.
 TEST(coordinator_D6_dust_is_passed_over)
 {
-    AUTO(treasury_end) struct treasury *t = treasury_new("wsh", 2, 3);
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
     struct coin *many = arena_array(test_arena(), 10001, sizeof *many);
-    (void)treasury_coin(t, MS_RECEIVE, 0, 600);
-    (void)treasury_coin(t, MS_RECEIVE, 1, 10000000);
+    (void)coffer_coin(t, MS_RECEIVE, 0, 600);
+    (void)coffer_coin(t, MS_RECEIVE, 1, 10000000);
     for (uint32_t i = 0; i < 10000; i++) {
         many[i] = t->coin[0];
         many[i].outpoint.index = i;
@@ -498,9 +497,9 @@ TEST(coordinator_D6_dust_is_passed_over)
     const struct coins coins = { many, 10001 };
     t->request.coins = &coins;
     t->request.fee_rate = 5000; // a dust coin costs 525 to spend
-    (void)treasury_pay(t, 1, 1000000);
-    treasury_builds(t);
+    (void)coffer_pay(t, 1, 1000000);
+    coffer_builds(t);
     assert_int_equal(t->build.n_inputs, 1);
     t->output[0].amount.n = 12000000; // with all that dust there would be enough
-    treasury_refuses(t, CODE_COINS_BUSY);
+    coffer_refuses(t, CODE_COINS_BUSY);
 }

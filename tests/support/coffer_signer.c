@@ -1,4 +1,4 @@
-#include "tests/support/treasury_signer.h"
+#include "tests/support/coffer_signer.h"
 #include "bitcoin/psbt_sign.h"
 #include "policy/evaluate.h"
 #include "tests/support/ms_rig.h"
@@ -44,8 +44,8 @@ static bool sign(struct signer_says *says, struct psbt_facts *facts, const struc
     return true;
 }
 
-struct signer_says treasury_sign(size_t who, struct bytes psbt, const struct ms_wallet *registered,
-                                 const char *policy)
+struct signer_says coffer_sign(size_t who, struct bytes psbt, const struct ms_wallet *registered,
+                               const char *policy)
 {
     const struct hdkey master = ms_rig_node(who, "m");
     const struct signer_view view = {

@@ -1,4 +1,4 @@
-#include "tests/support/treasury.h"
+#include "tests/support/coffer.h"
 
 static void *need(size_t size)
 {
@@ -18,9 +18,9 @@ static struct bytes form_of(const char *form, struct bytes wsh)
     return writer_bytes(&w);
 }
 
-struct treasury *treasury_new(const char *form, size_t m, size_t n)
+struct coffer *coffer_new(const char *form, size_t m, size_t n)
 {
-    struct treasury *t = need(sizeof *t);
+    struct coffer *t = need(sizeof *t);
     const struct wallet_text text = {
         .name = BYTES("treasury"),
         .network = BYTES("test"),
@@ -43,18 +43,18 @@ struct treasury *treasury_new(const char *form, size_t m, size_t n)
     return t;
 }
 
-void treasury_end(struct treasury **t)
+void coffer_end(struct coffer **t)
 {
     wallet_free((*t)->wallet);
 }
 
-struct coin *treasury_coin(struct treasury *t, enum ms_branch branch, uint32_t index, uint64_t sats)
+struct coin *coffer_coin(struct coffer *t, enum ms_branch branch, uint32_t index, uint64_t sats)
 {
     struct coin *coin = &t->coin[t->coins.n];
     struct writer script = writer_growing(test_arena(), 64);
     struct writer raw = writer_growing(test_arena(), 1024);
     const struct wallet_place place = { branch, index };
-    assert_true(t->coins.n < TREASURY_MAX);
+    assert_true(t->coins.n < COFFER_MAX);
     assert_true(wallet_output_script(&script, t->wallet, place, &t->err));
     struct tx_in in = { .prevout.index = (uint32_t)t->coins.n, .sequence = 0xffffffff };
     struct tx_out outs[2] = { { 12345, BYTES("\x6a") }, { (int64_t)sats, writer_bytes(&script) } };
@@ -69,12 +69,12 @@ struct coin *treasury_coin(struct treasury *t, enum ms_branch branch, uint32_t i
     return coin;
 }
 
-struct bytes treasury_pay(struct treasury *t, unsigned who, uint64_t sats)
+struct bytes coffer_pay(struct coffer *t, unsigned who, uint64_t sats)
 {
     struct writer script = writer_growing(test_arena(), 64);
     struct writer address = writer_growing(test_arena(), 128);
     struct hash160 hash = { { (uint8_t)who, (uint8_t)(who >> 8), 7 } };
-    assert_true(t->outputs.n < TREASURY_MAX);
+    assert_true(t->outputs.n < COFFER_MAX);
     script_write_p2wpkh(&script, hash);
     assert_true(address_from_script(&address, writer_bytes(&script), wallet_chain(t->wallet)));
     t->output[t->outputs.n++] = (struct spend_output){ .script = writer_bytes(&script),
@@ -83,24 +83,24 @@ struct bytes treasury_pay(struct treasury *t, unsigned who, uint64_t sats)
     return writer_bytes(&address);
 }
 
-void treasury_lock(struct treasury *t, const struct coin *coin)
+void coffer_lock(struct coffer *t, const struct coin *coin)
 {
     t->lock[t->locked.n++] = coin->outpoint;
 }
 
-bool treasury_build(struct treasury *t)
+bool coffer_build(struct coffer *t)
 {
     return build_spend(&t->build, &t->request, test_arena(), &t->err);
 }
 
-enum code treasury_result(struct treasury *t)
+enum code coffer_result(struct coffer *t)
 {
-    return treasury_build(t) ? CODE_NONE : code_of(&t->err);
+    return coffer_build(t) ? CODE_NONE : code_of(&t->err);
 }
 
-struct bytes treasury_part(struct treasury *t, size_t who)
+struct bytes coffer_part(struct coffer *t, size_t who)
 {
-    const struct signer_says says = treasury_sign(who, t->build.psbt, wallet_keys(t->wallet), NULL);
+    const struct signer_says says = coffer_sign(who, t->build.psbt, wallet_keys(t->wallet), NULL);
     struct bytes part;
     if (!says.signed_it)
         fail_msg("cosigner %zu: %s", who, says.reply);
@@ -110,7 +110,7 @@ struct bytes treasury_part(struct treasury *t, size_t who)
     return part;
 }
 
-uint64_t treasury_random(uint64_t *state, uint64_t n)
+uint64_t coffer_random(uint64_t *state, uint64_t n)
 {
     // SplitMix64: the same in every run.
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
