@@ -1,6 +1,7 @@
 #include "coordinator/db.h"
 #include "base/require.h"
 #include "coordinator/db_internal.h"
+#include "coordinator/stop.h"
 #include "crypto/random.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,6 +86,8 @@ void db_close(struct db **db)
     if (!*db)
         return;
     disconnect(*db);
+    (*db)->n_told = (*db)->n_notes;
+    db_notes_told(*db);
     free((*db)->where);
     free(*db);
     *db = NULL;
@@ -194,6 +197,28 @@ bool db_table_add(struct db_table *t, struct db_value value)
         return false;
     t->cells[t->n++] = value;
     return true;
+}
+
+// --- Notes ---
+
+bool db_note(struct db *db, const char *spend_id, struct bytes frame)
+{
+    if (db->n_notes == DB_NOTES_MAX || frame.len > DB_NOTE_TEXT_MAX)
+        return false;
+    struct db_note *note = &db->notes[db->n_notes++];
+    (void)snprintf(note->spend_id, sizeof note->spend_id, "%s", spend_id);
+    note->frame = strndup((const char *)frame.ptr, frame.len);
+    REQUIRE(note->frame != NULL);
+    return true;
+}
+
+void db_notes_told(struct db *db)
+{
+    for (size_t i = 0; i < db->n_told; i++)
+        free(db->notes[i].frame);
+    db->n_notes -= db->n_told;
+    memmove(db->notes, db->notes + db->n_told, db->n_notes * sizeof db->notes[0]);
+    db->n_told = 0;
 }
 
 // --- Statements ---
@@ -342,8 +367,10 @@ bool db_commit(struct db *db, struct err *err)
     REQUIRE(db->in_transaction);
     if (!is_ready(db, err))
         return false;
+    STOP_POINT("commit");
     if (db->store->script(db, "COMMIT", err)) {
         db->in_transaction = false;
+        STOP_POINT("committed");
         return true;
     }
     // Whoever does not know whether it was committed must look, on a new connection.

@@ -17,6 +17,14 @@ struct db_statement {
     enum db_type types[DB_ARGS_MAX];
 };
 
+// Frames of stories that wait for the next transaction (ledger_story).
+#define DB_NOTES_MAX     64
+#define DB_NOTE_TEXT_MAX 4096
+struct db_note {
+    char spend_id[37];
+    char *frame;
+};
+
 struct db {
     const struct db_store *store;
     void *handle; // of the library; NULL: not connected
@@ -28,6 +36,8 @@ struct db {
     char violated[DB_NAME_MAX];
     struct db_statement statements[DB_STATEMENTS_MAX];
     size_t n_statements;
+    struct db_note notes[DB_NOTES_MAX];
+    size_t n_notes, n_told; // told: written by the transaction that is open
 };
 
 // Each function sets db->fault when it fails.
@@ -49,6 +59,10 @@ extern const struct db_store db_sqlite, db_postgres;
 // Sets fault and error; returns false.
 bool db_failed(struct db *db, enum db_fault fault, struct err *err, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+
+// Keeps a frame; false when it is too long or there is no room.
+MUST_CHECK bool db_note(struct db *db, const char *spend_id, struct bytes frame);
+void db_notes_told(struct db *db); // n_told of them are committed
 
 // Rows that grow in an arena.
 struct db_table {

@@ -121,6 +121,11 @@ MUST_CHECK bool ledger_let_go(struct db *db, struct spend *spend, int64_t next_u
 // Any thread or replica: make it due now (an approval, a new block, a signer is back).
 MUST_CHECK bool ledger_wake(struct db *db, const char *spend_id, struct err *err);
 
+// Somebody wants it cancelled (actor: a principal's id), or void once it was signed; it is due now.
+// Fails: CODE_CONFLICT when it has ended or is in a block.
+MUST_CHECK bool ledger_ask_cancel(struct db *db, const char *spend_id, const char *actor,
+                                  struct err *err);
+
 // --- Moves of the holder. Each updates *spend. ---
 
 // The transaction of D2 "Reserve, then broadcast": received or awaiting_approval -> reserved. Also gives the
@@ -269,6 +274,14 @@ MUST_CHECK bool ledger_set_cursor(struct db *db, const char *node_id, const char
 
 // The wallet has history on the chain and none here: nothing is admitted for one window. D5 "Amnesia".
 MUST_CHECK bool ledger_amnesia(struct db *db, const char *wallet_id, struct err *err);
+// Ended early, by an operator with two approvals, which the caller has checked. A frozen wallet stays frozen.
+MUST_CHECK bool ledger_end_amnesia(struct db *db, const char *wallet_id, const char *actor,
+                                   struct err *err);
+
+// D11: nothing is admitted and no new transaction is signed. A wallet that is thawed while it recovers goes on
+// recovering.
+MUST_CHECK bool ledger_freeze(struct db *db, const char *wallet_id, bool frozen, const char *actor,
+                              struct err *err);
 
 // Attempts that the reconciler looks for: of spends that are signed, sent, parked, voiding, confirmed, and void.
 struct live_attempt {
@@ -356,12 +369,15 @@ MUST_CHECK bool ledger_signed_by(struct db *db, const char *wallet_id, const cha
 
 struct event {
     const char *actor;          // "host", "coordinator", or a principal's id
+    const char *origin;         // from where: a replica, an address; NULL: not known
     const char *kind;           // "signer.state"
     const char *object;         // an id; NULL: none
     struct bytes before, after; // JSON; empty: none
     const char *request_id;     // NULL: none
 };
-// Inside the caller's transaction (db_begin): the row, its hash, the outbox rows of whoever subscribed.
+// Inside the caller's transaction (db_begin): the row, its hash, the outbox rows of whoever subscribed. The last
+// thing that the transaction does, as all others that write an event wait for its end. Neither secrets nor
+// codes go into an event (D17 33).
 MUST_CHECK bool ledger_event_within(struct db *db, const struct event *event, struct err *err);
 // In one of its own.
 MUST_CHECK bool ledger_event(struct db *db, const struct event *event, struct err *err);

@@ -184,8 +184,6 @@ CREATE TABLE destination (
     address text NOT NULL,
     script bytea NOT NULL,
     state text NOT NULL CONSTRAINT destination_state CHECK (state IN ('pending', 'active', 'retired')),
-    active_at bigint,  -- on the list from
-    retired_at bigint, -- and until
     added_by text REFERENCES principal(id),
     policy_version_id text REFERENCES policy_version(id),
     UNIQUE (wallet_id, script)
@@ -241,15 +239,6 @@ CREATE TABLE spend (
 CREATE INDEX spend_work ON spend(state, lease_until);
 CREATE INDEX spend_list ON spend(wallet_id, created_at);
 
--- Lines and steps of a spend, for whoever watches it; frame is one JSON object.
-CREATE TABLE spend_story (
-    spend_id text NOT NULL REFERENCES spend(id),
-    seq bigint NOT NULL CHECK (seq >= 1),
-    created_at bigint NOT NULL DEFAULT ($now),
-    frame text NOT NULL,
-    PRIMARY KEY (spend_id, seq)
-);
-
 CREATE TABLE spend_output (
     spend_id text NOT NULL REFERENCES spend(id),
     idx bigint NOT NULL,
@@ -281,6 +270,7 @@ CREATE TABLE reservation (
     wallet_id text NOT NULL REFERENCES wallet(id),
     sat bigint NOT NULL CONSTRAINT reservation_sat CHECK (sat >= 0),
     fee bigint NOT NULL CONSTRAINT reservation_fee CHECK (fee >= 0),
+    fee_at bigint NOT NULL, -- when the fee was charged last; a replacement or child charges all of it again
     status text NOT NULL CONSTRAINT reservation_status CHECK (status IN ('open', 'sent', 'released')),
     reserved_at bigint NOT NULL,
     first_sent_at bigint,
@@ -294,7 +284,8 @@ CREATE TABLE reservation (
         ((status = 'released') = (release_rule IS NOT NULL) AND (status = 'released') = (released_at IS NOT NULL))
 );
 -- The sums of D2 read this index alone.
-CREATE INDEX reservation_window ON reservation(wallet_id, status, first_sent_at, sat, fee);
+CREATE INDEX reservation_window ON reservation(wallet_id, status, first_sent_at, sat);
+CREATE INDEX reservation_fees ON reservation(wallet_id, status, fee_at, fee);
 
 CREATE TABLE attempt (
     id text PRIMARY KEY,
@@ -318,7 +309,7 @@ CREATE TABLE attempt (
     CONSTRAINT attempt_mined CHECK ((block_hash IS NULL) = (height IS NULL))
 );
 
--- spent_*: another transaction was seen to spend this input (D5).
+-- spent_*: another transaction was seen to spend this input, so deep (D5); 0: in a mempool.
 CREATE TABLE attempt_input (
     attempt_id text NOT NULL REFERENCES attempt(id),
     idx bigint NOT NULL,
@@ -329,8 +320,7 @@ CREATE TABLE attempt_input (
     branch bigint NOT NULL DEFAULT 0 CHECK (branch IN (0, 1)),
     path_index bigint NOT NULL DEFAULT 0,
     spent_txid bytea CHECK (length(spent_txid) = 32),
-    spent_block bytea CHECK (length(spent_block) = 32),
-    spent_height bigint,
+    spent_depth bigint,
     PRIMARY KEY (attempt_id, idx)
 );
 CREATE INDEX attempt_input_coin ON attempt_input(txid, vout);
@@ -383,7 +373,6 @@ CREATE TABLE chain_cursor (
     created_at bigint NOT NULL DEFAULT ($now),
     block_hash bytea NOT NULL CHECK (length(block_hash) = 32), -- settle_depth deep
     height bigint NOT NULL,
-    tip_height bigint NOT NULL, -- of the node at that reading
     at bigint NOT NULL,
     PRIMARY KEY (node_id, wallet_id)
 );
