@@ -138,6 +138,8 @@ static const struct action *find_action(struct bytes name)
     if (a == NULL)
         a = find_in(message_actions, n_message_actions, name);
     if (a == NULL)
+        a = find_in(address_actions, n_address_actions, name);
+    if (a == NULL)
         a = find_in(policy_actions, n_policy_actions, name);
     return a != NULL ? a : find_in(settings_actions, n_settings_actions, name);
 }

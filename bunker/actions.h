@@ -41,9 +41,10 @@ void call_audit(struct action_call *call, const char *event, const char *outcome
                 struct bytes reason);
 
 // The tables of the parts.
-extern const struct action signing_actions[], message_actions[], policy_actions[],
-    settings_actions[];
-extern const size_t n_signing_actions, n_message_actions, n_policy_actions, n_settings_actions;
+extern const struct action signing_actions[], message_actions[], address_actions[],
+    policy_actions[], settings_actions[];
+extern const size_t n_signing_actions, n_message_actions, n_address_actions, n_policy_actions,
+    n_settings_actions;
 
 // --- signing.c ---
 

@@ -269,7 +269,8 @@ static bool is_true(const struct json *body, const char *key)
     return v != NULL && v->type == JSON_TRUE;
 }
 
-// {"users": [...], "local": bool, "policy": text of the form, or absent for the copy of the installed one}
+// {"users": [...], "local": bool, "spent": [satoshi of each rule], or absent for what the device says,
+//  "policy": text of the form, or absent for the copy of the installed one}
 static void post_simulate(struct page *p)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(ADVICE_ARENA);
@@ -292,12 +293,14 @@ static void post_simulate(struct page *p)
         ok = err_set(&err, ERR_NOT_FOUND, "The bunker has no copy of the device's policy.");
     if (ok && slot->psbt == NULL)
         ok = err_set(&err, ERR_NOT_FOUND, "No PSBT is loaded.");
+    const struct json *spent = ok ? json_get(body, "spent") : NULL;
     const struct advice_case assumed = { .psbt = bytes_of(slot->psbt, slot->psbt_len),
                                          .xfp = bytes_of_text(p->b->device->view.xfp),
                                          .chain = chain_of(p->b),
                                          .users = ok ? json_get(body, "users") : NULL,
                                          .local_code = ok && is_true(body, "local"),
-                                         .spent = json_get(p->b->hsm, "has_spent"),
+                                         .spent = spent != NULL ? spent
+                                                                : json_get(p->b->hsm, "has_spent"),
                                          .now_s = bunker_now_s(p->b) };
     j.ascii = true;
     ok = ok && advice_on_transaction(&j, policy, &assumed, arena, &err);

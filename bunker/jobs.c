@@ -208,6 +208,18 @@ bool message_work(struct device_line *line, struct device_job *base, struct err 
     return true;
 }
 
+bool address_work(struct device_line *line, struct device_job *base, struct err *err)
+{
+    struct address_job *job = (struct address_job *)base;
+    const struct request request = { .id = REQUEST_SHOW,
+                                     .show = { job->format, bytes_of_text(job->path) } };
+    struct reply reply;
+    if (!line_call(line, &reply, REPLY_ASCI, &request, base->arena, err))
+        return false;
+    (void)snprintf(job->address, sizeof job->address, "%.*s", BYTES_ARG(reply.data));
+    return true;
+}
+
 // --- Users, policy, locker ---
 
 static bool remove_user(struct device_line *line, struct user_job *job, struct err *err)

@@ -56,6 +56,17 @@ struct message_job {
 };
 device_work message_work;
 
+// --- Addresses ---
+
+// The device shows it as well: that is the one to compare with.
+struct address_job {
+    struct device_job base;
+    char path[256];
+    uint32_t format;   // enum addr_format
+    char address[128]; // result
+};
+device_work address_work;
+
 // --- Users and policy ---
 
 struct user_job {

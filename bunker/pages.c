@@ -83,6 +83,7 @@ struct route {
 static const struct route routes[] = {
     { HTTP_GET, "/", true, send_app },
     { HTTP_GET, "/tools", true, send_app },
+    { HTTP_GET, "/address", true, send_app },
     { HTTP_GET, "/setup", true, send_app },
     { HTTP_GET, "/bunker", true, send_app },
     { HTTP_GET, "/help", true, send_app },

@@ -40,6 +40,11 @@ void api_form_psbt(struct page *p);
 void api_form_submit(struct page *p);
 void api_metrics(struct page *p);
 
+// --- plain.c ---
+
+// The slot, the device and their forms, for browsers without scripts.
+void plain_write(struct writer *w, struct page *p);
+
 // --- template.c ---
 
 // The page of web/ of that name with its marks replaced: %BOOTSTRAP%, %CSRF%, %ERROR% and so on.

@@ -49,33 +49,10 @@ static void put_target(struct fill *f)
         html_write_attribute(f->w, bytes_slice(u, 0, 100));
 }
 
-// "core functions with JavaScript off": the state of the slot in plain forms.
+// "core functions with JavaScript off"
 static void put_plain(struct fill *f)
 {
-    const struct slot *slot = session_slot(f->page->b, f->page->session);
-    if (slot->psbt == NULL) {
-        writer_text(f->w, "<p>No PSBT is loaded.</p>");
-        return;
-    }
-    writer_printf(f->w,
-                  "<p>PSBT <code>%s</code>, %zu bytes, %s.</p>\n"
-                  "<form method=\"post\" action=\"/submit\">"
-                  "<input type=\"hidden\" name=\"csrf\" value=\"%s\">"
-                  "<input type=\"hidden\" name=\"hash\" value=\"%s\">",
-                  slot->hash_text, slot->psbt_len, slot_state_name(slot->state),
-                  f->page->session->csrf, slot->hash_text);
-    for (size_t i = 0; i < slot->n_auth; i++) {
-        writer_printf(f->w, "<p><label>Code of ");
-        html_write(f->w, bytes_of_text(slot->auth[i].has_name ? slot->auth[i].name : "user"));
-        writer_printf(f->w, " <input name=\"code%zu\" autocomplete=\"one-time-code\"></label></p>",
-                      i);
-    }
-    writer_text(f->w,
-                "<p><label><input type=\"checkbox\" name=\"finalize\" value=\"1\" checked> Finalize"
-                "</label></p><button>Sign</button></form>");
-    if (slot->result != NULL)
-        writer_printf(f->w, "<p><a href=\"/api/psbt/%s/result\">Download the signed result</a></p>",
-                      slot->hash_text);
+    plain_write(f->w, f->page);
 }
 
 static void put_version(struct fill *f)

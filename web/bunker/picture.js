@@ -1,54 +1,76 @@
-// bunker/picture.js - a transaction as a picture: what goes in, what comes out. The table beside it says the same.
-import {address, coins, el, svg} from "../common/dom.js?v=%TAG%";
+// bunker/picture.js - a transaction as a picture: what goes in, what comes out. The tables beside it say the same.
+import {abbreviate, address, coins, copyButton, el, plural, svg, visible} from "../common/dom.js?v=%TAG%";
 
-const WIDTH = 720, HUB = 24, LEAST = 22, GAP = 8, MANY = 12;
+const WIDTH = 900, BAR = 14, EDGE = 320, HUB = 26, LEAST = 26, GAP = 12, MANY = 12, ROOM = 220;
 
 // Rows past the first few are drawn as one.
 function shorten(rows, what) {
   if (rows.length <= MANY) return rows;
   const rest = rows.slice(MANY - 1);
   const sats = rest.reduce((sum, row) => sum + (row.sats ?? 0), 0);
-  return [...rows.slice(0, MANY - 1), {sats, label: `${rest.length} more ${what}`, kind: rest[0].kind}];
+  return [...rows.slice(0, MANY - 1), {sats, label: `${rest.length} more ${what}`, note: "", kind: rest[0].kind}];
 }
 
-function heights(rows, total) {
-  return rows.map((row) => Math.max(LEAST, Math.round(160 * (row.sats ?? 0) / Math.max(1, total))));
-}
-
-function side(rows, total, left, unit) {
-  const nodes = [];
+// Widths by amount, with a minimum that can still be read.
+function place(rows, total) {
   let y = 0;
-  heights(rows, total).forEach((height, i) => {
-    const row = rows[i], middle = y + height / 2;
-    const x = left ? 0 : WIDTH / 2 + HUB / 2;
-    const text = `${row.sats === undefined ? "unknown" : coins(row.sats) + " " + unit} ${row.label}`;
-    nodes.push(svg("rect", {x, y, width: (WIDTH - HUB) / 2, height, rx: 4, class: row.kind}),
-      svg("text", {x: x + 8, y: middle + 4}, text.length > 46 ? text.slice(0, 45) + "…" : text));
-    y += height + GAP;
+  return rows.map((row) => {
+    const size = Math.max(LEAST, Math.round(ROOM * (row.sats ?? 0) / Math.max(1, total)));
+    const at = {...row, y, size};
+    y += size + GAP;
+    return at;
   });
-  return [nodes, y];
 }
 
-function name(text) {
-  return text ? text.slice(0, 10) + "…" + text.slice(-6) : "";
+const height = (rows) => rows.reduce((most, row) => Math.max(most, row.y + row.size), 0);
+
+// A band from a bar to its part of the hub in the middle.
+function band(x1, y1, size1, x2, y2, size2, kind) {
+  const mid = (x1 + x2) / 2;
+  return svg("path", {class: `flow ${kind}`, d: `M${x1} ${y1}C${mid} ${y1} ${mid} ${y2} ${x2} ${y2}V${y2 + size2}` +
+    `C${mid} ${y2 + size2} ${mid} ${y1 + size1} ${x1} ${y1 + size1}Z`});
 }
+
+function side(rows, left, tall, unit) {
+  const bar = left ? EDGE - BAR : WIDTH - EDGE, hub = left ? WIDTH / 2 - HUB / 2 : WIDTH / 2 + HUB / 2;
+  const total = rows.reduce((sum, row) => sum + row.size, 0) || 1;
+  let at = 0;
+  return rows.map((row) => {
+    const part = tall * row.size / total, middle = row.y + row.size / 2;
+    const x = left ? EDGE - BAR - 10 : WIDTH - EDGE + BAR + 10, anchor = left ? "end" : "start";
+    const flow = left ? band(EDGE, row.y, row.size, hub, at, part, row.kind)
+      : band(WIDTH - EDGE, row.y, row.size, hub, at, part, row.kind);
+    at += part;
+    const amount = row.sats === undefined ? "unknown amount" : `${coins(row.sats)} ${unit}`;
+    return [flow, svg("rect", {class: `bar ${row.kind}`, x: bar, y: row.y, width: BAR, height: row.size, rx: 3}),
+      svg("text", {x, y: middle - (row.size > 40 ? 3 : -5), "text-anchor": anchor},
+        row.size > 40 ? amount : `${amount} · ${row.label}`),
+      row.size > 40 ? svg("text", {class: "soft", x, y: middle + 17, "text-anchor": anchor},
+        row.note ? `${row.label} · ${row.note}` : row.label) : null];
+  });
+}
+
+const name = (row) => row.address ? abbreviate(visible(row.address), 8) : row.type ?? "";
 
 export function picture(review) {
   const unit = review.chain;
-  const ins = review.inputs.map((i) => ({sats: i.sats, kind: i.own ? "own" : "in",
-                                         label: `${i.own ? "ours" : "not ours"} ${name(i.address)}`}));
+  const ins = review.inputs.map((i) => ({sats: i.sats, kind: i.own ? "own" : "in", label: i.own ? "this device's" : "not this device's",
+                                         note: name(i)}));
   const outs = review.outputs.map((o) => ({sats: o.sats, kind: o.claimed_change ? "change" : "out",
-                                           label: `${o.claimed_change ? "claimed change" : "to"} ${name(o.address)}`}));
-  if (review.fee !== undefined) outs.push({sats: review.fee, kind: "fee", label: "network fee"});
+                                           label: o.claimed_change ? "claimed change" : "to", note: name(o)}));
+  outs.forEach((o) => { if (o.kind === "out") { o.label = o.note || "to nobody"; o.note = ""; } });
+  if (review.fee !== undefined) outs.push({sats: review.fee, kind: "fee", label: "network fee", note: ""});
   const total = outs.reduce((sum, row) => sum + row.sats, 0);
-  const [left, leftHeight] = side(shorten(ins, "inputs"), total, true, unit);
-  const [right, rightHeight] = side(shorten(outs, "outputs"), total, false, unit);
-  const height = Math.max(leftHeight, rightHeight);
-  return svg("svg", {class: "picture", viewBox: `0 0 ${WIDTH} ${height}`, role: "img",
-                     "aria-label": "Flow from inputs to outputs; the tables below say the same"},
-    left, svg("rect", {x: WIDTH / 2 - HUB / 2 + 4, y: 0, width: HUB - 8, height: height - GAP, rx: 4, class: "hub"}),
-    right);
+  const left = place(shorten(ins, "inputs"), total), right = place(shorten(outs, "outputs"), total);
+  const tall = Math.max(height(left), height(right));
+  return svg("svg", {class: "picture", viewBox: `0 -4 ${WIDTH} ${tall + 8}`, role: "img",
+                     "aria-label": `Flow of ${plural(review.inputs.length, "input")} to ${plural(review.outputs.length, "output")}; ` +
+                       "the tables below say the same"},
+    side(left, true, tall, unit), side(right, false, tall, unit),
+    svg("rect", {class: "hub", x: WIDTH / 2 - HUB / 2, y: 0, width: HUB, height: tall, rx: 5}));
 }
+
+// --- The same as tables ---
 
 function table(caption, heads, rows) {
   return el("div", {class: "scroll"}, el("table", {class: "stack"}, el("caption", {class: "hint"}, caption),
@@ -56,28 +78,22 @@ function table(caption, heads, rows) {
     el("tbody", {}, rows)));
 }
 
-export function tables(review) {
-  const ins = review.inputs.map((i) => el("tr", {},
-    el("td", {class: "number"}, i.sats === undefined ? "unknown" : coins(i.sats)),
-    el("td", {}, i.own ? "ours" : "not ours"),
-    el("td", {}, i.final ? "complete" : `${i.signatures} of ${i.needed || "?"} signatures`),
-    el("td", {class: "wide"}, i.address ? address(i.address) : "")));
-  const outs = review.outputs.map((o) => el("tr", {}, el("td", {class: "number"}, coins(o.sats)),
-    el("td", {}, o.claimed_change ? "claimed change" : "payment"), el("td", {class: "wide"}, address(o.address))));
-  return [table(`Inputs, in ${review.chain}`, ["Amount", "Whose", "State", "Address"], ins),
-          table(`Outputs, in ${review.chain}`, ["Amount", "What", "Address"], outs)];
+const place4 = (row, what) => row.address ? [address(row.address), " ", copyButton(row.address, `address of ${what}`)] : "";
+
+function state(i) {
+  if (i.final) return "complete";
+  return i.needed ? `${i.signatures} of ${i.needed} ${i.needed === 1 ? "signature" : "signatures"}` : `${plural(i.signatures, "signature")}`;
 }
 
-// What a careful person would ask about.
-export function warnings(review) {
-  const found = [];
-  const paid = review.outputs.filter((o) => !o.claimed_change).reduce((sum, o) => sum + o.sats, 0);
-  if (review.fee === undefined) found.push("The fee is unknown: some input does not say what it spends.");
-  else if (paid > 0 && review.fee * 20 > paid)
-    found.push(`The fee is ${(100 * review.fee / paid).toFixed(1)} % of what is paid.`);
-  if (review.inputs.some((i) => !i.own)) found.push("Some inputs are not this device's.");
-  if (review.outputs.some((o) => o.sats > 0 && o.sats < 546)) found.push("An output is so small that it is dust.");
-  if (review.locktime > 0) found.push(`It is not valid before ${review.locktime < 500000000
-    ? "block " + review.locktime : new Date(review.locktime * 1000).toISOString()}.`);
-  return found;
+export function tables(review) {
+  const ins = review.inputs.map((i, n) => el("tr", {},
+    el("td", {class: "number"}, i.sats === undefined ? "unknown" : coins(i.sats)),
+    el("td", {}, i.own ? "this device's" : "not this device's"),
+    el("td", {}, state(i)), el("td", {}, i.type ?? ""),
+    el("td", {class: "wide"}, place4(i, `input ${n + 1}`))));
+  const outs = review.outputs.map((o, n) => el("tr", {}, el("td", {class: "number"}, coins(o.sats)),
+    el("td", {}, o.claimed_change ? "claimed change" : "payment"), el("td", {}, o.type),
+    el("td", {class: "wide"}, place4(o, `output ${n + 1}`))));
+  return [table(`Inputs, in ${review.chain}`, ["Amount", "Whose", "State", "Kind", "Address"], ins),
+          table(`Outputs, in ${review.chain}`, ["Amount", "What", "Kind", "Address"], outs)];
 }

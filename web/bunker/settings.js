@@ -1,43 +1,91 @@
-// bunker/settings.js - the bunker's own settings.
-import {check, el, field, replace, show} from "../common/dom.js?v=%TAG%";
+// bunker/settings.js - the bunker's own settings, and what it knows of the device.
+import {button, check, el, field, pair, quote, redraw, replace, show, visible} from "../common/dom.js?v=%TAG%";
+import {ask} from "./link.js?v=%TAG%";
+import {STATES} from "./text.js?v=%TAG%";
 
-export function bunkerPage(app, body) {
-  const password = el("input", {type: "password", autocomplete: "new-password", minlength: "4", maxlength: "199"});
-  const [rebootLabel, reboot] = check("The bunker may restart without the device being restarted", true);
+const RECORDS = 100;
+
+// --- What the device is, and what to do where it is not well ---
+
+function device() {
+  const about = el("dl", {class: "strip"}), advice = el("div", {"aria-live": "polite"});
+  return {node: el("section", {class: "card", "aria-labelledby": "device-card"}, el("h2", {id: "device-card"}, "Device"), advice, about),
+    update(status) {
+      const d = status.casemate.device, [kind, label, help] = STATES[d.state];
+      redraw(advice, help ? el("p", {class: `note ${kind}`}, help, d.why ? [" The reason: ", quote(d.why)] : null) : null);
+      redraw(about, pair("State", label), pair("Serial number", visible(status.serial_number ?? "–")), pair("Fingerprint", status.xfp ?? "–"),
+        pair("Firmware", visible(d.firmware ?? "–")), pair("Attached by", d.kind), pair("Bunker", status.casemate.version),
+        pair("You are", visible(status.casemate.account ?? "–"), ` (${status.casemate.role})`),
+        pair("Settings", status.sl_loaded ? "opened with the device's key" : "not kept yet"));
+    }};
+}
+
+// --- Login ---
+
+function login(app) {
+  const password = el("input", {type: "password", autocomplete: "new-password", minlength: "4", maxlength: "199", required: true});
+  const [rebootLabel, reboot] = check("The bunker may be restarted without restarting the device", true);
   const unset = el("p", {class: "note hidden"}, "No password has been set: nobody can log in from elsewhere.");
-  const form = el("form", {class: "card", onsubmit: (event) => {
+  const suggestion = el("p", {class: "mono", "aria-live": "polite"});
+  const form = el("form", {class: "card", "aria-labelledby": "login", onsubmit: (event) => {
     event.preventDefault();
     app.link.act("new_bunker_config", JSON.stringify({master_pw: password.value, allow_reboots: reboot.checked}));
     password.value = "";
-  }}, el("h2", {}, "Login"), unset,
-    el("input", {class: "hidden", autocomplete: "username", value: "admin", "aria-hidden": "true", tabindex: "-1"}),
-    field("New password of the account admin", password, "It is kept hashed, and never shown again."), rebootLabel,
-    el("div", {class: "row"}, el("button", {class: "main"}, "Save changes"),
-      el("button", {type: "button", onclick: () => app.link.act("pick_master_pw")}, "Suggest one")));
-  const suggestion = el("p", {class: "mono", "aria-live": "polite"});
-  const about = el("dl", {class: "strip"});
-  const end = el("section", {class: "card"}, el("h2", {}, "Ending"),
-    el("div", {class: "row"},
-      el("button", {type: "button", class: "danger", onclick: () => app.link.act("logout_everyone")}, "Log everybody out"),
-      el("button", {type: "button", class: "danger", onclick: () => {
-        if (confirm("Stop the bunker? Nobody can sign through it until it is started again."))
-          app.link.act("shutdown_bunker", "confirm");
-      }}, "Stop the bunker")));
-  form.append(suggestion);
-  replace(body, el("section", {class: "card"}, el("h2", {}, "Device"), about), form, end);
-  return {
+    suggestion.textContent = "";
+  }}, el("h2", {id: "login"}, "Login"), unset,
+    el("input", {class: "hidden", autocomplete: "username", value: "admin", "aria-hidden": "true", tabindex: "-1", "aria-label": "Account"}),
+    field("New password of the account admin", password, "It is kept hashed, and never shown again."), rebootLabel, suggestion,
+    el("div", {class: "row"}, el("button", {class: "main"}, "Save changes"), button("Suggest one", () => app.link.act("pick_master_pw"))));
+  return {node: form,
     update(status) {
-      const d = status.casemate.device;
-      const rows = [["Serial number", status.serial_number ?? "–"], ["Fingerprint", status.xfp ?? "–"],
-                    ["Firmware", d.firmware ?? "–"], ["State", d.state], ["Bunker", status.casemate.version],
-                    ["You are", `${status.casemate.account} (${status.casemate.role})`]];
-      replace(about, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
       show(unset, !status.casemate.has_password);
+      show(form, app.can("admin"));
     },
     frame(data) {
       if (!data.new_master_pw) return;
       password.value = data.new_master_pw;
       suggestion.textContent = `Suggested: ${data.new_master_pw}. Write it down, then save.`;
-    },
+    }};
+}
+
+// --- Who did what ---
+
+function audit(app) {
+  const rows = el("tbody"), problem = el("p", {class: "hint", role: "status"});
+  const table = el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Records"}, el("table", {class: "stack"},
+    el("thead", {}, el("tr", {}, ["Time", "Event", "Account", "Outcome", "What"].map((head) => el("th", {scope: "col"}, head)))), rows));
+  const node = el("details", {class: "card"}, el("summary", {}, "Who did what"),
+    el("p", {class: "hint"}, `The newest ${RECORDS} records. Each holds the hash of the one before: a record that was changed breaks the chain.`),
+    problem, table);
+  async function load() {
+    const all = await ask("/api/audit");
+    problem.textContent = all.error ?? "";
+    if (!all.error) replace(rows, all.slice(-RECORDS).reverse().map((r) => el("tr", {}, el("td", {}, visible(r.time)),
+      el("td", {}, visible(r.event)), el("td", {}, visible(r.account ?? "")), el("td", {}, visible(r.outcome ?? "")),
+      el("td", {class: "wide"}, quote(r.reason ?? "")))));
+  }
+  node.addEventListener("toggle", () => node.open && load());
+  return {node, update() { show(node, app.can("admin")); }};
+}
+
+function ending(app) {
+  const node = el("section", {class: "card", "aria-labelledby": "ending"}, el("h2", {id: "ending"}, "Ending"), el("div", {class: "row"},
+    button("Log everybody out", async () => {
+      if (await app.confirmed("Log everybody out?", "All sessions end, this one too. Codes and loaded transactions are forgotten.", "Log everybody out"))
+        app.link.act("logout_everyone");
+    }, "danger"),
+    button("Stop the bunker", async () => {
+      if (await app.confirmed("Stop the bunker?", "Nobody can sign through it until it is started again on its host.", "Stop the bunker"))
+        app.link.act("shutdown_bunker", "confirm");
+    }, "danger")));
+  return {node, update() { show(node, app.can("admin")); }};
+}
+
+export function bunkerPage(app, body) {
+  const parts = [device(), login(app), audit(app), ending(app)];
+  replace(body, parts.map((part) => part.node));
+  return {
+    update(status) { parts.forEach((part) => part.update(status)); },
+    frame(data, frame) { parts.forEach((part) => part.frame?.(data, frame)); },
   };
 }

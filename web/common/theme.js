@@ -1,24 +1,37 @@
-// common/theme.js - light, dark, or as the system has it.
-import {el} from "./dom.js?v=%TAG%";
+// common/theme.js - light, dark, high contrast, or as the system has it.
+import {field, select} from "./dom.js?v=%TAG%";
 
-const NAMES = {auto: "Theme: system", light: "Theme: light", dark: "Theme: dark"};
+const NAMES = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"], ["contrast", "High contrast"]];
 
-function apply(name) {
+export function applyTheme(name) {
   if (name === "auto") document.documentElement.removeAttribute("data-theme");
   else document.documentElement.dataset.theme = name;
 }
 
-export function themeButton() {
-  const order = Object.keys(NAMES);
-  let name = localStorage.getItem("theme");
-  if (!order.includes(name)) name = "auto";
-  const button = el("button", {type: "button"}, NAMES[name]);
-  apply(name);
-  button.addEventListener("click", () => {
-    name = order[(order.indexOf(name) + 1) % order.length];
+// Where storage is forbidden, the choice lasts as long as the page.
+function stored() {
+  try {
+    const name = localStorage.getItem("theme");
+    return NAMES.some(([key]) => key === name) ? name : "auto";
+  } catch {
+    return "auto";
+  }
+}
+
+function store(name) {
+  try {
     localStorage.setItem("theme", name);
-    button.textContent = NAMES[name];
-    apply(name);
+  } catch { /* see above */ }
+}
+
+// A labelled choice; `changed` is told of it.
+export function themeChoice(changed = () => {}) {
+  const node = select(NAMES, stored());
+  applyTheme(node.value);
+  node.addEventListener("change", () => {
+    store(node.value);
+    applyTheme(node.value);
+    changed(node.value);
   });
-  return button;
+  return field("Theme", node);
 }
