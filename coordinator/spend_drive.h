@@ -1,6 +1,7 @@
 // coordinator/spend_drive.h -- what the parts of spend.h share; nobody else includes it.
 #ifndef CASEMATE_COORDINATOR_SPEND_DRIVE_H
 #define CASEMATE_COORDINATOR_SPEND_DRIVE_H
+#include "coordinator/coins_psbt.h"
 #include "coordinator/spend.h"
 #include "coordinator/stop.h"
 #include "coordinator/story.h"

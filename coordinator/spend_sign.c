@@ -204,14 +204,19 @@ static enum next finish(struct drive *d, struct attempt *a, const struct tally *
 {
     struct bytes raw;
     struct err err;
-    story_done(d->c->db, d->s->id, STEP_SIGN);
-    story_begin(d->c->db, d->s->id, STEP_COMBINE);
+    const bool is_first =
+        a->kind == ATTEMPT_PAY; // what comes later has no place among the seed's steps
+    if (is_first) {
+        story_done(d->c->db, d->s->id, STEP_SIGN);
+        story_begin(d->c->db, d->s->id, STEP_COMBINE);
+    }
     if (!combine_finalize(&raw, d->t.wallet, a->psbt, t->checked, t->n_signed, d->arena, &err)) {
         LOG(d->c->log, LOG_ERROR, "not_final", LOG_TEXT("spend", d->s->id),
             LOG_TEXT("error", err.text));
         return drive_park(d, CODE_INTERNAL, "the signatures do not make a final transaction");
     }
-    story_done(d->c->db, d->s->id, STEP_COMBINE);
+    if (is_first)
+        story_done(d->c->db, d->s->id, STEP_COMBINE);
     STOP_POINT("final");
     if (!ledger_signed(d->c->db, d->s, a, raw, &err))
         return drive_lost(d, &err);
@@ -274,9 +279,11 @@ enum next drive_signatures(struct drive *d, struct attempt *attempt)
     if (code_is_lost(d, attempt))
         return d->now_us - d->s->created_us < SPEND_RETRY_US * 6 ? drive_wait(d, 1000000)
                                                                  : lost_code(d);
-    story_begin(d->c->db, d->s->id, STEP_FAN_OUT);
-    story_done(d->c->db, d->s->id, STEP_FAN_OUT);
-    story_begin(d->c->db, d->s->id, STEP_SIGN);
+    if (attempt->kind == ATTEMPT_PAY) {
+        story_begin(d->c->db, d->s->id, STEP_FAN_OUT);
+        story_done(d->c->db, d->s->id, STEP_FAN_OUT);
+        story_begin(d->c->db, d->s->id, STEP_SIGN);
+    }
     const size_t n = line_up(d, attempt, &t, line, &quorum);
     // "allow one substitute from the eligible rest"
     const size_t limit = d->t.row.k - t.n_signed + 1;

@@ -30,10 +30,9 @@ enum world_mood {
     MOOD_SILENT,       // takes it, and never answers
     MOOD_SIGNS_SILENT, // signs, and the answer is lost
     MOOD_BUSY,
-    MOOD_AWAY,         // not reachable
+    MOOD_AWAY, // not reachable
     MOOD_BAD_SIGNATURE,
-    MOOD_OTHER_TX,     // a signed PSBT of another transaction
-    MOOD_EXTRA_OUTPUT,
+    MOOD_UNSIGNED, // gives back what it got
 };
 struct world_signer {
     enum world_mood mood;
@@ -62,13 +61,21 @@ struct world *world_new(void);
 // One destination, "hot".
 struct world_ledger {
     char path[128], wallet_id[ID_SIZE], signer_id[WORLD_SIGNERS][ID_SIZE], destination_id[ID_SIZE];
+    struct xfp xfp[WORLD_SIGNERS];
     struct db_options options;
-    struct bytes destination; // its script
+    int64_t *clock_offset_us; // shared; see world_pass
+    struct wallet *wallet;
+    struct treasury *treasury;
+    struct bytes destination;  // its script
+    struct surge_codes *codes; // NULL: none are known
 };
 struct world_ledger *world_ledger(struct world *world);
 struct db *world_db(const struct world_ledger *ledger); // the test closes it
 void world_setting(const struct world_ledger *ledger, const char *json);
 void world_cap(const struct world_ledger *ledger, uint64_t auto_sat, uint64_t surge_sat);
+
+// The ledger's clock goes on by that much.
+void world_pass(const struct world_ledger *ledger, int64_t s);
 
 // A confirmed coin of the wallet.
 void world_fund(struct world *world, const struct world_ledger *ledger, uint64_t sat);
@@ -78,7 +85,8 @@ void world_mine(struct world *world, uint32_t blocks);
 void world_unmine(struct world *world);
 void world_evict(struct world *world, const struct hash256 *txid);
 // Somebody else spends that coin, in the mempool.
-void world_steal(struct world *world, const struct world_ledger *ledger, const struct outpoint *coin);
+void world_steal(struct world *world, const struct world_ledger *ledger,
+                 const struct outpoint *coin);
 // What is paid to the destination, in blocks (or the mempool too).
 struct sats world_paid(const struct world *world, const struct world_ledger *ledger, bool mempool);
 const struct world_tx *world_find(const struct world *world, const struct hash256 *txid);
@@ -90,8 +98,8 @@ void world_reconcile(const struct world *world, const struct world_ledger *ledge
 struct spend world_submit(const struct world_ledger *ledger, struct db *db, const char *request_id,
                           uint64_t sat, enum tier tier);
 
-// Claims and drives whatever is due, up to `rounds` times; the time of waits passes at once. Returns how often
-// something was driven.
+// Claims and drives whatever is due, up to `rounds` times, the ledger told of the chain before each. Returns how
+// often something was driven.
 size_t world_drive(struct world *world, const struct world_ledger *ledger, struct db *db,
                    size_t rounds);
 
