@@ -217,6 +217,7 @@ static bool may_join(const struct chooser *c, const struct coin *coin, bool unco
         return false; // is there already
     return coins_is_eligible(coin, c->limits) && !is_locked(c->request, coin) &&
            (coin->confirmations > 0 || (unconfirmed && c->request->least_fee.n == 0)) &&
+           coin->previous.len > 0 &&       // the node gave it for the larger ones
            coin->amount.n > c->input_cost; // a coin that costs more than it brings is no help
 }
 

@@ -16,25 +16,33 @@ struct node_options {
     const char *cookie_file, *credential_file; // "user:password"; one of the two
     const char *network;                       // main, test, testnet4, signet, regtest
     const char *wallet_prefix;                 // of the watch-only wallets' names on the node
-    int cancel_fd;
+    int cancel_fd;                             // readable: calls that wait end; -1: none
 };
 MUST_CHECK bool node_new(struct node **out, const struct node_options *options, struct err *err);
-void node_free(struct node *node);
+void node_free(struct node *node); // NULL is fine
+void node_freep(struct node **node);
+const char *node_name(const struct node *node);
 
 struct node_state {
     struct hash256 tip;
     uint32_t height;
-    bool behind; // initial download, or the tip is old where blocks come on time
+    bool behind; // initial download, headers whose blocks are not there, or on main an old tip
     uint64_t relay_rate, mempool_rate; // sat per 1000 vB: least that it takes
 };
 MUST_CHECK bool node_state(struct node *node, struct node_state *out, struct err *err);
 
-// Makes sure that the node watches the wallet: loads it, or makes it and imports both branches.
-// birth_s: how far back to look when it is made; 0: four hours.
+// Makes sure that the node watches the wallet: loads it, or makes it and imports both branches, and tells the
+// wallet how far the node has seen it used. Cheap where all is well: to be called again and again.
+// birth_s: how far back to look when it is made; 0: four hours. Looking may take hours: for that long it fails,
+// and so do the calls below.
+// Fails: CODE_NODE_UNAVAILABLE also while the node still looks for the wallet's transactions.
 MUST_CHECK bool node_watch(struct node *node, const struct wallet *wallet, int64_t birth_s,
                            struct err *err);
 
-// Unspent outputs of the wallet, each with what a PSBT needs (previous transaction included).
+// What our own transactions spend is not among them: coordinator/coins_psbt.h reads it from their PSBT.
+// Unspent outputs of the wallet, each with what a PSBT needs. Previous transactions are there for the
+// NODE_PREVIOUS_MAX largest coins that may be spent; the others have none, and are not chosen.
+#define NODE_PREVIOUS_MAX 500
 MUST_CHECK bool node_coins(struct node *node, const struct wallet *wallet, struct coins *out,
                            struct arena *arena, struct err *err);
 struct node_balance {
@@ -74,6 +82,29 @@ struct node_tx {
 };
 MUST_CHECK bool node_find(struct node *node, const struct wallet *wallet,
                           const struct hash256 *txid, struct node_tx *out, struct err *err);
+
+// A transaction of the wallet, and where it is. CODE_NOT_FOUND: the wallet does not have it.
+MUST_CHECK bool node_transaction(struct node *node, const struct wallet *wallet,
+                                 const struct hash256 *txid, struct node_tx *where,
+                                 struct bytes *raw, struct arena *arena, struct err *err);
+
+// What the wallet's transactions did after a block, and in the mempool.
+struct node_event {
+    struct hash256 txid;
+    bool is_outgoing; // it spends coins of the wallet, to whomever
+    bool is_removed;  // its block was taken back; the same txid may come again as unconfirmed
+};
+struct node_events {
+    struct node_event *items; // each txid once
+    size_t n;
+    struct hash256 block; // `depth` deep: where to go on from next time
+    uint32_t height;
+};
+// since: NULL for the wallet's whole history. Waits until the node's wallet has seen what its chain has.
+// Fails: CODE_NOT_FOUND for a block that the node does not know.
+MUST_CHECK bool node_since(struct node *node, const struct wallet *wallet,
+                           const struct hash256 *since, uint32_t depth, struct node_events *out,
+                           struct arena *arena, struct err *err);
 
 // The mempool transaction that spends it. *found false: none.
 MUST_CHECK bool node_spender(struct node *node, const struct outpoint *outpoint,

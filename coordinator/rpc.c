@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "coordinator/rpc_internal.h"
 #include <curl/curl.h>
+#include <poll.h>
 
 enum { REQUEST_MAX = 8 << 20, KEPT_MAX = 1 << 20, URL_MAX = 512, WALLET_MAX = 64 };
 
@@ -12,6 +13,7 @@ struct rpc {
     struct curl_slist *headers;
     char url[URL_MAX];
     char *credential_file;
+    int cancel_fd;
     bool has_credential; // given to curl
     uint64_t id;         // of the last request
     char why[CURL_ERROR_SIZE];
@@ -56,14 +58,31 @@ static size_t take_reply(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
+// Asked about once a second, and whenever something comes in.
+static int is_cancelled(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    struct pollfd fd = { .fd = ((const struct rpc *)context)->cancel_fd, .events = POLLIN };
+    (void)a, (void)b, (void)c, (void)d;
+    return fd.fd >= 0 && poll(&fd, 1, 0) > 0;
+}
+
+void rpc_set_cancel(struct rpc *rpc, int fd)
+{
+    rpc->cancel_fd = fd;
+}
+
+void rpc_set_timeout(struct rpc *rpc, unsigned timeout_s)
+{
+    (void)curl_easy_setopt(rpc->curl, CURLOPT_TIMEOUT,
+                           timeout_s > 0 ? (long)timeout_s : (long)RPC_TIMEOUT_S);
+}
+
 // A node is asked directly, whatever proxy the environment names, and sends nobody elsewhere.
-static void set_options(struct rpc *rpc, unsigned timeout_s)
+static void set_options(struct rpc *rpc)
 {
     CURL *curl = rpc->curl;
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)RPC_CONNECT_S);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT,
-                           timeout_s > 0 ? (long)timeout_s : (long)RPC_TIMEOUT_S);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -73,6 +92,9 @@ static void set_options(struct rpc *rpc, unsigned timeout_s)
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_reply);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, rpc);
     (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, rpc->why);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_cancelled);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, rpc);
 }
 
 struct rpc *rpc_new(const struct rpc_server *server)
@@ -89,7 +111,9 @@ struct rpc *rpc_new(const struct rpc_server *server)
     REQUIRE(rpc->curl != NULL && rpc->headers != NULL);
     // A request above 1 KiB would otherwise wait for "100 Continue".
     REQUIRE(curl_slist_append(rpc->headers, "Expect:") != NULL);
-    set_options(rpc, server->timeout_s);
+    rpc->cancel_fd = -1;
+    set_options(rpc);
+    rpc_set_timeout(rpc, server->timeout_s);
     return rpc;
 }
 

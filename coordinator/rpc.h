@@ -32,6 +32,11 @@ struct rpc *rpc_new(const struct rpc_server *server); // copies; connects when f
 void rpc_free(struct rpc *rpc);                       // NULL is fine
 void rpc_freep(struct rpc **rpc);                     // for AUTO
 
+// A call ends early, as RPC_FAULT_UNREACHABLE, when this descriptor becomes readable; -1: never, as at first.
+void rpc_set_cancel(struct rpc *rpc, int fd);
+void rpc_set_timeout(struct rpc *rpc,
+                     unsigned timeout_s); // of the calls that follow; 0: RPC_TIMEOUT_S
+
 // What a node's refusal means, by its number and the words that the Annex lists.
 enum rpc_fault_kind {
     RPC_FAULT_NONE,
@@ -66,6 +71,7 @@ struct rpc_fault {
 // By number and words, as in the table above.
 enum rpc_fault_kind rpc_fault_of(int64_t number, struct bytes message);
 const char *rpc_fault_name(enum rpc_fault_kind kind); // "wallet_absent": for logs
+enum code rpc_fault_code(enum rpc_fault_kind kind);   // what it is towards a caller
 
 // Calls `method`. wallet: its name, or NULL for what needs none. params: a JSON array or object; no bytes
 // for none. *result and all it points to live in the arena. `fault` is always set.

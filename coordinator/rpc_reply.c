@@ -96,6 +96,11 @@ const char *rpc_fault_name(enum rpc_fault_kind kind)
     return KINDS[kind].name;
 }
 
+enum code rpc_fault_code(enum rpc_fault_kind kind)
+{
+    return KINDS[kind].code;
+}
+
 bool rpc_fail(struct rpc_fault *fault, enum rpc_fault_kind kind, int64_t number,
               struct bytes message, struct err *err)
 {
