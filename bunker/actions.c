@@ -59,11 +59,28 @@ bool call_window(struct action_call *call, size_t i, int64_t *out)
 
 bool call_has_device(struct action_call *call)
 {
-    if (call->b->device->view.serial[0] != '\0')
-        return true;
+    if (call->b->device->view.serial[0] != '\0') {
+        if (call->b->other_device)
+            frame_fail(call->c, "other_device", OTHER_DEVICE);
+        return !call->b->other_device;
+    }
     frame_fail(call->c, "no_device", DEVICE_NOT_CONNECTED);
     bunker_poll(call->b);
     return false;
+}
+
+bool call_confirms_limit(struct action_call *call)
+{
+    const uint64_t refusals = call->b->device->view.refusals;
+    struct visitor *v = session_visitor(call->b, call->c->session);
+    const bool was_warned = v->warned_limit;
+    v->warned_limit = refusals > REFUSALS_TO_CONFIRM && !was_warned;
+    if (v->warned_limit)
+        frame_fail(call->c, "confirm",
+                   "The device has refused %llu times; at 100 it logs out. Ask again to go on all "
+                   "the same.",
+                   (unsigned long long)refusals);
+    return !v->warned_limit;
 }
 
 bool call_begin_job(struct action_call *call)
@@ -141,6 +158,10 @@ static const struct action *find_action(struct bytes name)
         a = find_in(address_actions, n_address_actions, name);
     if (a == NULL)
         a = find_in(policy_actions, n_policy_actions, name);
+    if (a == NULL)
+        a = find_in(slot_actions, n_slot_actions, name);
+    if (a == NULL)
+        a = find_in(account_actions, n_account_actions, name);
     return a != NULL ? a : find_in(settings_actions, n_settings_actions, name);
 }
 
@@ -174,6 +195,10 @@ static void run_action(struct bunker *b, struct client *c, struct bytes name,
         return;
     }
     c->session->active_s = bunker_now_s(b);
+    if (a->role == ROLE_ADMIN && account_needs_factor(b, c->session)) {
+        frame_fail(c, "factor", "Give your one-time code again.");
+        return;
+    }
     a->run(&call);
 }
 

@@ -1,4 +1,17 @@
 // bunker/actions.h -- one row per action, and reading its arguments. Source: bunker.md 6.
+//
+// Beside the reference's, and what they answer apart from update_status and failure modals:
+//   slot_share []            {"vue_app_cb": {"slot_code": "ABCDEFGH"}}
+//   slot_join [code], slot_leave [], slot_checked [hash]
+//                            `casemate.slot`: shared, code, mine, viewers, checked, given: [{name, account, mine}]
+//   set_theme ["auto" | "light" | "dark"]            `casemate.theme`
+//   factor [code]            after a modal with code "factor"; `casemate.needs_factor`
+//   totp_begin []            {"vue_app_cb": {"totp_enrol": {secret, url, qr}}}; qr: rows of 0 and 1
+//   totp_confirm [code]      a note
+//   create_user [name, "totp_here" | "rand_pw_here", ""], after a modal with code "badlen"
+//                            {"vue_app_cb": {"new_user_secret": {name, secret, url, qr} or {name, password}}}
+//   confirm_device [serial]  after code "other_device"; `casemate.other_device`, `casemate.pin`
+// A modal with code "confirm" (leftover codes, few refusals left): the same action again goes on.
 #ifndef CASEMATE_BUNKER_ACTIONS_H
 #define CASEMATE_BUNKER_ACTIONS_H
 #include "bunker/frames.h"
@@ -28,7 +41,7 @@ MUST_CHECK bool call_bool(struct action_call *call, size_t i, bool *out);      /
 MUST_CHECK bool call_window(struct action_call *call, size_t i, int64_t *out); // also text and null
 bool call_bad(struct action_call *call);                                       // says so; false
 
-// Whether a device is there; else says so.
+// Whether a device is there, and the one that is wanted; else says so.
 MUST_CHECK bool call_has_device(struct action_call *call);
 
 // Counts a job of this socket; false, and "Too many requests." is sent, past CLIENT_JOBS_MAX.
@@ -45,6 +58,14 @@ extern const struct action signing_actions[], message_actions[], address_actions
     policy_actions[], settings_actions[];
 extern const size_t n_signing_actions, n_message_actions, n_address_actions, n_policy_actions,
     n_settings_actions;
+
+extern const struct action slot_actions[], account_actions[];
+extern const size_t n_slot_actions, n_account_actions;
+
+// Above 95 refusals of the 100 after which a device logs out: whether the same request has been sent twice.
+// Else says so. Source: bunker.md 15.
+MUST_CHECK bool call_confirms_limit(struct action_call *call);
+#define REFUSALS_TO_CONFIRM 95
 
 // --- signing.c ---
 

@@ -133,7 +133,7 @@ static void run_message(struct action_call *call)
         (void)call_bad(call);
         return;
     }
-    if (!call_has_device(call) || !call_begin_job(call)) {
+    if (!call_has_device(call) || !call_confirms_limit(call) || !call_begin_job(call)) {
         free(m);
         return;
     }

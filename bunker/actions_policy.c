@@ -1,7 +1,10 @@
 // Users and the policy. Source: bunker.md 6, 11.
+#include "base/base64.h"
 #include "base/require.h"
 #include "bunker/actions.h"
 #include "bunker/policy_form.h"
+#include "bunker/qr.h"
+#include "crypto/random.h"
 #include "policy/users.h"
 
 #define FLASH_CONSULT                                                                              \
@@ -54,12 +57,56 @@ static bool read_name(struct action_call *call, char out[static SLOT_NAME_SIZE])
     return true;
 }
 
+// What was made here, once: the device has it now, and nobody else.
+static void send_secret(struct client *c, const struct user_job *user)
+{
+    const bool is_totp = user->mode == USER_TOTP;
+    char url[256] = "";
+    struct frame f;
+    if (is_totp)
+        (void)snprintf(url, sizeof url, "otpauth://totp/%s?secret=%s", user->name, user->shown);
+    frame_begin(&f);
+    json_key(&f.j, "vue_app_cb");
+    json_begin_object(&f.j);
+    json_key(&f.j, "new_user_secret");
+    json_begin_object(&f.j);
+    json_key(&f.j, "name");
+    json_text(&f.j, user->name);
+    json_key(&f.j, is_totp ? "secret" : "password");
+    json_text(&f.j, user->shown);
+    if (is_totp) {
+        json_key(&f.j, "url");
+        json_text(&f.j, url);
+        json_key(&f.j, "qr");
+        qr_write(&f.j, url);
+    }
+    json_end_object(&f.j);
+    json_end_object(&f.j);
+    frame_send(&f, c, 0);
+    wipe(url, sizeof url);
+}
+
+// "Try the device-picked mode; on badlen offer 'generate here'".
+static void send_user_error(struct client *c, const struct user_job *user)
+{
+    const bool asks_for_one =
+        user->secret == NULL && !user->remove && strstr(user->base.err.text, "badlen") != NULL;
+    if (asks_for_one)
+        frame_fail(c, "badlen",
+                   "This device picks no secrets itself. One can be made here, and is shown once: "
+                   "then this bunker's host has seen it.");
+    else
+        frame_device_error(c, &user->base.err);
+}
+
 static void user_done(struct device_job *base)
 {
     struct simple *s = (struct simple *)base;
     struct client *c = job_client(s->b, s->client);
     if (c != NULL && !base->ok)
-        frame_device_error(c, &base->err);
+        send_user_error(c, &s->user);
+    else if (c != NULL && s->user.shown[0] != '\0')
+        send_secret(c, &s->user);
     clients_push_slot(s->b, NULL, c);
     secret_free(s->user.secret);
     wipe(s, sizeof *s);
@@ -88,14 +135,52 @@ static void set_password(struct simple *s, struct bytes password)
     wipe(key, sizeof key);
 }
 
+// "20 random bytes, shown once as QR + base32 in the admin's browser, sent to the device, wiped"
+static void make_totp(struct simple *s)
+{
+    uint8_t raw[20];
+    struct writer w = writer_of(s->user.shown, sizeof s->user.shown);
+    random_bytes(raw, sizeof raw);
+    base32_write(&w, BYTES_OF(raw));
+    s->user.mode = USER_TOTP;
+    s->user.secret = secret_new(BYTES_OF(raw));
+    wipe(raw, sizeof raw);
+}
+
+static void make_password(struct simple *s)
+{
+    uint8_t raw[12];
+    struct writer w = writer_of(s->user.shown, sizeof s->user.shown);
+    random_bytes(raw, sizeof raw);
+    base64_write(&w, BYTES_OF(raw));
+    set_password(s, writer_bytes(&w));
+    wipe(raw, sizeof raw);
+}
+
+// The modes of the reference, and two for devices that want a secret to be given.
+static const struct {
+    const char *word;
+    uint8_t mode;
+    void (*make)(struct simple *s); // NULL: the device picks, or the admin has given
+} user_modes[] = {
+    { "totp", USER_TOTP | USER_SHOW_QR, NULL },
+    { "rand_pw", USER_PASSWORD | USER_SHOW_QR, NULL },
+    { "give_pw", USER_PASSWORD, NULL },
+    { "totp_here", USER_TOTP, make_totp },
+    { "rand_pw_here", USER_PASSWORD, make_password },
+};
+
 static void run_create_user(struct action_call *call)
 {
     char name[SLOT_NAME_SIZE];
     struct bytes mode, password;
+    size_t row = 0;
     if (!read_name(call, name) || !call_text(call, 1, &mode) || !call_text(call, 2, &password))
         return;
-    const bool totp = bytes_equal_text(mode, "totp"), given = bytes_equal_text(mode, "give_pw");
-    if (!totp && !given && !bytes_equal_text(mode, "rand_pw")) {
+    const bool given = bytes_equal_text(mode, "give_pw");
+    while (row < COUNT(user_modes) && !bytes_equal_text(mode, user_modes[row].word))
+        row++;
+    if (row == COUNT(user_modes)) {
         frame_fail(call->c, "bad_args", "%.*s", BYTES_ARG(bytes_slice(mode, 0, 64)));
         return;
     }
@@ -108,9 +193,11 @@ static void run_create_user(struct action_call *call)
         return;
     struct simple *s = simple_new(call, user_work, user_done);
     memcpy(s->user.name, name, sizeof name);
-    s->user.mode = (uint8_t)((totp ? USER_TOTP : USER_PASSWORD) | USER_SHOW_QR);
+    s->user.mode = user_modes[row].mode;
     if (given)
         set_password(s, password);
+    if (user_modes[row].make != NULL)
+        user_modes[row].make(s);
     call_audit(call, "user_created", "asked", bytes_of_text(name));
     device_submit(call->b->device, &s->base);
 }
@@ -132,10 +219,49 @@ static void policy_done(struct device_job *base)
     free(s);
 }
 
+// --- What is kept of a policy, once the device has taken it ---
+
+void pending_policy_drop(struct bunker *b)
+{
+    free(b->pending.policy);
+    b->pending = (struct pending_policy){ 0 };
+}
+
+// "unless priv_over_ux: ... with it they store null for these"
+static void set_pending(struct bunker *b, struct bytes plain, bool is_private)
+{
+    pending_policy_drop(b);
+    b->pending.is_set = true;
+    b->pending.is_private = is_private;
+    b->pending.policy = malloc(plain.len);
+    REQUIRE(b->pending.policy != NULL);
+    memcpy(b->pending.policy, plain.ptr, plain.len);
+    b->pending.len = plain.len;
+}
+
+void pending_policy_follow(struct bunker *b, const struct device_report *before,
+                           const struct device_report *now)
+{
+    struct settings *s = &b->settings;
+    struct pending_policy *p = &b->pending;
+    struct err err;
+    if (before->state == DEVICE_APPROVING && now->state == DEVICE_IDLE)
+        pending_policy_drop(b); // it was refused
+    if (!p->is_set || !now->active || before->active)
+        return;
+    settings_set_policy(s, p->is_private ? (struct bytes){ 0 } : bytes_of(p->policy, p->len));
+    (void)snprintf(s->xfp, sizeof s->xfp, "%s", p->is_private ? "" : now->xfp);
+    (void)snprintf(s->serial, sizeof s->serial, "%s", p->is_private ? "" : now->serial);
+    pending_policy_drop(b);
+    if (s->key != NULL && !settings_save(s, &err))
+        LOG(b->log, LOG_ERROR, "settings_not_saved", LOG_TEXT("error", err.text));
+}
+
 static void run_start_hsm(struct action_call *call)
 {
     if (!call_has_device(call) || !call_begin_job(call))
         return;
+    pending_policy_drop(call->b); // it is the stored one that starts now
     struct simple *s = simple_new(call, policy_work, policy_done);
     s->flash = FLASH_CONSULT;
     call_audit(call, "policy_start", "asked", (struct bytes){ 0 });
@@ -213,6 +339,14 @@ static void make_locker(struct bunker *b, struct form_locker *out)
     out->reads = b->settings.allow_reboots ? LOCKER_READS : 1;
 }
 
+static bool is_private(struct bytes policy, struct arena *arena)
+{
+    const struct json *object, *v;
+    struct err unimportant;
+    return json_parse(&object, policy, arena, &unimportant) &&
+           (v = json_get(object, "priv_over_ux")) != NULL && v->type == JSON_TRUE;
+}
+
 static void run_submit_policy(struct action_call *call)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(FRAME_ARENA);
@@ -232,7 +366,7 @@ static void run_submit_policy(struct action_call *call)
         frame_fail(call->c, "bad_args", "%s", err.text);
         return;
     }
-    settings_set_policy(&call->b->settings, plain);
+    set_pending(call->b, plain, is_private(plain, arena));
     struct simple *s = simple_new(call, policy_work, policy_done);
     s->flash = FLASH_CONSULT;
     s->policy.policy = malloc(policy.len);

@@ -104,6 +104,9 @@ static bool load(struct page *p, struct bytes file, struct err *err)
     AUTO(arena_freep) struct arena *arena = arena_new(REVIEW_ARENA);
     struct slot *slot = session_slot(p->b, p->session);
     struct bytes psbt;
+    const char *why = slot_why_not_load(p->b, p->session);
+    if (why != NULL)
+        return err_set(err, ERR_BUSY, "%s", why);
     if (slot_is_busy(slot))
         return err_set(err, ERR_BUSY, "This PSBT is being signed now.");
     if (!review_upload(&psbt, file, arena, err))
@@ -379,13 +382,16 @@ void api_form_submit(struct page *p)
     if (!form_is_ours(p, csrf))
         return;
     if (slot->psbt == NULL || slot_is_busy(slot) || !bytes_equal_text(hash, slot->hash_text) ||
-        p->b->device->view.serial[0] == '\0') {
+        p->b->device->view.serial[0] == '\0' || p->b->other_device ||
+        p->b->device->view.refusals > REFUSALS_TO_CONFIRM) { // which this form cannot ask about
         page_status(p, 409);
         return;
     }
     for (size_t i = 0; i < slot->n_auth; i++) {
         (void)snprintf(name, sizeof name, "code%zu", i);
-        if (http_form_get(p->request->body, name, &code, p->arena) && code.len > 0 &&
+        if (!http_form_get(p->request->body, name, &code, p->arena) || code.len == 0)
+            continue;
+        if (slot_why_not_offer(p->b, p->session, i) != NULL ||
             !slot_offer(slot, i, 0, code, bunker_now_s(p->b), bunker_now_ms(p->b), &adjusted,
                         &err)) {
             page_status(p, 400);

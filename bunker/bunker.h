@@ -28,8 +28,13 @@ struct bunker;
 
 // What a session has beside being logged in.
 struct visitor {
-    struct slot *slot;     // its own, or the one of everybody
-    bool warned;           // of codes on the device that are not ours: the next submit goes on
+    struct slot *slot; // its own, one that was joined, or the one of everybody
+    struct slot *own;  // its own, while it has joined another's; NULL: none
+    bool warned;       // of codes on the device that are not ours: the next submit goes on
+    bool warned_limit; // of the refusals that are left, likewise
+    unsigned checked;  // slot->serial of the PSBT that was looked at, and 1; 0: none
+    char theme[THEME_SIZE];
+    struct secret *totp;   // of an enrolment that is not confirmed; NULL: none
     struct secret *picked; // an onion key that may be saved; NULL: none
     char handle[ONION_HANDLE_SIZE];
 };
@@ -53,6 +58,14 @@ struct metrics {
     uint64_t logins_ok, logins_failed, logins_throttled;
     uint64_t signed_ok, signed_refused, signed_failed, messages_ok, messages_failed, broadcasts_ok,
         broadcasts_failed;
+};
+
+// A policy that waits for approval: "settings are committed only after the device reports active with the
+// new policy". Source: bunker.md 11.4, 11.6.
+struct pending_policy {
+    bool is_set, is_private; // is_private: priv_over_ux, so that nothing is kept
+    uint8_t *policy;         // sanitised
+    size_t len;
 };
 
 struct bunker {
@@ -79,9 +92,11 @@ struct bunker {
     struct arena *status_arena; // of `hsm`
     const struct json *hsm;     // the device's status, parsed; NULL: none
     bool setup_mode;
-    bool logs_out_all;          // at the next tick: whoever asked for it gets an answer first
-    bool stops;                 // likewise
-    bool asked_locker;          // once per process and device
+    bool logs_out_all; // at the next tick: whoever asked for it gets an answer first
+    bool stops;        // likewise
+    bool asked_locker; // once per process and device
+    bool other_device; // than settings.pin
+    struct pending_policy pending;
     struct secret *pending_key; // of a policy that waits for approval; NULL: none
     int64_t polled_ms, pushed_s;
     struct bytes preload; // of -f
@@ -95,6 +110,37 @@ enum role bunker_listener_role(const struct bunker *b, const struct listener *l)
 
 struct slot *session_slot(struct bunker *b, struct session *session);
 struct visitor *session_visitor(struct bunker *b, struct session *session);
+
+// --- actions_policy.c ---
+
+void pending_policy_drop(struct bunker *b);
+void pending_policy_follow(struct bunker *b, const struct device_report *before,
+                           const struct device_report *now);
+
+// --- actions_slot.c ---
+
+// Why this session may not change the PSBT, or give a code for that row; NULL: it may.
+const char *slot_why_not_load(struct bunker *b, struct session *session);
+const char *slot_why_not_offer(struct bunker *b, struct session *session, size_t index);
+
+// The session's place in its slots is free: codes that it gave go, and slots that nobody is in any more.
+void slot_release_all(struct bunker *b, struct session *session);
+
+// --- actions_account.c ---
+
+// Another device than the one that was there first is connected, or was: nothing is asked of it until an
+// admin confirms it. Source: bunker.md 15.
+void device_check_pin(struct bunker *b);
+#define OTHER_DEVICE                                                                               \
+    "Another device is connected than the one that was here first. An admin must confirm it."
+
+// "Admin-only actions ask for the second factor again if older than 10 minutes" (factor_time).
+bool account_needs_factor(struct bunker *b, const struct session *session);
+
+const char *account_theme(struct bunker *b, struct session *session); // empty: none was chosen
+
+// Puts the master password of the reference's settings file into the account, hashed.
+void account_take_reference(struct bunker *b);
 
 // --- clients.c ---
 

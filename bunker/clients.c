@@ -32,6 +32,8 @@ struct visitor *session_visitor(struct bunker *b, struct session *session)
     v->slot = b->shared;
     if (v->slot == NULL) {
         v->slot = slot_new();
+        v->slot->owner = session;
+        v->slot->n_members = 1;
         slot_set_users(v->slot, json_get(b->hsm, "users"));
     }
     return v;
@@ -127,8 +129,10 @@ void clients_closed(void *context, struct http_socket *socket)
     for (const struct client *o = b->clients; o != NULL; o = o->next)
         others = others || o->session == c->session;
     struct slot *slot = session_slot(b, c->session);
-    if (!others && slot != b->shared && !slot_is_busy(slot))
-        slot_forget_codes(slot);
+    if (!others && slot != b->shared && !slot_is_busy(slot)) {
+        slot_forget_codes_of(slot, c->session);
+        clients_push_slot(b, slot, NULL);
+    }
     free(c);
 }
 

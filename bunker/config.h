@@ -30,9 +30,10 @@ struct bunker_config {
     uint64_t ping_rate;       // seconds between polls when nobody watches
 
     uint64_t max_idle_time, max_login_wait_time, max_session_time; // seconds
-    const char *data_files;                                        // folder
-    const char *settings_key_file;                                 // 32 bytes as hex; NULL: none
-    bool shared_slot;                                              // slot_mode = shared
+    uint64_t factor_time;   // seconds after which admins are asked for their second factor again
+    const char *data_files; // folder
+    const char *settings_key_file; // 32 bytes as hex; NULL: none
+    bool shared_slot;              // slot_mode = shared
     bool compat_message_download;
     enum message_frame compat_message_signed;
     bool allow_shutdown_remote;

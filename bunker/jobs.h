@@ -76,6 +76,7 @@ struct user_job {
     uint8_t mode;          // of nwur, USER_SHOW_QR included
     struct secret *secret; // NULL: the device picks one
     char picked[64];       // result: what it picked and did not show itself
+    char shown[40];        // what was made here, for the admin's eyes; empty: nothing
 };
 device_work user_work;
 

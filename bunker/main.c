@@ -110,6 +110,8 @@ static void device_changed(void *context, const struct device_report *before,
     read_hsm(b);
     count_for_feed(b, before, now);
     update_slots(b);
+    device_check_pin(b);
+    pending_policy_follow(b, before, now);
     onion_update(b);
     if (before->serial[0] != '\0' && strcmp(before->serial, now->serial) != 0)
         b->asked_locker = false; // another device has another locker
@@ -149,6 +151,8 @@ static void locker_done(struct device_job *base)
     } else if (ok) {
         ok = settings_open(&b->settings, key, &err);
     }
+    device_check_pin(b);
+    account_take_reference(b);
     onion_update(b);
     if (ok)
         LOG_NOTE(b->log, LOG_INFO, "settings_loaded");
@@ -161,7 +165,7 @@ static void locker_done(struct device_job *base)
 
 void bunker_ask_locker(struct bunker *b)
 {
-    if (b->asked_locker || b->settings.key != NULL)
+    if (b->asked_locker || b->settings.key != NULL || b->other_device)
         return; // "one locker read per process"
     b->asked_locker = true;
     struct locker_of *l = calloc(1, sizeof *l);
@@ -181,12 +185,10 @@ void bunker_session_ended(void *context, struct session *session)
     clients_close_session(b, session);
     if (v == NULL)
         return;
-    if (v->slot != b->shared && v->slot->n_jobs > 0)
-        v->slot->orphaned = true;
-    else if (v->slot != b->shared)
-        slot_free(v->slot);
+    slot_release_all(b, session);
     session->data = NULL;
     secret_free(v->picked);
+    secret_free(v->totp);
     free(v);
 }
 
@@ -341,6 +343,7 @@ static void free_all(struct bunker *b)
     slot_free(b->shared);
     settings_free(&b->settings);
     secret_free(b->pending_key);
+    pending_policy_drop(b);
     feed_free(b->feed);
     audit_close(&b->audit);
     arena_free(b->status_arena);
@@ -375,6 +378,7 @@ static bool serve(struct bunker *b, struct arena *arena, struct err *err)
     signals.server = b->server;
     REQUIRE(pthread_create(&thread, NULL, wait_for_signal, &signals) == 0);
     start_workers(b);
+    account_take_reference(b);
     if (!onion_start(b, err))
         return false;
     announce(b);

@@ -22,6 +22,14 @@ static bool is_free(struct action_call *call)
     return false;
 }
 
+static bool may_load(struct action_call *call)
+{
+    const char *why = slot_why_not_load(call->b, call->c->session);
+    if (why != NULL)
+        frame_fail(call->c, "denied", "%s", why);
+    return why == NULL && is_free(call);
+}
+
 static bool check_upload(struct action_call *call, struct bytes content, int64_t size,
                          struct bytes digest)
 {
@@ -46,7 +54,7 @@ static void run_upload(struct action_call *call)
     struct bytes digest, text, psbt;
     struct err err;
     if (!call_integer(call, 0, &size) || !call_text(call, 1, &digest) ||
-        !call_text(call, 2, &text) || !is_free(call))
+        !call_text(call, 2, &text) || !may_load(call))
         return;
     struct writer w = writer_growing(arena, text.len + 4);
     if (!base64_read(&w, text)) {
@@ -67,7 +75,7 @@ static void run_upload(struct action_call *call)
 
 static void run_clear(struct action_call *call)
 {
-    if (!is_free(call))
+    if (!may_load(call))
         return;
     slot_clear(slot_of(call));
     clients_push_slot(call->b, slot_of(call), call->c);
@@ -101,11 +109,19 @@ static void run_offer(struct action_call *call)
     if (!call_integer(call, 0, &index) || !call_window(call, 1, &window) ||
         !call_text(call, 2, &code) || !is_free(call))
         return;
+    const char *why =
+        index < 0 ? NULL : slot_why_not_offer(call->b, call->c->session, (size_t)index);
+    if (why != NULL) {
+        frame_fail(call->c, "denied", "%s", why);
+        return;
+    }
     if (index < 0 || !slot_offer(slot, (size_t)index, window, code, bunker_now_s(call->b),
                                  bunker_now_ms(call->b), &adjusted, &err)) {
         (void)call_bad(call);
         return;
     }
+    slot->auth[index].by = call->c->session;
+    (void)snprintf(slot->auth[index].by_name, SLOT_BY_SIZE, "%s", call->c->session->account);
     call_audit(call, "code_offered", adjusted ? "window adjusted" : "ok",
                bytes_of_text(slot->auth[index].name));
     clients_push_slot(call->b, slot_of(call), call->c);
@@ -221,6 +237,7 @@ static void run_preview(struct action_call *call)
     if (!call_begin_job(call))
         return;
     struct signing *s = signing_new(call->b, call->c, slot, call->c->session);
+    session_visitor(call->b, call->c->session)->checked = slot->serial + 1;
     s->sign.preview = true;
     s->sign.base.done = preview_done;
     slot->state = SLOT_PREVIEWING;
@@ -334,7 +351,7 @@ static void run_submit(struct action_call *call)
         frame_fail(call->c, "hash_mismatch", "hash mismatch");
     else if (broadcast && !finalize)
         frame_fail(call->c, "bad_args", "must finalize b4 send");
-    else if (call_has_device(call) && call_begin_job(call)) {
+    else if (call_has_device(call) && call_confirms_limit(call) && call_begin_job(call)) {
         call_audit(call, "submit", "queued", (struct bytes){ 0 });
         signing_start(call->b, call->c, call->c->session, broadcast, finalize, download);
     }

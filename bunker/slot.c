@@ -1,4 +1,5 @@
 #include "bunker/slot.h"
+#include "base/base64.h"
 #include "base/hex.h"
 #include "base/require.h"
 #include "crypto/random.h"
@@ -40,6 +41,24 @@ static void forget_code(struct slot_auth *a)
     a->code = NULL;
     a->code_len = 0;
     a->window = a->shown_window = 0;
+    a->by = NULL;
+    a->by_name[0] = '\0';
+}
+
+void slot_forget_codes_of(struct slot *s, const void *session)
+{
+    for (size_t i = 0; i < s->n_auth; i++)
+        if (s->auth[i].code != NULL && s->auth[i].by == session)
+            forget_code(&s->auth[i]);
+}
+
+void slot_share(struct slot *s)
+{
+    uint8_t random[5]; // 40 bits, and every guess at them is a line in the audit log
+    struct writer w = writer_of(s->code, sizeof s->code);
+    random_bytes(random, sizeof random);
+    base32_write(&w, BYTES_OF(random));
+    writer_u8(&w, 0);
 }
 
 void slot_forget_codes(struct slot *s)

@@ -1,7 +1,8 @@
 // bunker/slot.h -- one PSBT on its way to a signature, with the codes that people gave for it.
 //
 // (1) Codes belong to the PSBT that was loaded when they were given: any change of the PSBT erases them.
-// (2) A slot is one session's, or, when it is shared, its participants'.
+// (2) A slot is one session's, or, when it is shared, its participants'. Each of them sees who has given a
+//     code, and may take back only their own; the PSBT is replaced by its owner alone.
 // (3) PSBT and codes are frozen while it is queued or signing.
 // (4) The result stays until the slot is cleared, so that a failed broadcast or a lost connection loses
 //     no signature. PSBTs and results are never written to disk.
@@ -19,6 +20,8 @@
 #define SLOT_RESULT_S  86400
 #define SLOT_BLANKS    5 // rows when no names are known
 #define SLOT_ID_SIZE   9
+#define SLOT_CODE_SIZE 9 // by which a slot is joined: eight characters of base32
+#define SLOT_BY_SIZE   33
 
 enum slot_state {
     SLOT_EMPTY,
@@ -41,6 +44,8 @@ struct slot_auth {
     uint32_t shown_window; // `totp` as the client gave it
     int64_t given_ms;
     bool expires;
+    const void *by;             // the session that gave it: compared only
+    char by_name[SLOT_BY_SIZE]; // its account
 };
 
 struct slot {
@@ -54,6 +59,9 @@ struct slot {
     size_t preview_len;
     size_t n_auth;
     struct slot_auth auth[SLOT_AUTH_MAX];
+    char code[SLOT_CODE_SIZE]; // empty: nobody else may join
+    const void *owner;         // the session that made it, compared only; NULL: it has ended
+    unsigned n_members;        // sessions whose slot it is
     uint8_t *result;
     size_t result_len;
     bool result_is_final; // a transaction, not a PSBT
@@ -90,6 +98,10 @@ MUST_CHECK bool slot_offer(struct slot *slot, size_t index, int64_t window, stru
 uint32_t slot_window(int64_t window, int64_t now_s, bool *adjusted);
 
 void slot_forget_codes(struct slot *slot);
+void slot_forget_codes_of(struct slot *slot, const void *session); // those that it has given
+
+// Lets others join, by slot->code.
+void slot_share(struct slot *slot);
 bool slot_expire_codes(struct slot *slot, int64_t now_ms); // whether any was
 
 void slot_set_result(struct slot *slot, struct bytes result, bool is_final, int64_t now_s);

@@ -44,7 +44,8 @@ static bool make_local_code(char out[static OTP_TEXT_SIZE], const struct bunker 
            codes_local(out, next->text, &slot->hash, &unimportant);
 }
 
-static void write_auth(struct json_writer *j, const struct slot *slot, bool is_viewer)
+static void write_auth(struct json_writer *j, const struct slot *slot, bool is_viewer,
+                       const struct session *session)
 {
     json_key(j, "pending_auth");
     json_begin_array(j);
@@ -59,7 +60,7 @@ static void write_auth(struct json_writer *j, const struct slot *slot, bool is_v
         json_string(j, bytes_slice(BYTES("xxxxxx"), 0, a->code == NULL ? 0 : 6));
         if (!is_viewer) {
             json_key(j, "totp");
-            json_u64(j, a->code == NULL ? 0 : a->shown_window);
+            json_u64(j, a->code == NULL || a->by != session ? 0 : a->shown_window);
         }
         json_end_object(j);
     }
@@ -67,7 +68,7 @@ static void write_auth(struct json_writer *j, const struct slot *slot, bool is_v
 }
 
 static void write_slot(struct json_writer *j, const struct bunker *b, const struct slot *slot,
-                       bool is_viewer)
+                       bool is_viewer, const struct session *session)
 {
     char code[OTP_TEXT_SIZE];
     put_text(j, "psbt_hash", slot->hash_text);
@@ -83,17 +84,46 @@ static void write_slot(struct json_writer *j, const struct bunker *b, const stru
         json_null(j);
     put_text(j, "local_code", !is_viewer && make_local_code(code, b, slot) ? code : NULL);
     put_bool(j, "busy_signing", slot_is_busy(slot));
-    write_auth(j, slot, is_viewer);
+    write_auth(j, slot, is_viewer, session);
     onion_write(j, b);
 }
 
-static void write_slot_extra(struct json_writer *j, const struct bunker *b, const struct slot *slot)
+// Who has given a code; never what it is.
+static void write_given(struct json_writer *j, const struct slot *slot,
+                        const struct session *session)
 {
+    json_key(j, "given");
+    json_begin_array(j);
+    for (size_t i = 0; i < slot->n_auth; i++) {
+        const struct slot_auth *a = &slot->auth[i];
+        if (a->code == NULL)
+            continue;
+        json_begin_object(j);
+        json_key(j, "name");
+        json_text(j, a->name);
+        json_key(j, "account");
+        json_text(j, a->by_name);
+        put_bool(j, "mine", a->by == session);
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+static void write_slot_extra(struct json_writer *j, struct bunker *b, const struct slot *slot,
+                             struct session *session)
+{
+    const struct visitor *v = session_visitor(b, session);
     json_key(j, "slot");
     json_begin_object(j);
     json_key(j, "id");
     json_text(j, slot->id);
-    put_bool(j, "shared", slot == b->shared);
+    put_bool(j, "shared", slot == b->shared || slot->code[0] != '\0');
+    put_text(j, "code", session->role >= ROLE_OPERATOR ? slot->code : NULL);
+    put_bool(j, "mine", slot == b->shared || slot->owner == session);
+    put_bool(j, "checked", v->checked == slot->serial + 1);
+    json_key(j, "viewers");
+    json_u64(j, slot->n_members);
+    write_given(j, slot, session);
     json_key(j, "state");
     json_text(j, slot_state_name(slot->state));
     put_text(j, "txid", slot->txid);
@@ -120,7 +150,17 @@ static void write_device_extra(struct json_writer *j, const struct bunker *b, in
     json_end_object(j);
 }
 
-static void write_extra(struct json_writer *j, struct bunker *b, const struct session *session,
+static void write_pin(struct json_writer *j, const struct bunker *b)
+{
+    put_bool(j, "other_device", b->other_device);
+    json_key(j, "pin"); // the device that was here first
+    json_begin_object(j);
+    put_text(j, "serial", b->settings.pin.serial);
+    put_text(j, "xfp", b->settings.pin.xfp);
+    json_end_object(j);
+}
+
+static void write_extra(struct json_writer *j, struct bunker *b, struct session *session,
                         const struct slot *slot, int64_t now_s)
 {
     const uint64_t refusals = b->device->view.refusals;
@@ -128,10 +168,13 @@ static void write_extra(struct json_writer *j, struct bunker *b, const struct se
     json_begin_object(j);
     json_key(j, "version");
     json_text(j, CASEMATE_VERSION);
-    write_slot_extra(j, b, slot);
+    write_slot_extra(j, b, slot, session);
     put_text(j, "account", session->account);
     json_key(j, "role");
     json_text(j, role_name((enum role)session->role));
+    put_text(j, "theme", account_theme(b, session));
+    put_bool(j, "needs_factor", account_needs_factor(b, session));
+    write_pin(j, b);
     write_device_extra(j, b, now_s);
     json_key(j, "gauges");
     spending_write(j, &b->spending);
@@ -158,7 +201,7 @@ void status_write(struct json_writer *j, struct bunker *b, struct session *sessi
     const struct slot *slot = session_slot(b, session);
     json_begin_object(j);
     write_device(j, b);
-    write_slot(j, b, slot, session->role < ROLE_OPERATOR);
+    write_slot(j, b, slot, session->role < ROLE_OPERATOR, session);
     write_extra(j, b, session, slot, now_s);
     json_end_object(j);
 }
