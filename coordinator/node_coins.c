@@ -9,6 +9,10 @@ static bool list(struct node *node, const struct wallet *wallet, struct coins *o
     AUTO(arena_freep) struct arena *scratch = arena_new(LIST_ARENA);
     const struct json *reply;
     struct rpc_fault fault;
+    // "a wallet may lag the mempool by moments"
+    if (!node_ask(node, NULL, "syncwithvalidationinterfacequeue", BYTES("[]"), &reply, scratch,
+                  &fault, err))
+        return false;
     // From 0 confirmations on, other parties' unconfirmed ones included: they count as what might be.
     return node_ask(node, wallet, "listunspent", BYTES("[0, 9999999, [], true]"), &reply, scratch,
                     &fault, err) &&

@@ -20,10 +20,15 @@ static struct bytes form_of(const char *form, struct bytes wsh)
 
 struct coffer *coffer_new(const char *form, size_t m, size_t n)
 {
+    return coffer_new_on("test", form, m, n);
+}
+
+struct coffer *coffer_new_on(const char *network, const char *form, size_t m, size_t n)
+{
     struct coffer *t = need(sizeof *t);
     const struct wallet_text text = {
         .name = BYTES("treasury"),
-        .network = BYTES("test"),
+        .network = bytes_of_text(network),
         .desc_receive = form_of(form, ms_rig_descriptor("sortedmulti", m, n, "/0/*")),
         .desc_change = form_of(form, ms_rig_descriptor("sortedmulti", m, n, "/1/*")),
     };

@@ -23,8 +23,9 @@ struct coffer {
     struct build build;           // the last
     struct err err;
 };
-// `form`: "wsh" or "sh(wsh". Free the wallet with coffer_end.
+// On network "test", or another. `form`: "wsh" or "sh(wsh". Free the wallet with coffer_end.
 struct coffer *coffer_new(const char *form, size_t m, size_t n);
+struct coffer *coffer_new_on(const char *network, const char *form, size_t m, size_t n);
 void coffer_end(struct coffer **t); // for AUTO
 
 // A confirmed coin there.
