@@ -67,8 +67,11 @@ bool connection_pause(const struct connection *c, int ms, struct err *err)
 
 static bool send_packets(struct connection *c, struct bytes packets, struct err *err)
 {
+    const struct transport_ops *ops = c->transport->ops;
+    if (ops->send_all != NULL)
+        return ops->send_all(c->transport, packets, err);
     for (; packets.len > 0; packets = bytes_slice(packets, PACKET_LEN, SIZE_MAX))
-        if (!c->transport->ops->send(c->transport, bytes_slice(packets, 0, PACKET_LEN), err))
+        if (!ops->send(c->transport, bytes_slice(packets, 0, PACKET_LEN), err))
             return false;
     return true;
 }

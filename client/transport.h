@@ -19,6 +19,9 @@ struct transport_ops {
     // ERR_IO.
     bool (*send)(struct transport *t, struct bytes packet, struct err *err);
 
+    // Sends packets that follow each other. NULL: `send` for each. Fails: as `send`.
+    bool (*send_all)(struct transport *t, struct bytes packets, struct err *err);
+
     // The next packet, of any length; borrowed until the next call. timeout_ms 0: only what is
     // there already. Fails: ERR_TIMEOUT, ERR_NOT_FOUND when the device is gone, ERR_INTERRUPTED,
     // ERR_IO.

@@ -100,8 +100,17 @@ MUST_CHECK bool ecdsa_from_der(struct signature *out, struct bytes der);
 MUST_CHECK bool schnorr_sign(uint8_t out[static 64], const struct seckey *key,
                              const struct hash256 *digest, const uint8_t aux[static 32],
                              struct err *err);
-// The same as the owner of that x-only key, against which it is verified. Fails: ERR_INTERNAL also if
-// `key` is not its private key.
+// The same with a key that signs often, made once of its private key: less work by a quarter.
+struct schnorr_key {
+    uint8_t b[96]; // opaque, and a secret
+};
+void schnorr_key_of(struct schnorr_key *out, const struct seckey *key);
+void schnorr_key_wipe(struct schnorr_key *key); // also for AUTO
+MUST_CHECK bool schnorr_sign_with(uint8_t out[static 64], const struct schnorr_key *key,
+                                  const struct hash256 *digest, const uint8_t aux[static 32],
+                                  struct err *err);
+// As schnorr_sign, by the owner of that x-only key, against which it is verified. Fails: ERR_INTERNAL
+// also if `key` is not its private key.
 MUST_CHECK bool schnorr_sign_as(uint8_t out[static 64], const struct seckey *key,
                                 const uint8_t xonly[static 32], const struct hash256 *digest,
                                 const uint8_t aux[static 32], struct err *err);

@@ -35,14 +35,35 @@ static bool sign_and_verify(uint8_t out[static 64], const secp256k1_keypair *pai
     return err_set(err, ERR_INTERNAL, "fresh signature does not verify");
 }
 
-bool schnorr_sign(uint8_t out[static 64], const struct seckey *key, const struct hash256 *digest,
-                  const uint8_t aux[static 32], struct err *err)
+void schnorr_key_of(struct schnorr_key *out, const struct seckey *key)
+{
+    AUTO(keypair_wipe) secp256k1_keypair pair;
+    _Static_assert(sizeof *out == sizeof pair, "a key pair of the library");
+    keypair_of(&pair, key);
+    memcpy(out, &pair, sizeof *out);
+}
+
+void schnorr_key_wipe(struct schnorr_key *key)
+{
+    wipe(key, sizeof *key);
+}
+
+bool schnorr_sign_with(uint8_t out[static 64], const struct schnorr_key *key,
+                       const struct hash256 *digest, const uint8_t aux[static 32], struct err *err)
 {
     AUTO(keypair_wipe) secp256k1_keypair pair;
     secp256k1_xonly_pubkey half;
-    keypair_of(&pair, key);
+    memcpy(&pair, key, sizeof pair);
     public_half(&half, &pair);
     return sign_and_verify(out, &pair, &half, digest, aux, err);
+}
+
+bool schnorr_sign(uint8_t out[static 64], const struct seckey *key, const struct hash256 *digest,
+                  const uint8_t aux[static 32], struct err *err)
+{
+    AUTO(schnorr_key_wipe) struct schnorr_key own;
+    schnorr_key_of(&own, key);
+    return schnorr_sign_with(out, &own, digest, aux, err);
 }
 
 bool schnorr_sign_as(uint8_t out[static 64], const struct seckey *key,

@@ -134,7 +134,12 @@ TEST(no_flipped_bit_verifies)
     seckey_generate(&key);
     random_bytes(aux, sizeof aux);
     const struct pubkey pubkey = seckey_pubkey(&key);
+    uint8_t same[64];
+    struct schnorr_key often;
+    schnorr_key_of(&often, &key);
+    assert_true(schnorr_sign_with(same, &often, &digest, aux, &err));
     assert_true(schnorr_sign(sig, &key, &digest, aux, &err));
+    assert_memory_equal(same, sig, sizeof sig);
     assert_true(schnorr_verify(sig, pubkey.b + 1, BYTES_OF(digest.b)));
     for (size_t bit = 0; bit < 8 * sizeof sig; bit++) {
         sig[bit / 8] ^= (uint8_t)(1u << bit % 8);

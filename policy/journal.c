@@ -239,14 +239,14 @@ static void put_event(struct json_writer *j, const struct journal_event *e)
 
 // --- The line ---
 
-static bool sign_line(struct json_writer *j, size_t start, const struct seckey *key,
+static bool sign_line(struct json_writer *j, size_t start, const struct schnorr_key *key,
                       struct err *err)
 {
     static const uint8_t zero_aux[32]; // "zero auxiliary data"
     uint8_t sig[64];
     const struct bytes written = writer_bytes(j->w);
     const struct hash256 digest = sha256(bytes_slice(written, start, written.len));
-    if (!schnorr_sign(sig, key, &digest, zero_aux, err))
+    if (!schnorr_sign_with(sig, key, &digest, zero_aux, err))
         return err_within(err, "journal");
     json_key(j, "sig");
     json_hex(j, BYTES_OF(sig));
@@ -254,7 +254,7 @@ static bool sign_line(struct json_writer *j, size_t start, const struct seckey *
 }
 
 bool journal_write(struct writer *w, const struct journal_event *event,
-                   const struct journal_head *head, int64_t time_s, const struct seckey *key,
+                   const struct journal_head *head, int64_t time_s, const struct schnorr_key *key,
                    struct err *err)
 {
     struct json_writer j = json_writer_of(w);

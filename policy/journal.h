@@ -83,7 +83,7 @@ void journal_public_key(uint8_t out[static 32], const struct seckey *key);
 // Writes the line behind `head`, without LF. Fails: ERR_LIMIT, ERR_INTERNAL.
 MUST_CHECK bool journal_write(struct writer *w, const struct journal_event *event,
                               const struct journal_head *head, int64_t time_s,
-                              const struct seckey *key, struct err *err);
+                              const struct schnorr_key *key, struct err *err);
 
 // "decision": as lines write it.
 const char *journal_kind_name(enum journal_kind kind);

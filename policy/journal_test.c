@@ -31,9 +31,11 @@ struct lines {
 
 static struct bytes line_of(const struct journal_event *event, const struct journal_head *head)
 {
-    const struct seckey key = log_key();
+    const struct seckey secret = log_key();
     struct writer w = text_writer();
+    struct schnorr_key key;
     struct err err;
+    schnorr_key_of(&key, &secret);
     assert_true(journal_write(&w, event, head, TIME_S, &key, &err));
     return written(&w);
 }

@@ -30,7 +30,9 @@ static void write_event(struct past *p, const struct journal_event *event)
 {
     struct writer w = text_writer();
     struct err err;
-    const struct seckey key = any_key();
+    const struct seckey secret = any_key();
+    struct schnorr_key key;
+    schnorr_key_of(&key, &secret);
     assert_true(journal_write(&w, event, &p->head, p->f.now_s, &key, &err));
     p->lines[p->n++] = written(&w);
     p->head.seq++;

@@ -310,7 +310,8 @@ static void shut(struct device *device)
     sign_work_settle(device); // before anything that it uses goes
     loop_cancel(device->loop, device->idle_timer);
     loop_cancel(device->loop, device->stop_timer);
-    device->idle_timer = device->stop_timer = 0;
+    loop_cancel(device->loop, device->blind_timer);
+    device->idle_timer = device->stop_timer = device->blind_timer = 0;
     device->host.close_wire(device->host.context);
     journal_close(device, device->state == DEVICE_LOCKED ? "locked" : "ended");
     screen_dismiss(&device->screen);

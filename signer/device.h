@@ -63,7 +63,7 @@ struct device {
     struct secret *container; // signer/master.h
     struct secret *master;    // struct hdkey
     bool has_passphrase; // that a host gave: `master` is not the container's until it is locked
-    struct secret *journal_key; // struct seckey: of the container's master, whatever is in use
+    struct secret *journal_key; // struct schnorr_key: of the container's master, whatever is in use
     bool has_seed;
     struct keycache *keys; // of the master; NULL without a seed
     struct hdpub master_pub;
@@ -85,7 +85,8 @@ struct device {
     char period_left[16];
 
     int64_t last_request_ms; // of a host or a panel, monotonic: for idling
-    uint64_t idle_timer, stop_timer;
+    uint64_t idle_timer, stop_timer, blind_timer;
+    bool is_blinded; // since the last request that signed
     bool restart;    // after the stop: lock rather than end
     bool job_queued; // a run of device_run_jobs is on its way
 };
@@ -171,6 +172,10 @@ struct job *device_job(struct device *device, struct peer *peer);
 
 // Makes room for a new job, taking down the dialog of the one before.
 void device_discard_job(struct device *device);
+
+// Blinds the curve library before a request's signatures with bytes that none before it had. As a rule
+// that was done ahead, when there was nothing else to do.
+void device_blind(struct device *device);
 
 // Has sign_tx.c and sign_message.c work on jobs that wait for their turn, from the loop.
 void device_queue_jobs(struct device *device);

@@ -1,4 +1,5 @@
 // Requests that wait for their turn: decided in order of arrival, committed together, then signed.
+#include "crypto/ec.h"
 #include "signer/device.h"
 #include "signer/sign_message.h"
 #include "signer/sign_tx.h"
@@ -7,6 +8,8 @@
 // Work goes on for that long at most before packets and panels get their turn, but for the job that is
 // being worked on.
 #define TURN_MS 10
+#define BLIND_LATE_MS                                                                              \
+    1000 // the next blinding at the latest: only the first request is held up by it
 
 struct job *device_job(struct device *device, struct peer *peer)
 {
@@ -19,6 +22,29 @@ void device_discard_job(struct device *device)
         screen_dismiss(&device->screen);
     job_drop(&device->job);
 }
+
+// --- Blinding ---
+
+static void blind_ahead(void *context)
+{
+    struct device *device = context;
+    device->blind_timer = 0;
+    if (device->is_blinded || sign_work_is_busy(device)) // its threads are inside the library
+        return;
+    crypto_randomize();
+    device->is_blinded = true;
+}
+
+void device_blind(struct device *device)
+{
+    if (!device->is_blinded)
+        crypto_randomize();
+    device->is_blinded = false;
+    if (device->blind_timer == 0)
+        device->blind_timer = loop_when_idle(device->loop, BLIND_LATE_MS, blind_ahead, device);
+}
+
+// --- One job ---
 
 static void run_job(struct device *device, struct job *job)
 {

@@ -145,13 +145,15 @@ void hsm_batch_begin(struct hsm_batch *batch, struct device *device)
     // First: that the clock was set forward is noticed once, and a batch that fails must not undo it.
     (void)hsm_now_s(device);
     const struct hsm *hsm = device->hsm;
-    struct hsm_before *before = calloc(1, sizeof *before);
+    struct hsm_before *before = malloc(sizeof *before);
     REQUIRE(before != NULL);
-    *before = (struct hsm_before){ .velocity = hsm->velocity,
-                                   .counters = hsm->counters,
-                                   .queue = hsm->queue,
-                                   .has_code = hsm->has_code,
-                                   .code_ms = hsm->code_ms };
+    before->velocity = hsm->velocity; // one by one: it is large
+    before->counters = hsm->counters;
+    before->queue = hsm->queue;
+    before->has_code = hsm->has_code;
+    before->code_ms = hsm->code_ms;
+    before->last_refusal = NULL;
+    before->last_decision = (struct blob){ 0 };
     memcpy(before->local_secret, hsm->local_secret, sizeof before->local_secret);
     memcpy(before->code, hsm->code, sizeof before->code);
     if (hsm->last_refusal != NULL) {
@@ -160,6 +162,7 @@ void hsm_batch_begin(struct hsm_batch *batch, struct device *device)
     }
     blob_set(&before->last_decision, blob_bytes(&hsm->last_decision));
     keep_users(before, device);
+    (void)device_open_users(device); // until the batch ends: each opening costs two system calls
     *batch = (struct hsm_batch){ device, before };
     store_batch_begin(device->store);
 }
@@ -190,6 +193,7 @@ bool hsm_batch_commit(struct hsm_batch *batch, struct err *err)
     struct device *device = batch->device;
     struct hsm_before *before = batch->before;
     const bool ok = store_batch_commit(device->store, err);
+    device_close_users(device);
     if (!ok)
         put_back(device, before);
     else if (device->hsm->counters.refusals > before->counters.refusals &&

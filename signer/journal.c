@@ -1,19 +1,21 @@
 #include "signer/journal.h"
 #include "policy/canonical.h"
 #include "signer/device.h"
-#include "signer/journal_file.h"
 #include "signer/pinned.h"
 
 bool journal_load_key(struct device *device, struct err *err)
 {
     const struct hdkey *master = device_open_master(device);
     secret_free(device->journal_key);
-    device->journal_key = secret_new_zeroed(sizeof(struct seckey));
-    struct seckey *key = (struct seckey *)(void *)secret_edit(device->journal_key);
-    const bool ok = master != NULL && journal_key(key, &master->key, err);
+    device->journal_key = secret_new_zeroed(sizeof(struct schnorr_key));
+    struct schnorr_key *signs = (struct schnorr_key *)(void *)secret_edit(device->journal_key);
+    AUTO(seckey_wipe) struct seckey key = { 0 };
+    const bool ok = master != NULL && journal_key(&key, &master->key, err);
     device_close_master(device);
-    if (ok)
-        journal_public_key(device->journal.key, key);
+    if (ok) {
+        journal_public_key(device->journal.key, &key);
+        schnorr_key_of(signs, &key);
+    }
     secret_close(device->journal_key);
     return ok;
 }
@@ -22,10 +24,28 @@ bool journal_load_key(struct device *device, struct err *err)
 
 static void catch_up(void *context);
 
-static void later(struct device *device, int64_t ms)
+static void failed(struct device *device, const struct err *err)
 {
+    LOG(device->log, LOG_ERROR, "journal_not_written", LOG_TEXT("error", err->text));
     if (device->journal.timer == 0)
-        device->journal.timer = loop_after(device->loop, ms, catch_up, device);
+        device->journal.timer = loop_after(device->loop, JOURNAL_RETRY_MS, catch_up, device);
+}
+
+static void make_safe(void *context)
+{
+    struct device *device = context;
+    struct err err;
+    device->journal.safe_timer = 0;
+    if (store_is_unlocked(device->store) &&
+        !journal_file_make_safe(&device->journal.file, device->store, &err))
+        failed(device, &err);
+}
+
+static void make_safe_later(struct device *device)
+{
+    struct journal_state *journal = &device->journal;
+    if (journal->file.n_unsafe > 0 && journal->safe_timer == 0)
+        journal->safe_timer = loop_after(device->loop, JOURNAL_SAFE_MS, make_safe, device);
 }
 
 static void catch_up(void *context)
@@ -33,10 +53,11 @@ static void catch_up(void *context)
     struct device *device = context;
     struct err err;
     device->journal.timer = 0;
-    if (!store_is_unlocked(device->store) || journal_file_catch_up(device->store, &err))
+    if (!store_is_unlocked(device->store))
         return;
-    LOG(device->log, LOG_ERROR, "journal_not_written", LOG_TEXT("error", err.text));
-    later(device, JOURNAL_RETRY_MS);
+    if (!journal_file_catch_up(&device->journal.file, device->store, &err))
+        failed(device, &err);
+    make_safe_later(device);
 }
 
 // --- Lines ---
@@ -49,7 +70,7 @@ static bool make_line(struct device *device, struct bytes *out, const struct jou
     const struct bytes key = secret_open(device->journal_key);
     struct writer w = writer_growing(arena, JOURNAL_LINE_MAX + 1);
     const bool ok = journal_write(&w, event, &head, device->clock->wall_s(device->clock),
-                                  (const struct seckey *)(const void *)key.ptr, err);
+                                  (const struct schnorr_key *)(const void *)key.ptr, err);
     secret_close(device->journal_key);
     if (!ok)
         return false;
@@ -64,7 +85,9 @@ bool journal_line(struct device *device, struct bytes *out, const struct journal
         return true;
     if (!make_line(device, out, event, arena, err))
         return false;
-    later(device, 0); // once what stores it is done and the reply is out
+    // Once what stores it is done and the reply is out.
+    if (device->journal.timer == 0)
+        device->journal.timer = loop_when_idle(device->loop, JOURNAL_LATE_MS, catch_up, device);
     return true;
 }
 
@@ -106,7 +129,7 @@ static void note_start(struct device *device)
 
 bool journal_open(struct device *device, struct err *err)
 {
-    if (!journal_file_catch_up(device->store, err)) {
+    if (!journal_file_catch_up(&device->journal.file, device->store, err)) {
         // Whoever set the store back gave back what was spent since. A disk that fails did not: the
         // lines stay in the store until it works.
         if (err->code == ERR_INVALID)
@@ -127,8 +150,11 @@ void journal_close(struct device *device, const char *what)
                                                       .n_omitted = device->journal.n_omitted });
         loop_cancel(device->loop, device->journal.timer);
         catch_up(device);
+        make_safe(device);
     }
     loop_cancel(device->loop, device->journal.timer);
+    loop_cancel(device->loop, device->journal.safe_timer);
+    journal_file_close(&device->journal.file);
     device->journal = (struct journal_state){ 0 };
 }
 

@@ -6,43 +6,53 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-enum { BATCH = 64, TAIL_USUAL = 8192, TAIL_MAX = 2 * 65536, BATCH_MEMORY = 64 << 20 };
-
-struct journal_file {
-    int fd;
-    int64_t len;
-};
+// The tail has whatever a power cut may have torn, and the line before.
+enum { BATCH = 64, TAIL_MAX = 4 * 65536, BATCH_MEMORY = 64 << 20 };
 
 static bool broken(struct err *err, int errnum)
 {
     return err_set_errno(err, errnum, JOURNAL_FILE);
 }
 
-static void close_file(struct journal_file *file)
+void journal_file_close(struct journal_file *file)
 {
-    if (file->fd >= 0)
+    if (file->is_open)
         (void)close(file->fd);
+    *file = (struct journal_file){ .is_open = false };
 }
 
-static bool open_file(struct journal_file *out, int dir_fd, struct err *err)
+static bool open_file(struct journal_file *file, int dir_fd, struct err *err)
 {
     struct stat st;
-    out->fd = openat(dir_fd, JOURNAL_FILE,
-                     O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    if (out->fd < 0 || fstat(out->fd, &st) != 0)
+    file->fd = openat(dir_fd, JOURNAL_FILE,
+                      O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    file->is_open = file->fd >= 0;
+    if (!file->is_open || fstat(file->fd, &st) != 0)
         return broken(err, errno);
     if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
         return err_set(err, ERR_IO, JOURNAL_FILE ": is not a plain file of one name");
-    out->len = st.st_size;
+    file->dev = st.st_dev;
+    file->ino = st.st_ino;
+    file->len = st.st_size;
     return true;
+}
+
+// Whether nobody but us has touched the file, or put another in its place.
+static bool is_as_left(const struct journal_file *file, int dir_fd)
+{
+    struct stat st;
+    return file->is_open && fstatat(dir_fd, JOURNAL_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_dev == file->dev && st.st_ino == file->ino && st.st_size == file->len &&
+           st.st_nlink == 1;
 }
 
 // --- What the file has ---
 
-static bool read_last(const struct journal_file *file, size_t max, struct bytes *out,
-                      struct arena *arena, struct err *err)
+// The last bytes of the file.
+static bool read_tail(const struct journal_file *file, struct bytes *out, struct arena *arena,
+                      struct err *err)
 {
-    const size_t want = file->len < (int64_t)max ? (size_t)file->len : max;
+    const size_t want = file->len < TAIL_MAX ? (size_t)file->len : TAIL_MAX;
     uint8_t *tail = arena_alloc(arena, want);
     size_t n = 0;
     if (!tail)
@@ -58,22 +68,6 @@ static bool read_last(const struct journal_file *file, size_t max, struct bytes 
     return true;
 }
 
-// Whether a whole line and the end of the one before are there.
-static bool has_last_line(struct bytes tail)
-{
-    const uint8_t *end = tail.len == 0 ? NULL : memrchr(tail.ptr, '\n', tail.len);
-    return end != NULL && memrchr(tail.ptr, '\n', (size_t)(end - tail.ptr)) != NULL;
-}
-
-// The last bytes of the file: mostly a few lines, at most as many as two lines may have.
-static bool read_tail(const struct journal_file *file, struct bytes *out, struct arena *arena,
-                      struct err *err)
-{
-    return read_last(file, TAIL_USUAL, out, arena, err) &&
-           (file->len <= TAIL_USUAL || has_last_line(*out) ||
-            read_last(file, TAIL_MAX, out, arena, err));
-}
-
 // Where the bytes behind the last LF, or behind the one before `end`, begin.
 static size_t line_start(struct bytes text, size_t end)
 {
@@ -82,10 +76,12 @@ static size_t line_start(struct bytes text, size_t end)
     return end;
 }
 
-// A line without its LF was cut by a crash: it is in the store still.
+// A line without its LF was cut by a crash, and one with zero bytes by a power cut, after which some file
+// systems have those for what they did not write: it is in the store still, and so is what follows it.
 static bool cut_torn_line(struct journal_file *file, struct bytes *tail, struct err *err)
 {
-    const size_t whole = line_start(*tail, tail->len);
+    const uint8_t *zero = tail->len == 0 ? NULL : memchr(tail->ptr, 0, tail->len);
+    const size_t whole = line_start(*tail, zero == NULL ? tail->len : (size_t)(zero - tail->ptr));
     if (whole == tail->len)
         return true;
     file->len -= (int64_t)(tail->len - whole);
@@ -128,8 +124,8 @@ static bool check_last(struct store *store, uint64_t seq, struct bytes line, str
 
 // --- What it lacks ---
 
-static bool append(const struct journal_file *file, const struct store_lines *lines,
-                   struct arena *arena, struct err *err)
+static bool append(struct journal_file *file, const struct store_lines *lines, struct arena *arena,
+                   struct err *err)
 {
     size_t total = 0;
     for (size_t i = 0; i < lines->n; i++)
@@ -144,37 +140,74 @@ static bool append(const struct journal_file *file, const struct store_lines *li
         return err_set(err, ERR_NO_MEMORY, JOURNAL_FILE ": no memory");
     if (!file_write_fd(file->fd, JOURNAL_FILE, text, err))
         return false;
-    return fdatasync(file->fd) == 0 || broken(err, errno);
+    file->len += (int64_t)text.len;
+    file->seq = lines->first_seq + lines->n - 1;
+    file->n_unsafe += lines->n;
+    file->unsafe_len += text.len;
+    return true;
 }
 
-static bool append_pending(struct store *store, const struct journal_file *file,
-                           struct arena *arena, struct err *err)
+static bool append_pending(struct journal_file *file, struct store *store, struct arena *arena,
+                           struct err *err)
 {
     struct store_lines lines;
     do {
         arena_reset(arena);
-        if (!store_pending_lines(store, &lines, BATCH, arena, err) ||
+        if (!store_pending_lines(store, &lines, file->seq, BATCH, arena, err) ||
             (lines.n > 0 && !append(file, &lines, arena, err)))
             return false;
         store_step(store, "journal");
-        store_lines_written(store, lines.first_seq + lines.n - 1);
+        if ((file->n_unsafe >= JOURNAL_UNSAFE_LINES || file->unsafe_len >= JOURNAL_UNSAFE_BYTES) &&
+            !journal_file_make_safe(file, store, err))
+            return false;
     } while (lines.n == BATCH);
     return true;
 }
 
-bool journal_file_catch_up(struct store *store, struct err *err)
+// --- Opening ---
+
+static bool understand(struct journal_file *file, struct store *store, struct arena *arena,
+                       struct err *err)
+{
+    struct bytes tail = { 0 }, line;
+    if (!read_tail(file, &tail, arena, err) || !cut_torn_line(file, &tail, err))
+        return false;
+    file->seq = last_seq(tail, &line, arena);
+    if (!check_last(store, file->seq, line, err))
+        return false;
+    if (file->len == 0 && fsync(store_dir_fd(store)) != 0)
+        return broken(err, errno);
+    file->n_unsafe = 1; // nobody knows whether who wrote it waited for the disk
+    return journal_file_make_safe(file, store, err);
+}
+
+static bool reopen(struct journal_file *file, struct store *store, struct arena *arena,
+                   struct err *err)
+{
+    if (!journal_file_make_safe(file, store, err)) // under whatever name it has now
+        return false;
+    journal_file_close(file);
+    if (open_file(file, store_dir_fd(store), err) && understand(file, store, arena, err))
+        return true;
+    journal_file_close(file);
+    return false;
+}
+
+bool journal_file_catch_up(struct journal_file *file, struct store *store, struct err *err)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(BATCH_MEMORY);
-    AUTO(close_file) struct journal_file file = { .fd = -1 };
-    struct bytes tail = { 0 }, line;
-    if (!open_file(&file, store_dir_fd(store), err) || !read_tail(&file, &tail, arena, err) ||
-        !cut_torn_line(&file, &tail, err))
-        return false;
-    const uint64_t seq = last_seq(tail, &line, arena);
-    if (!check_last(store, seq, line, err))
-        return false;
-    if (file.len == 0 && fsync(store_dir_fd(store)) != 0)
+    return (is_as_left(file, store_dir_fd(store)) || reopen(file, store, arena, err)) &&
+           append_pending(file, store, arena, err);
+}
+
+bool journal_file_make_safe(struct journal_file *file, struct store *store, struct err *err)
+{
+    if (file->n_unsafe == 0)
+        return true;
+    if (fdatasync(file->fd) != 0)
         return broken(err, errno);
-    store_lines_written(store, seq);
-    return append_pending(store, &file, arena, err);
+    file->n_unsafe = file->unsafe_len = 0;
+    store_step(store, "journal-safe");
+    store_lines_written(store, file->seq);
+    return true;
 }

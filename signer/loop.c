@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/signalfd.h>
 
+#define IDLE_MS 1 // without an event
+
 struct watch {
     int fd; // -1: free
     short events;
@@ -17,6 +19,7 @@ struct timer {
     int64_t due_ms;
     loop_fn *fn;
     void *context;
+    bool when_idle; // or sooner than due_ms
 };
 struct loop {
     const struct clock *clock;
@@ -75,15 +78,27 @@ void loop_unwatch(struct loop *loop, int fd)
         watch->fd = -1;
 }
 
-uint64_t loop_after(struct loop *loop, int64_t ms, loop_fn *fn, void *context)
+static uint64_t set_timer(struct loop *loop, int64_t ms, struct timer timer)
 {
     size_t i = 0;
     while (i < LOOP_TIMERS_MAX && loop->timers[i].id != 0)
         i++;
     REQUIRE(i < LOOP_TIMERS_MAX);
-    const int64_t due_ms = loop->clock->monotonic_ms(loop->clock) + ms;
-    loop->timers[i] = (struct timer){ ++loop->last_timer, due_ms, fn, context };
-    return loop->last_timer;
+    timer.id = ++loop->last_timer;
+    timer.due_ms = loop->clock->monotonic_ms(loop->clock) + ms;
+    loop->timers[i] = timer;
+    return timer.id;
+}
+
+uint64_t loop_after(struct loop *loop, int64_t ms, loop_fn *fn, void *context)
+{
+    return set_timer(loop, ms, (struct timer){ .fn = fn, .context = context });
+}
+
+uint64_t loop_when_idle(struct loop *loop, int64_t ms, loop_fn *fn, void *context)
+{
+    const struct timer timer = { .fn = fn, .context = context, .when_idle = true };
+    return set_timer(loop, ms, timer);
 }
 
 void loop_cancel(struct loop *loop, uint64_t timer)
@@ -132,6 +147,14 @@ static struct timer *next_timer(struct loop *loop)
     return next;
 }
 
+static bool waits_for_idleness(const struct loop *loop)
+{
+    for (size_t i = 0; i < LOOP_TIMERS_MAX; i++)
+        if (loop->timers[i].id != 0 && loop->timers[i].when_idle)
+            return true;
+    return false;
+}
+
 // How long poll may wait: until the first timer, at most max_wait_ms (below 0: no limit).
 static int wait_ms(struct loop *loop, int64_t max_wait_ms)
 {
@@ -142,21 +165,38 @@ static int wait_ms(struct loop *loop, int64_t max_wait_ms)
         left = left > 0 ? left : 0;
         wait = wait < 0 || left < wait ? left : wait;
     }
+    if (waits_for_idleness(loop) && wait > IDLE_MS)
+        wait = IDLE_MS;
     return wait > 60000 ? 60000 : (int)wait;
 }
 
 // Timers that were due when this round began; one that a handler sets waits for the next round.
-static void run_timers(struct loop *loop)
+// Returns how many there were.
+static size_t run_timers(struct loop *loop)
 {
     const int64_t now_ms = loop->clock->monotonic_ms(loop->clock);
     const uint64_t newest = loop->last_timer;
-    for (size_t n = 0; n < LOOP_TIMERS_MAX && !loop->stopped; n++) {
+    size_t n = 0;
+    for (; n < LOOP_TIMERS_MAX && !loop->stopped; n++) {
         struct timer *timer = next_timer(loop);
         if (timer == NULL || timer->due_ms > now_ms || timer->id > newest)
-            return;
+            break;
         const struct timer fired = *timer;
         timer->id = 0;
         fired.fn(fired.context);
+    }
+    return n;
+}
+
+static void run_idle(struct loop *loop)
+{
+    const uint64_t newest = loop->last_timer;
+    for (size_t i = 0; i < LOOP_TIMERS_MAX && !loop->stopped; i++) {
+        const struct timer timer = loop->timers[i];
+        if (timer.id == 0 || timer.id > newest || !timer.when_idle)
+            continue;
+        loop->timers[i].id = 0;
+        timer.fn(timer.context);
     }
 }
 
@@ -171,9 +211,11 @@ bool loop_step(struct loop *loop, int64_t max_wait_ms, struct err *err)
         seen[n] = loop->watches[i];
         fds[n++] = (struct pollfd){ .fd = loop->watches[i].fd, .events = loop->watches[i].events };
     }
-    if (poll(fds, n, wait_ms(loop, max_wait_ms)) < 0 && errno != EINTR)
+    const int ready = poll(fds, n, wait_ms(loop, max_wait_ms));
+    if (ready < 0 && errno != EINTR)
         return err_set_errno(err, errno, "cannot wait for events");
-    run_timers(loop);
+    if (run_timers(loop) == 0 && ready == 0)
+        run_idle(loop);
     for (nfds_t i = 0; i < n && !loop->stopped; i++) {
         // A handler before this one may have unwatched the descriptor or given it to another.
         const struct watch *watch = fds[i].revents != 0 ? find_watch(loop, fds[i].fd) : NULL;

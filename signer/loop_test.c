@@ -107,6 +107,44 @@ TEST(a_timer_set_by_a_timer_waits_for_the_next_round)
     loop_free(loop);
 }
 
+// --- Idleness ---
+
+TEST(what_waits_for_idleness_lets_everything_else_go_first)
+{
+    struct test_clock clock = test_clock();
+    struct loop *loop = loop_new(&clock.clock);
+    forget();
+    (void)loop_when_idle(loop, 20, note, (void *)(uintptr_t) "i");
+    const uint64_t never = loop_when_idle(loop, 20, note, (void *)(uintptr_t) "n");
+    (void)loop_after(loop, 0, note, (void *)(uintptr_t) "a");
+    loop_cancel(loop, never);
+    step(loop);
+    assert_string_equal(happened, "a");
+    step(loop);
+    assert_string_equal(happened, "ai");
+    step(loop);
+    assert_string_equal(happened, "ai"); // once
+    loop_free(loop);
+}
+
+TEST(what_waits_for_idleness_waits_no_longer_than_it_says)
+{
+    struct test_clock clock = test_clock();
+    struct loop *loop = loop_new(&clock.clock);
+    forget();
+    (void)loop_when_idle(loop, 20, note, (void *)(uintptr_t) "i");
+    for (int i = 0; i < 19; i++) {
+        (void)loop_after(loop, 0, note, (void *)(uintptr_t) "a");
+        clock.now_ms++;
+        step(loop);
+    }
+    assert_string_equal(happened, "aaaaaaaaaaaaaaaaaaa");
+    clock.now_ms++;
+    step(loop);
+    assert_string_equal(happened, "aaaaaaaaaaaaaaaaaaai");
+    loop_free(loop);
+}
+
 // --- Descriptors ---
 
 struct pipe_ends {

@@ -165,6 +165,7 @@ static const char *const allowed[] = {
     "ppoll",
     "recvfrom",
     "recvmsg",
+    "sendmmsg",
     "sendmsg",
     "sendto",
     "setsockopt",

@@ -25,7 +25,7 @@ bool sign_message_address(struct device *device, struct job *job, struct err *er
 
 static bool sign(struct device *device, struct job *job, struct err *err)
 {
-    crypto_randomize();
+    device_blind(device);
     const struct hdkey *master = device_open_master(device);
     AUTO(hdkey_wipe) struct hdkey node = { 0 };
     const bool ok =

@@ -296,7 +296,7 @@ void sign_work_sign(struct device *device, struct job *job, sign_work_fn *done)
     struct sign_work *w = new_work(device, job, done);
     const bool at_once = is_at_once(w, job->facts->tx.n_signatures <= AT_ONCE_SIGNATURES);
     w->story = story;
-    crypto_randomize();
+    device_blind(device);
     if (!psbt_sign_begin(&w->signing, w->facts, w->keys, &entropy, at_once ? 1 : WORKER_THREADS,
                          w->arena, &w->err)) {
         end(w);

@@ -234,14 +234,15 @@ struct store_head store_get_head(const struct store *store);
 // A line alone: a start, a stop, a request that was not understood.
 MUST_CHECK bool store_append_journal(struct store *store, struct bytes line, struct err *err);
 
-// Lines committed and not yet known to be in journal.jsonl, oldest first, at most `max` of them.
+// Lines behind number `after` that are committed and not yet known to be safe in journal.jsonl, oldest
+// first, at most `max` of them.
 struct store_lines {
     uint64_t first_seq;
     size_t n;
     const struct bytes *lines; // in the arena
 };
-MUST_CHECK bool store_pending_lines(struct store *store, struct store_lines *out, size_t max,
-                                    struct arena *arena, struct err *err);
+MUST_CHECK bool store_pending_lines(struct store *store, struct store_lines *out, uint64_t after,
+                                    size_t max, struct arena *arena, struct err *err);
 // The lines up to `seq` are safe in the file. They leave the store with the next change.
 void store_lines_written(struct store *store, uint64_t seq);
 

@@ -52,7 +52,7 @@ static const char *describe(struct store *store)
     const struct hash256 p = hash_of("p");
     unsigned n_known = 0;
     assert_true(store_get_velocity(store, &p, &v, &err));
-    assert_true(store_pending_lines(store, &lines, 99, test_arena(), &err));
+    assert_true(store_pending_lines(store, &lines, 0, 99, test_arena(), &err));
     for (uint32_t i = 1; i <= 9; i++) {
         struct sats sats;
         const struct outpoint outpoint = { hash_of("tx"), i };

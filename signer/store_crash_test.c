@@ -68,7 +68,7 @@ static const char *describe(struct store *store)
     assert_true(store_get_velocity(store, &p, &v, &err));
     assert_true(store_get_users(store, users, &n, &err));
     assert_true(store_row(store, ROW_LOCKER, &locker, &found, test_arena(), &err));
-    assert_true(store_pending_lines(store, &lines, 99, test_arena(), &err));
+    assert_true(store_pending_lines(store, &lines, 0, 99, test_arena(), &err));
     writer_printf(&w, "%.*s %.*s %d %d %d %d %d %zu ", BYTES_ARG(policy.form), BYTES_ARG(locker),
                   (int)v.start_s, (int)v.spent[0].n, (int)c.approvals, (int)c.refusals,
                   (int)users[0].progress.last, n);

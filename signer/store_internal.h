@@ -61,6 +61,7 @@ struct store_batch {
     bool open;
     bool lost;                  // the database undid it by itself
     bool scrub;                 // as a transaction's
+    bool has_keys;              // open until its end
     struct store_state *before; // NULL: nothing has changed yet
 };
 

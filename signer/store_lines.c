@@ -131,16 +131,18 @@ bool store_verify_lines(struct store *store, struct arena *arena, struct err *er
     return check_range(store, err) && walk(store, arena, err);
 }
 
-bool store_pending_lines(struct store *store, struct store_lines *out, size_t max,
+bool store_pending_lines(struct store *store, struct store_lines *out, uint64_t after, size_t max,
                          struct arena *arena, struct err *err)
 {
     const struct store_state *state = store->state;
-    *out = (struct store_lines){ .first_seq = store->lines_written + 1 };
+    if (after < store->lines_written)
+        after = store->lines_written;
+    *out = (struct store_lines){ .first_seq = after + 1 };
     if (!store->keys)
         return err_set(err, ERR_STATE, "the store is locked");
     if (out->first_seq < state->first_line)
         out->first_seq = state->first_line;
-    const uint64_t left = state->head.seq + 1 - out->first_seq;
+    const uint64_t left = after < state->head.seq ? state->head.seq + 1 - out->first_seq : 0;
     const size_t n = left < max ? (size_t)left : max;
     struct bytes *lines = arena_array(arena, n, sizeof *lines);
     if (!lines)

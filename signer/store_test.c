@@ -573,14 +573,14 @@ TEST(journal_lines_stay_until_they_are_written)
     assert_true(store_append_journal(store, BYTES("two"), &err));
     assert_true(store_append_journal(store, BYTES("three"), &err));
     store = reopen(store);
-    assert_true(store_pending_lines(store, &lines, 2, test_arena(), &err));
+    assert_true(store_pending_lines(store, &lines, 0, 2, test_arena(), &err));
     assert_int_equal(lines.first_seq, 1);
     assert_int_equal(lines.n, 2);
     assert_bytes_text(lines.lines[0], "one");
     assert_bytes_text(lines.lines[1], "two");
 
     store_lines_written(store, 2);
-    assert_true(store_pending_lines(store, &lines, 9, test_arena(), &err));
+    assert_true(store_pending_lines(store, &lines, 0, 9, test_arena(), &err));
     assert_int_equal(lines.first_seq, 3);
     assert_int_equal(lines.n, 1);
     assert_bytes_text(lines.lines[0], "three");
@@ -588,7 +588,7 @@ TEST(journal_lines_stay_until_they_are_written)
     store_lines_written(store, 99); // cannot be: ignored
     assert_true(store_append_journal(store, BYTES("four"), &err));
     store = reopen(store);
-    assert_true(store_pending_lines(store, &lines, 9, test_arena(), &err));
+    assert_true(store_pending_lines(store, &lines, 0, 9, test_arena(), &err));
     assert_int_equal(lines.first_seq, 3);
     assert_int_equal(lines.n, 2);
     assert_bytes_text(lines.lines[1], "four");
@@ -597,7 +597,7 @@ TEST(journal_lines_stay_until_they_are_written)
     assert_true(store_append_journal(store, BYTES("five"), &err));
     store_lines_written(store, 5);
     store = reopen(store);
-    assert_true(store_pending_lines(store, &lines, 9, test_arena(), &err));
+    assert_true(store_pending_lines(store, &lines, 0, 9, test_arena(), &err));
     assert_int_equal(lines.n, 1);
     store_close(store);
 }

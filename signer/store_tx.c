@@ -178,22 +178,32 @@ bool store_commit(struct store_tx *tx, struct err *err)
 void store_batch_begin(struct store *store)
 {
     REQUIRE(!store->batch.open);
-    store->batch = (struct store_batch){ .open = true };
+    store->batch = (struct store_batch){ .open = true, .has_keys = store->keys != NULL };
+    if (store->batch.has_keys)
+        (void)store_open_keys(store);
+}
+
+static bool commit_batch(struct store *store, const struct store_batch *batch, struct err *err)
+{
+    if (batch->before == NULL)
+        return true;
+    AUTO(store_tx_end) struct store_tx tx = { .store = store, .open = true, .scrub = batch->scrub };
+    make_next(&tx);
+    const bool lost = batch->lost || !db_in_transaction(store->db);
+    const bool ok =
+        lost ? err_set(err, ERR_IO, "%s: a change failed", store->db->path) : commit(&tx, err);
+    if (!ok)
+        *store->state = *batch->before;
+    free(batch->before);
+    return ok;
 }
 
 bool store_batch_commit(struct store *store, struct err *err)
 {
     const struct store_batch batch = store->batch;
     store->batch = (struct store_batch){ .open = false };
-    if (batch.before == NULL)
-        return true;
-    AUTO(store_tx_end) struct store_tx tx = { .store = store, .open = true, .scrub = batch.scrub };
-    make_next(&tx);
-    const bool lost = batch.lost || !db_in_transaction(store->db);
-    const bool ok =
-        lost ? err_set(err, ERR_IO, "%s: a change failed", store->db->path) : commit(&tx, err);
-    if (!ok)
-        *store->state = *batch.before;
-    free(batch.before);
+    const bool ok = commit_batch(store, &batch, err);
+    if (batch.has_keys)
+        store_close_keys(store);
     return ok;
 }

@@ -23,9 +23,19 @@
 #define REPLY_ARENA  (2 * REPLY_LIMIT)
 #define REPLY_LIMIT  (8u << 20)
 
+struct datagram {
+    struct sockaddr_un from;
+    socklen_t from_len; // 0: none
+    uint8_t b[DATAGRAM_MAX];
+    size_t len;
+};
+
 struct wire_server {
     struct device *device;
     int fd;
+    struct datagram held; // see `hold`
+    bool is_held_longer;
+    uint64_t held_timer;
     struct socket_file file;
     char folder[sizeof((struct sockaddr_un *)NULL)->sun_path]; // of the file
     uint64_t retry_timer;
@@ -36,16 +46,35 @@ struct wire_server {
     uint64_t last_turn; // id of whoever had the last one
 };
 
+static void datagram_wipe(struct datagram *in)
+{
+    wipe(in, sizeof *in);
+}
+
 // --- Sending ---
 
 enum sent { SENT, SENT_LATER, SENT_GONE };
 
-static enum sent send_packet(const struct wire_server *server, const struct peer *peer,
-                             struct bytes packet)
+// Sends as many packets of the reply as the socket takes, WINDOW at most, in one call: a reader that was
+// woken by the first finds the others there. *n of them were sent when it is SENT.
+static enum sent send_packets(const struct wire_server *server, struct peer *peer, size_t max,
+                              size_t *n)
 {
-    const ssize_t n = sendto(server->fd, packet.ptr, packet.len, MSG_NOSIGNAL,
-                             (const struct sockaddr *)&peer->address, peer->address_len);
-    if (n >= 0)
+    struct outbox *out = &peer->outbox;
+    struct mmsghdr messages[WINDOW] = { 0 };
+    struct iovec parts[WINDOW];
+    const size_t left = (out->packets.len - out->sent) / PACKET_LEN;
+    const unsigned count = (unsigned)(left < max ? left : max);
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = (struct iovec){ out->packets.ptr + out->sent + i * PACKET_LEN, PACKET_LEN };
+        messages[i].msg_hdr = (struct msghdr){ .msg_name = &peer->address,
+                                               .msg_namelen = peer->address_len,
+                                               .msg_iov = &parts[i],
+                                               .msg_iovlen = 1 };
+    }
+    const int sent = sendmmsg(server->fd, messages, count, MSG_NOSIGNAL);
+    *n = sent > 0 ? (size_t)sent : 0;
+    if (sent >= 0)
         return SENT;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR)
         return SENT_LATER;
@@ -98,20 +127,19 @@ static void give_up(const struct wire_server *server, struct peer *peer, bool go
     drop_reply(peer);
 }
 
-// Sends up to `max` packets of a reply. False: the socket takes no more now.
+// Sends up to `max` packets of a reply, WINDOW at most. False: the socket takes no more now.
 static bool send_some(struct wire_server *server, struct peer *peer, size_t max)
 {
     struct outbox *out = &peer->outbox;
-    for (size_t i = 0; i < max && out->sent < out->packets.len; i++) {
-        const struct bytes packet = bytes_slice(blob_bytes(&out->packets), out->sent, PACKET_LEN);
-        const enum sent result = send_packet(server, peer, packet);
+    for (size_t i = 0, n; i < max && out->sent < out->packets.len; i += n) {
+        const enum sent result = send_packets(server, peer, max - i, &n);
         if (result == SENT_LATER)
             return false;
         if (result == SENT_GONE) {
             give_up(server, peer, true);
             return true;
         }
-        out->sent += PACKET_LEN;
+        out->sent += n * PACKET_LEN;
         out->give_up_at_ms = now(server) + GRACE_MS;
     }
     if (out->sent >= out->packets.len)
@@ -229,20 +257,47 @@ static void send_reply(struct wire_server *server, struct peer *peer, struct byt
 
 // --- Receiving ---
 
-// True if the peer waits for work that has not been begun: that goes before more packets.
-static bool take(struct wire_server *server, const struct sockaddr_un *from, socklen_t from_len,
-                 struct bytes packet)
+static void take(struct wire_server *server, const struct datagram *in)
 {
-    struct peer *peer = peers_get(&server->device->peers, from, from_len);
-    // Whoever asks after what waits for its turn has nothing else to say.
-    const bool only_waits =
-        server->device->job_queued && !job_is_over(device_job(server->device, peer));
+    struct peer *peer = peers_get(&server->device->peers, &in->from, in->from_len);
     AUTO(arena_freep) struct arena *arena = arena_new(REPLY_ARENA);
     struct writer packets = writer_growing(arena, REPLY_LIMIT);
-    requests_feed(server->device, peer, packet, &packets);
+    requests_feed(server->device, peer, bytes_of(in->b, in->len), &packets);
     if (packets.len > 0)
         send_reply(server, peer, writer_bytes(&packets));
-    return only_waits;
+}
+
+// Whether the peer waits for work that has not been begun: that goes before more packets.
+static bool waits_for_turn(struct wire_server *server, const struct datagram *in)
+{
+    struct device *device = server->device;
+    if (!device->job_queued)
+        return false;
+    return !job_is_over(device_job(device, peers_get(&device->peers, &in->from, in->from_len)));
+}
+
+static void take_held(void *context)
+{
+    struct wire_server *server = context;
+    AUTO(datagram_wipe) struct datagram in = server->held;
+    server->held_timer = 0;
+    // Of two timers that are due, either may come first.
+    if (server->device->job_queued && !server->is_held_longer) {
+        server->is_held_longer = true;
+        server->held_timer = loop_after(server->device->loop, 0, take_held, server);
+        return;
+    }
+    datagram_wipe(&server->held);
+    take(server, &in); // which may close the server
+}
+
+// Whoever asks after what waits for its turn has nothing else to say, and is answered after it had its
+// turn: mostly with the result, where "not yet" would send him to sleep.
+static void hold(struct wire_server *server, const struct datagram *in)
+{
+    server->held = *in;
+    server->is_held_longer = false;
+    server->held_timer = loop_after(server->device->loop, 0, take_held, server);
 }
 
 // "A datagram without a source address MUST be dropped without reply."
@@ -251,26 +306,35 @@ static bool is_named(const struct sockaddr_un *from, socklen_t len)
     return len > offsetof(struct sockaddr_un, sun_path) && from->sun_family == AF_UNIX;
 }
 
+static bool receive(struct wire_server *server, struct datagram *in)
+{
+    in->from_len = sizeof in->from;
+    const ssize_t n =
+        recvfrom(server->fd, in->b, sizeof in->b, 0, (struct sockaddr *)&in->from, &in->from_len);
+    in->len = n > 0 ? (size_t)n : 0;
+    // A name that fills sun_path has no room for its final zero, which the kernel counts.
+    if (in->from_len > sizeof in->from)
+        in->from_len = sizeof in->from;
+    return n >= 0;
+}
+
 static void readable(void *context, int fd, short revents)
 {
     struct wire_server *server = context;
     struct device *device = server->device;
+    AUTO(datagram_wipe) struct datagram in = { 0 };
+    (void)fd;
     (void)revents;
-    for (int i = 0; i < DRAIN_MAX; i++) {
-        uint8_t packet[DATAGRAM_MAX];
-        struct sockaddr_un from = { 0 };
-        socklen_t from_len = sizeof from;
-        const ssize_t n =
-            recvfrom(fd, packet, sizeof packet, 0, (struct sockaddr *)&from, &from_len);
-        if (n < 0)
+    for (int i = 0; i < DRAIN_MAX && server->held_timer == 0 && receive(server, &in); i++) {
+        if (!is_named(&in.from, in.from_len))
+            continue;
+        if (waits_for_turn(server, &in)) {
+            hold(server, &in);
             return;
-        // A name that fills sun_path has no room for its final zero, which the kernel counts.
-        from_len = from_len < sizeof from ? from_len : sizeof from;
-        const bool waits =
-            is_named(&from, from_len) && take(server, &from, from_len, bytes_of(packet, (size_t)n));
-        wipe(packet, sizeof packet);
+        }
+        take(server, &in);
         // A request can end in a lock, which closes this server.
-        if (waits || (device->state != DEVICE_NORMAL && device->state != DEVICE_HSM))
+        if (device->state != DEVICE_NORMAL && device->state != DEVICE_HSM)
             return;
     }
 }
@@ -320,6 +384,8 @@ void wire_server_close(struct wire_server *server)
     if (server == NULL)
         return;
     loop_cancel(server->device->loop, server->retry_timer);
+    loop_cancel(server->device->loop, server->held_timer);
+    datagram_wipe(&server->held);
     if (server->device->peers.folder == server->folder)
         server->device->peers.folder = NULL;
     if (server->fd >= 0) {

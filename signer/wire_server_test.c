@@ -135,6 +135,37 @@ TEST(wire_1_2_3_requests_and_replies)
     close(b);
 }
 
+static void send_packed(struct wired *w, int fd, const struct request *request)
+{
+    struct writer message = writer_growing(test_arena(), REQUEST_MAX);
+    request_pack(&message, request);
+    send_request(w, fd, writer_bytes(&message));
+}
+
+// Who asks at once is answered when the work is done: "not yet" would send him to sleep.
+TEST(wire_7_an_early_poll_waits_for_what_takes_no_time)
+{
+    WITH_WIRE(w);
+    const int a = client(&w, "a.sock");
+    rig_activate(rig_host_linked(w.rig), "{\"rules\":[{}]}");
+    const struct bytes psbt = rig_payment(w.rig, 1000);
+    const uint32_t total = (uint32_t)psbt.len;
+    send_packed(&w, a,
+                &(struct request){ .id = REQUEST_UPLD, .upld = { .total = total, .data = psbt } });
+    run(&w);
+    assert_bytes_equal(bytes_slice(receive(&w, a), 0, 4), BYTES("int1"));
+    send_packed(
+        &w, a,
+        &(struct request){ .id = REQUEST_STXN, .stxn = { .length = total, .sha = sha256(psbt) } });
+    send_request(&w, a, BYTES("stok"));
+    send_request(&w, a, BYTES("blkc")); // what comes behind it stays behind it
+    run(&w);
+    assert_bytes_text(receive(&w, a), "okay");
+    assert_bytes_equal(bytes_slice(receive(&w, a), 0, 4), BYTES("strx"));
+    assert_bytes_text(receive(&w, a), "asciXTN");
+    close(a);
+}
+
 TEST(wire_4_datagrams_without_a_source_are_dropped)
 {
     WITH_WIRE(w);
