@@ -481,6 +481,20 @@ void fleet_sign(struct fleet *fleet, const char *signer_id, struct bytes psbt,
 
 // --- The ledger ---
 
+// Thousands of scripts are derived to make a wallet: done once for all tests of a program, which all have the
+// same one.
+static struct {
+    struct wallet *wallet;
+    struct treasury *treasury;
+} shared;
+#define WALLET_ID "00000000-0000-7000-8000-000000000001"
+
+__attribute__((destructor)) static void free_shared(void)
+{
+    treasury_free(shared.treasury);
+    wallet_free(shared.wallet);
+}
+
 static void run_sql(struct db *db, const char *sql, const struct db_value *args, size_t n)
 {
     struct err err;
@@ -511,7 +525,7 @@ static void fill(struct world_ledger *l, struct db *db, const struct wallet_text
     struct writer w = writer_growing(test_arena(), 128);
     const uint8_t none[32] = { 0 };
     assert_true(address_from_script(&w, BYTES_OF(HOT), wallet_chain(l->wallet)));
-    db_new_id(l->wallet_id, 1);
+    memcpy(l->wallet_id, WALLET_ID, ID_SIZE);
     run_sql(
         db,
         "INSERT INTO wallet(id, name, network, k, n, kind, desc_receive, desc_change, desc_hash, "
@@ -555,8 +569,12 @@ struct world_ledger *world_ledger(struct world *world)
         mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(l->clock_offset_us != MAP_FAILED);
     l->options = (struct db_options){ .path = l->path, .clock_offset_us = l->clock_offset_us };
-    CHECK(wallet_new(&l->wallet, &text, &err));
-    l->treasury = treasury_new();
+    if (shared.wallet == NULL) {
+        CHECK(wallet_new(&shared.wallet, &text, &err));
+        shared.treasury = treasury_new();
+    }
+    l->wallet = shared.wallet;
+    l->treasury = shared.treasury;
     AUTO(db_close) struct db *db = NULL;
     CHECK(db_open(&db, &l->options, &err) && migrate_apply(db, migrate_steps(), &err));
     fill(l, db, &text);

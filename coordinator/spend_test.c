@@ -1,0 +1,528 @@
+// coordinator/spend_test.c -- spends carried through the real ledger, in the small world of
+// tests/support/treasury_world.h.
+#include "coordinator/spend.h"
+#include "base/hex.h"
+#include "coordinator/invariants.h"
+#include "tests/support/treasury_world.h"
+#include <stdio.h>
+#include <string.h>
+
+#define COIN 400000
+
+struct rig {
+    struct world *world;
+    struct world_ledger *ledger;
+    struct db *db;
+};
+
+// With coins of 400 000 sat each.
+static struct rig rig(size_t n_coins)
+{
+    struct rig r = { .world = world_new() };
+    r.ledger = world_ledger(r.world);
+    r.db = world_db(r.ledger);
+    for (size_t i = 0; i < n_coins; i++)
+        world_fund(r.world, r.ledger, COIN);
+    world_reconcile(r.world, r.ledger, r.db);
+    return r;
+}
+
+static void check_invariants(const struct rig *r)
+{
+    struct err err;
+    if (!invariants_check(r->db, &err))
+        fail_msg("%s", err.text);
+}
+
+static void done(struct rig *r)
+{
+    check_invariants(r);
+    db_close(&r->db);
+}
+
+static struct spend drive(struct rig *r, const struct spend *spend, size_t rounds)
+{
+    (void)world_drive(r->world, r->ledger, r->db, rounds);
+    return world_spend(r->db, spend->id);
+}
+
+// Six blocks, and the ledger is told.
+static struct spend settle(struct rig *r, const struct spend *spend)
+{
+    world_mine(r->world, 6);
+    world_reconcile(r->world, r->ledger, r->db);
+    return world_spend(r->db, spend->id);
+}
+
+static struct velocity_view velocity(const struct rig *r)
+{
+    struct velocity_view v;
+    struct err err;
+    if (!ledger_velocity(r->db, &v, r->ledger->wallet_id, &err))
+        fail_msg("%s", err.text);
+    return v;
+}
+
+// All frames of the story, one a line; txids and sizes as they are.
+static struct bytes story(const struct rig *r, const char *spend_id)
+{
+    struct writer w = writer_growing(test_arena(), 65536);
+    struct db_rows rows;
+    struct err err;
+    if (!db_query(r->db, &rows,
+                  "SELECT after FROM event WHERE object = $1 AND kind = 'spend.frame' ORDER BY seq",
+                  DB_ARGS(db_text(spend_id)), test_arena(), &err))
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < rows.n; i++) {
+        writer_put(&w, db_cell_bytes(&rows, i, 0));
+        writer_text(&w, "\n");
+    }
+    return writer_bytes(&w);
+}
+
+static bool tells(struct bytes all, const char *part)
+{
+    return memmem(all.ptr, all.len, part, strlen(part)) != NULL;
+}
+
+// --- The way through ---
+
+// "received" to "settled", told in the seed's frames.
+TEST(coordinator_F3_a_spend_is_told_step_by_step)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    assert_state(s, SPEND_RECEIVED);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    const struct bytes text = story(&r, s.id);
+    static const char *const FRAMES[] = {
+        "{\"step\": 1}\n",
+        "{\"done_step\": 1}\n{\"step\": 2}\n{\"done_step\": 2}\n{\"step\": 3}\n",
+        "{\"log\": \"Signer 1 (A) signed.\", \"cls\": \"g\"}\n",
+        "{\"log\": \"Signer 2 (B) signed.\", \"cls\": \"g\"}\n{\"done_step\": 3}\n{\"step\": "
+        "4}\n{\"done_step\": 4}\n{\"step\": 5}\n{\"done_step\": 5}\n",
+        "{\"end\": true}\n",
+    };
+    for (size_t i = 0; i < COUNT(FRAMES); i++)
+        if (!tells(text, FRAMES[i]))
+            fail_msg("no frame %s in\n%.*s", FRAMES[i], BYTES_ARG(text));
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
+    assert_int_equal(velocity(&r).spent.n, 100000);
+    assert_int_equal(velocity(&r).open.n, 0);
+    assert_int_equal(r.world->signers[0].asked, 1);
+    assert_int_equal(r.world->signers[1].asked, 1);
+    assert_int_equal(r.world->signers[2].asked, 0);
+    world_mine(r.world, 1);
+    world_reconcile(r.world, r.ledger, r.db);
+    s = world_spend(r.db, s.id);
+    assert_state(s, SPEND_CONFIRMED);
+    world_mine(r.world, 5);
+    world_reconcile(r.world, r.ledger, r.db);
+    s = world_spend(r.db, s.id);
+    assert_state(s, SPEND_SETTLED);
+    done(&r);
+}
+
+// "A refused spend costs nothing": each ending before a signer is asked, with its code.
+TEST(coordinator_F12_what_is_refused_or_fails_consumes_no_cap)
+{
+    static const struct {
+        uint64_t sat;
+        const char *settings;
+        size_t n_ready;
+        enum spend_state state;
+        enum code code;
+        const char *frame;
+    } CASES[] = {
+        { 1000001, NULL, 3, SPEND_REJECTED, CODE_VELOCITY_EXCEEDED,
+          "{\"refused\": true, \"end\": true, \"code\": \"velocity_exceeded\"}" },
+        { 100000, NULL, 1, SPEND_REJECTED, CODE_QUORUM_LOST,
+          "{\"end\": true, \"code\": \"quorum_lost\"}" },
+        { 100000, "{\"amount_max_sat\": 99999}", 3, SPEND_REJECTED, CODE_AMOUNT_OUT_OF_RANGE,
+          "\"code\": \"amount_out_of_range\"}" },
+        { 900000, NULL, 3, SPEND_FAILED, CODE_INSUFFICIENT_FUNDS,
+          "{\"end\": true, \"code\": \"insufficient_funds\"}" },
+        { 100000, "{\"max_fee_sat\": 200}", 3, SPEND_REJECTED, CODE_FEE_TOO_HIGH,
+          "\"code\": \"fee_too_high\"}" },
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        struct rig r = rig(2);
+        if (CASES[i].settings != NULL)
+            world_setting(r.ledger, CASES[i].settings);
+        for (size_t k = CASES[i].n_ready; k < WORLD_SIGNERS; k++)
+            r.world->signers[k].ready = false;
+        struct spend s = world_submit(r.ledger, r.db, "one", CASES[i].sat, TIER_AUTO);
+        s = drive(&r, &s, 3);
+        if (s.state != CASES[i].state || s.code != CASES[i].code)
+            fail_msg("case %zu: %s %s", i, spend_state_name(s.state), code_name(s.code));
+        if (!tells(story(&r, s.id), CASES[i].frame))
+            fail_msg("case %zu: %.*s", i, BYTES_ARG(story(&r, s.id)));
+        assert_int_equal(velocity(&r).spent.n, 0);
+        for (size_t k = 0; k < WORLD_SIGNERS; k++)
+            assert_int_equal(r.world->signers[k].asked, 0);
+        done(&r);
+        r = (struct rig){ 0 };
+    }
+}
+
+// --- What signers do ---
+
+// D9: what ends a spend, and what another signer may mend.
+TEST(coordinator_F37_substitution_follows_the_tag)
+{
+    static const struct {
+        enum world_mood mood;
+        const char *tag;
+        enum spend_state state;
+        uint64_t asked[WORLD_SIGNERS];
+    } CASES[] = {
+        { MOOD_REFUSES, "amount", SPEND_REFUSED, { 1, 0, 0 } },
+        { MOOD_REFUSES, "address", SPEND_REFUSED, { 1, 0, 0 } },
+        { MOOD_REFUSES, "wallet", SPEND_REFUSED, { 1, 0, 0 } },
+        { MOOD_REFUSES, "warning", SPEND_REFUSED, { 1, 0, 0 } },
+        { MOOD_REFUSES, "user", SPEND_REFUSED, { 1, 0, 0 } },
+        { MOOD_REFUSES, "velocity", SPEND_SENT, { 1, 1, 1 } },
+        { MOOD_REFUSES, "log", SPEND_SENT, { 1, 1, 1 } },
+        { MOOD_BUSY, "", SPEND_SENT, { 1, 1, 1 } },
+        { MOOD_AWAY, "", SPEND_SENT, { 1, 1, 1 } },
+        { MOOD_SILENT, "", SPEND_SENT, { 1, 1, 1 } },
+        { MOOD_BAD_SIGNATURE, "", SPEND_SENT, { 1, 1, 1 } },
+        { MOOD_UNSIGNED, "", SPEND_SENT, { 1, 1, 1 } },
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        struct rig r = rig(5);
+        struct world_signer *first = &r.world->signers[0];
+        first->mood = CASES[i].mood;
+        (void)snprintf(first->tag, sizeof first->tag, "%s", CASES[i].tag);
+        (void)snprintf(first->text, sizeof first->text, "rule #1: no");
+        struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+        s = drive(&r, &s, 1);
+        if (s.state != CASES[i].state)
+            fail_msg("case %zu: %s", i, spend_state_name(s.state));
+        for (size_t k = 0; k < WORLD_SIGNERS; k++)
+            if (r.world->signers[k].asked != CASES[i].asked[k])
+                fail_msg("case %zu: signer %zu was asked %llu times", i, k + 1,
+                         (unsigned long long)r.world->signers[k].asked);
+        assert_int_equal(velocity(&r).spent.n, s.state == SPEND_SENT ? 100000 : 0);
+        done(&r);
+    }
+}
+
+// Release by R2: one refusal after one signature leaves fewer than k.
+TEST(coordinator_F24_one_signature_and_a_refusal_release_the_amount)
+{
+    struct rig r = rig(5);
+    r.world->signers[1].mood = MOOD_REFUSES;
+    (void)snprintf(r.world->signers[1].tag, 16, "warning");
+    (void)snprintf(r.world->signers[1].text, 64, "has 1 warning(s)");
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_REFUSED);
+    assert_int_equal(velocity(&r).spent.n, 0);
+    assert_int_equal(r.world->broadcasts, 0);
+    done(&r);
+}
+
+// "A device that timed out may have signed and counts as one in R2 until it has definitely answered."
+TEST(coordinator_F24_a_silent_signer_keeps_the_amount_charged)
+{
+    struct rig r = rig(5);
+    r.world->signers[0].mood = MOOD_SIGNS_SILENT;
+    r.world->signers[1].mood = MOOD_REFUSES;
+    r.world->signers[2].mood = MOOD_SILENT;
+    (void)snprintf(r.world->signers[1].tag, 16, "velocity");
+    (void)snprintf(r.world->signers[1].text, 64, "would exceed period spending");
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_PARKED);
+    assert_int_equal(velocity(&r).open.n, 100000);
+    // It answers again: the same PSBT is asked for, and the spend goes on.
+    r.world->signers[0].mood = MOOD_SIGNS;
+    r.world->signers[2].mood = MOOD_SIGNS;
+    world_pass(r.ledger, 60);
+    s = drive(&r, &s, 2);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
+    done(&r);
+}
+
+// Signers that cannot be reached are waited for, and given up in the end.
+TEST(coordinator_D4_signers_that_are_away_are_waited_for)
+{
+    struct rig r = rig(5);
+    for (size_t i = 0; i < WORLD_SIGNERS; i++)
+        r.world->signers[i].mood = MOOD_AWAY;
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SIGNING);
+    assert_int_equal(velocity(&r).open.n, 100000);
+    world_pass(r.ledger, 60);
+    for (size_t i = 0; i < WORLD_SIGNERS; i++)
+        r.world->signers[i].mood = MOOD_SIGNS;
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    struct spend t = world_submit(r.ledger, r.db, "two", 100000, TIER_AUTO);
+    for (size_t i = 0; i < WORLD_SIGNERS; i++)
+        r.world->signers[i].mood = MOOD_AWAY;
+    t = drive(&r, &t, 1);
+    world_pass(r.ledger, 700);
+    t = drive(&r, &t, 2);
+    assert_state(t, SPEND_REFUSED);
+    assert_int_equal(t.code, CODE_QUORUM_LOST);
+    assert_int_equal(velocity(&r).open.n, 0);
+    done(&r);
+}
+
+// --- Crashes ---
+
+// D4 row by row: the process dies at each place, another goes on, and the money is paid exactly once.
+TEST(coordinator_F22_whatever_dies_is_finished_by_the_next)
+{
+    static const char *const PLACES[] = {
+        "reserve",  "reserved",      "build",     "built",   "ask",         "asked",
+        "answered", "answer-stored", "ask:2",     "asked:2", "answered:2",  "answer-stored:2",
+        "final",    "final-stored",  "broadcast", "sent",    "sent-stored",
+    };
+    for (size_t i = 0; i < COUNT(PLACES); i++) {
+        struct rig r = rig(5);
+        struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+        db_close(&r.db); // a connection does not go through a fork
+        if (!world_drive_until(r.world, r.ledger, PLACES[i]))
+            fail_msg("nobody came to %s", PLACES[i]);
+        r.db = world_db(r.ledger);
+        check_invariants(&r);
+        world_reconcile(r.world, r.ledger, r.db);
+        world_pass(r.ledger, 121); // the lease of the dead one
+        s = drive(&r, &s, 3);
+        if (s.state != SPEND_SENT)
+            fail_msg("after %s: %s", PLACES[i], spend_state_name(s.state));
+        s = settle(&r, &s);
+        assert_state(s, SPEND_SETTLED);
+        assert_int_equal(world_paid(r.world, r.ledger, false).n, 100000);
+        assert_int_equal(velocity(&r).spent.n, 100000);
+        done(&r);
+    }
+}
+
+// Deaths one after the other, at whatever comes next.
+TEST(coordinator_F22_it_may_die_again_and_again)
+{
+    static const char *const PLACES[] = { "reserved", "built", "asked", "answered",
+                                          "asked:2",  "final", "sent" };
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    db_close(&r.db);
+    for (size_t i = 0; i < COUNT(PLACES); i++) {
+        (void)world_drive_until(r.world, r.ledger, PLACES[i]);
+        world_pass(r.ledger, 121);
+    }
+    r.db = world_db(r.ledger);
+    s = drive(&r, &s, 3);
+    s = settle(&r, &s);
+    assert_state(s, SPEND_SETTLED);
+    assert_int_equal(world_paid(r.world, r.ledger, false).n, 100000);
+    done(&r);
+}
+
+// --- The chain ---
+
+// F33: evicted from the mempool, it is sent again.
+TEST(coordinator_F33_what_left_the_mempool_is_sent_again)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    const struct hash256 txid = r.world->txs[r.world->n_txs - 1].txid;
+    world_evict(r.world, &txid);
+    world_pass(r.ledger, 60);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(world_find(r.world, &txid)->where, WORLD_MEMPOOL);
+    assert_int_equal(velocity(&r).spent.n, 100000);
+    done(&r);
+}
+
+// F32: a block goes; back to sent, counted once, confirmed again.
+TEST(coordinator_F32_a_reorg_brings_it_back_to_sent)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    world_mine(r.world, 1);
+    world_reconcile(r.world, r.ledger, r.db);
+    s = world_spend(r.db, s.id);
+    assert_state(s, SPEND_CONFIRMED);
+    world_unmine(r.world);
+    world_reconcile(r.world, r.ledger, r.db);
+    s = world_spend(r.db, s.id);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(velocity(&r).spent.n, 100000);
+    s = settle(&r, &s);
+    assert_state(s, SPEND_SETTLED);
+    assert_int_equal(velocity(&r).spent.n, 100000);
+    done(&r);
+}
+
+// The node is away between signing and broadcast: nothing is lost.
+TEST(coordinator_D4_a_signed_spend_waits_for_the_node)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    db_close(&r.db);
+    assert_true(world_drive_until(r.world, r.ledger, "broadcast"));
+    r.db = world_db(r.ledger);
+    r.world->node_up = false;
+    world_pass(r.ledger, 121);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SIGNED);
+    assert_true(tells(story(&r, s.id), "No node answers. The transaction is stored"));
+    r.world->node_up = true;
+    world_pass(r.ledger, 10);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    done(&r);
+}
+
+// R3: somebody else spent the anchor, deep enough; the amount is free again.
+TEST(coordinator_F24_a_settled_conflict_makes_it_void)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    db_close(&r.db);
+    assert_true(world_drive_until(r.world, r.ledger, "broadcast"));
+    r.db = world_db(r.ledger);
+    s = world_spend(r.db, s.id);
+    assert_true(s.has_anchor);
+    world_steal(r.world, r.ledger, &s.anchor);
+    world_mine(r.world, 1);
+    world_pass(r.ledger, 121);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_PARKED);
+    assert_int_equal(velocity(&r).open.n, 100000);
+    world_mine(r.world, 5);
+    world_reconcile(r.world, r.ledger, r.db);
+    s = world_spend(r.db, s.id);
+    assert_state(s, SPEND_VOID);
+    assert_int_equal(velocity(&r).open.n, 0);
+    done(&r);
+}
+
+// --- Stuck ---
+
+// F31: a child pays for its parent; devices are charged nothing for it.
+TEST(coordinator_F31_a_stuck_spend_gets_a_child)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    const uint64_t charged = r.world->signers[0].charged.n + r.world->signers[1].charged.n;
+    world_setting(r.ledger, "{\"stuck_s\": 600}");
+    r.world->fee_rate = 20000;
+    world_pass(r.ledger, 601);
+    s = drive(&r, &s, 4);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(s.bumps, 1);
+    assert_int_equal(r.world->broadcasts, 2);
+    assert_int_equal(r.world->signers[0].charged.n + r.world->signers[1].charged.n, charged);
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
+    s = settle(&r, &s);
+    assert_state(s, SPEND_SETTLED);
+    assert_int_equal(velocity(&r).spent.n, 100000);
+    done(&r);
+}
+
+// F23: a replacement shares the anchor; one of both confirms, and is counted once.
+TEST(coordinator_F31_a_spend_without_change_is_replaced)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    // The change is gone with a first child: the second time it is replaced.
+    world_setting(r.ledger, "{\"stuck_s\": 10}");
+    r.world->fee_rate = 10000;
+    world_pass(r.ledger, 60);
+    s = drive(&r, &s, 4);
+    r.world->fee_rate = 60000;
+    world_pass(r.ledger, 400);
+    s = drive(&r, &s, 4);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(s.bumps, 2);
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
+    s = settle(&r, &s);
+    assert_state(s, SPEND_SETTLED);
+    assert_int_equal(world_paid(r.world, r.ledger, false).n, 100000);
+    assert_int_equal(velocity(&r).spent.n, 100000);
+    done(&r);
+}
+
+// D10 "cancel": after signing it means void.
+TEST(coordinator_D7_a_sent_spend_can_be_taken_back)
+{
+    struct rig r = rig(5);
+    struct err err;
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    assert_true(db_exec(r.db, NULL, "UPDATE spend SET cancel_asked = 1 WHERE id = $1",
+                        DB_ARGS(db_text(s.id)), &err));
+    assert_true(ledger_wake(r.db, s.id, &err));
+    s = drive(&r, &s, 3);
+    assert_state(s, SPEND_VOIDING);
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 0);
+    assert_int_equal(velocity(&r).spent.n, 100000); // until it is settled
+    s = settle(&r, &s);
+    assert_state(s, SPEND_VOID);
+    done(&r);
+}
+
+// --- Several spends ---
+
+// Inv 7, and the cap: many at once, each with its own coins.
+TEST(coordinator_F14_spends_beside_each_other_share_the_cap)
+{
+    struct rig r = rig(8);
+    struct spend all[8];
+    size_t n_sent = 0;
+    for (size_t i = 0; i < COUNT(all); i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "r%zu", i);
+        all[i] = world_submit(r.ledger, r.db, id, 150000, TIER_AUTO);
+    }
+    (void)world_drive(r.world, r.ledger, r.db, 20);
+    for (size_t i = 0; i < COUNT(all); i++) {
+        all[i] = world_spend(r.db, all[i].id);
+        n_sent += all[i].state == SPEND_SENT;
+        if (all[i].state != SPEND_SENT)
+            assert_int_equal(all[i].code, CODE_VELOCITY_EXCEEDED);
+    }
+    assert_int_equal(n_sent, 6); // of 1 000 000
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 900000);
+    done(&r);
+}
+
+// --- The surge tier ---
+
+TEST(coordinator_F40_a_surge_spend_needs_its_code)
+{
+    struct rig r = rig(8);
+    struct clock clock = clock_system();
+    r.ledger->codes = surge_codes_new(&clock);
+    struct spend s = world_submit(r.ledger, r.db, "one", 1200000, TIER_SURGE);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_RECEIVED); // another replica may have the code
+    const struct fleet_auth auth = { .user = "owner", .code = "123456", .given = true };
+    assert_true(surge_codes_put(r.ledger->codes, s.id, &auth));
+    world_pass(r.ledger, 2);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    struct fleet_auth out;
+    assert_false(surge_codes_get(r.ledger->codes, s.id, &out)); // used, so gone
+    struct spend t = world_submit(r.ledger, r.db, "two", 1200000, TIER_SURGE);
+    world_pass(r.ledger, 40);
+    t = drive(&r, &t, 1);
+    assert_state(t, SPEND_AWAITING_APPROVAL);
+    surge_codes_free(r.ledger->codes);
+    done(&r);
+}
