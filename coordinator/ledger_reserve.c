@@ -237,9 +237,11 @@ static bool insert_reservation(struct op *op, const struct spend *s, struct sats
     const struct sats cap = s->tier == TIER_SURGE ? v->cap_surge : v->cap_auto;
     return OP_EXEC(op, err,
                    "INSERT INTO reservation(spend_id, wallet_id, sat, fee, fee_at, status, "
-                   "reserved_at, cap, spent_before) VALUES($1, $2, $3, $4, $5, 'open', $5, $6, $7)",
+                   "reserved_at, window_s, cap, spent_before) "
+                   "VALUES($1, $2, $3, $4, $5, 'open', $5, $6, $7, $8)",
                    db_text(s->id), db_text(s->wallet_id), db_sats(s->amount), db_sats(fee),
-                   db_int(op->now_us), db_sats(cap), db_sats(v->spent)) &&
+                   db_int(op->now_us), db_int(v->window_us / 1000000), db_sats(cap),
+                   db_sats(v->spent)) &&
            OP_CHANGE(op, err, "UPDATE spend SET change_index = $2 WHERE id = $1", db_text(s->id),
                      db_int(s->change_index)) &&
            OP_CHANGE(op, err,

@@ -51,9 +51,10 @@ TEST_BOTH(requests_that_are_none)
     struct spend s;
     struct err err;
     bool is_new;
-    const char *const ids[] = { "", "a b", "a\n",
-                                "1234567890123456789012345678901234567890123456789012345678901234"
-                                "5" };
+    char long_id[REQUEST_ID_SIZE + 1];
+    memset(long_id, 'x', sizeof long_id);
+    long_id[REQUEST_ID_SIZE] = 0;
+    const char *const ids[] = { "", "a b", "a\n", long_id };
     for (size_t i = 0; i < COUNT(ids); i++) {
         assert_false(submit(rig, &s, &is_new, ids[i], "b", 1, &err));
         assert_int_equal(code_of(&err), CODE_BAD_REQUEST);

@@ -263,7 +263,8 @@ CREATE TABLE approval (
     UNIQUE (spend_id, principal_id)
 );
 
--- Money that is authorised to leave. cap and spent_before are those of the admission: evidence of D17 (1).
+-- Money that is authorised to leave. window_s, cap and spent_before are those of the admission: evidence of
+-- D17 (1).
 CREATE TABLE reservation (
     spend_id text PRIMARY KEY REFERENCES spend(id),
     created_at bigint NOT NULL DEFAULT ($now),
@@ -276,6 +277,7 @@ CREATE TABLE reservation (
     first_sent_at bigint,
     released_at bigint,
     release_rule text CHECK (release_rule IN ('R1', 'R2', 'R3')),
+    window_s bigint NOT NULL,
     cap bigint NOT NULL,
     spent_before bigint NOT NULL,
     CONSTRAINT reservation_admitted CHECK (spent_before + sat <= cap),
