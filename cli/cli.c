@@ -92,6 +92,7 @@ static bool open_session(struct cli *cli, const struct target *target, struct er
     const struct options *o = cli->o;
     const int64_t patience_ms = o->timeout.is_set ? cli_wait_limit_ms(cli) : LOCK_MS;
     const struct connection_options options = {
+        .link = target->is_link ? &target->link : NULL,
         .socket_path = target->socket,
         .usb = { .serial = target->serial, .lock_ms = (int)patience_ms },
         .ncry = o->ncry.is_set ? o->ncry.value : 0,

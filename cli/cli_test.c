@@ -154,6 +154,43 @@ TEST(cli_7_6_pins)
     }
 }
 
+#define LINK "--bunker wss://127.0.0.1:1/device "
+#define CERT "--tls-cert @none --tls-key @none "
+
+// What is found out before anybody is asked.
+TEST(bunker_51_lines_that_no_signer_link_can_do)
+{
+    static const struct {
+        const char *line, *message;
+    } rows[] = {
+        { LINK "xfp", "--bunker needs --tls-cert and --tls-key" },
+        { LINK CERT "xfp", "--bunker needs --tls-ca or --tls-pin" },
+        { LINK CERT "--tls-pin 00 -P xfp",
+          "--bunker does not go with --compat, --plaintext or --ncry" },
+        { LINK CERT "--tls-pin 00 --ncry 2 xfp",
+          "--bunker does not go with --compat, --plaintext or --ncry" },
+        { LINK CERT "--tls-pin 00 --check xfp",
+          "a device proves nothing over a signer link; pin its key with --pin-xpub" },
+        { LINK CERT "--tls-pin 00 reboot", "no signer link allows 'reboot'" },
+        { LINK CERT "--tls-pin 00 get-locker", "no signer link allows 'get-locker'" },
+        { LINK CERT "--tls-pin 00 backup", "no signer link allows 'backup'" },
+        { LINK CERT "--tls-pin 00 miniscript ls", "no signer link allows 'miniscript ls'" },
+        { LINK CERT "--tls-pin 00 panel show",
+          "whose panel? name the signer with --panel or --socket" },
+        { LINK CERT "--tls-pin 00 xfp", "'00' is not a SHA-256 of 64 hex digits" },
+        { "--bunker ws://127.0.0.1:1 " CERT "--tls-ca @none xfp",
+          "'ws://127.0.0.1:1' is not wss://HOST:PORT/device" },
+        { LINK "-x xfp", "--bunker and another device: which is it?" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char expected[300];
+        const struct outcome o = run_words(rows[i].line);
+        (void)snprintf(expected, sizeof expected, "casemate: %s\n", rows[i].message);
+        if (o.status != EXIT_USAGE || !bytes_ends_with(o.err, expected))
+            fail_msg("'%s': %d: %.*s", rows[i].line, o.status, BYTES_ARG(o.err));
+    }
+}
+
 // A refusal outside HSM mode is the user's; a status that cannot be had changes nothing.
 TEST(cli_7_3_who_refused)
 {

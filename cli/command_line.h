@@ -35,6 +35,7 @@ struct option_table {
 #define VERB_PROVES        0x01u // the device proves its key first, always
 #define VERB_PROVES_COMPAT 0x02u // only as the reference client does
 #define VERB_STDOUT_ERRORS 0x04u // --compat: device errors go to standard output
+#define VERB_NOT_OVER_LINK 0x08u // no bunker allows it over a signer link
 
 struct verb {
     const char *name;  // "sign", "policy check"

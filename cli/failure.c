@@ -41,6 +41,8 @@ static const struct sentence {
     { "Unknown cmd", true, HINT_MINISCRIPT, EXIT_FAILED,
       "this firmware has no miniscript wallets; EDGE firmware has" },
     { "Unknown cmd", true, HINT_NONE, EXIT_FAILED, "this device does not offer that" },
+    { "Not allowed on this link", true, HINT_NONE, EXIT_REFUSED_BY_POLICY,
+      "the bunker's signer link does not allow this, or not in this mode" },
     { "need hsm", true, HINT_NONE, EXIT_FAILED, "the locker can be read only in HSM mode" },
     { "consumed", true, HINT_NONE, EXIT_FAILED,
       "the locker's read count is used up until restart" },

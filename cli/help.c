@@ -53,7 +53,8 @@ void help_write(struct writer *w, struct verb_table verbs, struct option_table g
         write_row(w, bytes_of_text(verbs.rows[i]->name), verbs.rows[i]->purpose);
     writer_text(
         w, "\n'casemate COMMAND --help' explains one of them; casemate(1) all of them.\n"
-           "Environment: CASEMATE_SOCKET, CASEMATE_SERIAL, CASEMATE_PIN_XPUB; options win.\n"
+           "Environment: CASEMATE_SOCKET, CASEMATE_SERIAL, CASEMATE_BUNKER, CASEMATE_PIN_XPUB;\n"
+           "options win.\n"
            "Exit status: 0 done, 1 failed, 2 usage, 3 no device, 4 busy, 5 refused by the user,\n"
            "6 refused by the policy, 7 link, 8 timeout, 9 identity, 10 pending, 11 rejected "
            "credential.\n");

@@ -25,6 +25,7 @@ struct options {
     struct option_number timeout; // seconds
     struct option_number ncry;
     const char *pin_xpub, *pin_xfp;
+    const char *bunker, *tls_cert, *tls_key, *tls_ca, *tls_pin;
     const char *panel;
 
     // Of verbs.

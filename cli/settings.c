@@ -60,38 +60,58 @@ static bool keep(const char **out, struct bytes value, struct arena *arena, stru
 
 static bool read_file(struct settings *out, const char *given, struct arena *arena, struct err *err)
 {
-    struct bytes text, socket = { 0 }, serial = { 0 }, pin = { 0 };
+    struct file_key {
+        const char *name;
+        const char **out;
+    } keys[] = {
+        { "socket", &out->socket },     { "serial", &out->serial },
+        { "bunker", &out->bunker },     { "pin_xpub", &out->pin_xpub },
+        { "tls_cert", &out->tls_cert }, { "tls_key", &out->tls_key },
+        { "tls_ca", &out->tls_ca },     { "tls_pin", &out->tls_pin },
+    };
+    struct bytes text;
     struct conf conf;
     const char *path;
     if (!find_file(&text, &path, given, arena, err))
         return false;
     if (text.len == 0)
         return true;
-    if (!conf_parse(&conf, path, text, arena, err) ||
-        !conf_text(&conf, "", "", "socket", &socket, err) ||
-        !conf_text(&conf, "", "", "serial", &serial, err) ||
-        !conf_text(&conf, "", "", "pin_xpub", &pin, err) || !conf_finish(&conf, err))
+    if (!conf_parse(&conf, path, text, arena, err))
         return false;
-    if (socket.len > 0 && serial.len > 0)
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        struct bytes value = { 0 };
+        if (!conf_text(&conf, "", "", keys[i].name, &value, err) ||
+            !keep(keys[i].out, value, arena, err))
+            return false;
+    }
+    if (!conf_finish(&conf, err))
+        return false;
+    if (out->socket != NULL && out->serial != NULL)
         return err_set(err, ERR_USAGE, "%s: both socket and serial: which is it?", path);
-    return keep(&out->socket, socket, arena, err) && keep(&out->serial, serial, arena, err) &&
-           keep(&out->pin_xpub, pin, arena, err);
+    return out->bunker == NULL || (out->socket == NULL && out->serial == NULL) ||
+           err_set(err, ERR_USAGE, "%s: bunker, and socket or serial: which is it?", path);
 }
 
 // --- All of it ---
 
-// "Precedence: -c over -x over -s", and CASEMATE_SOCKET over CASEMATE_SERIAL.
+// "Precedence: -c over -x over -s", and CASEMATE_BUNKER over CASEMATE_SOCKET over CASEMATE_SERIAL.
 static void choose(struct settings *out, const struct options *o)
 {
+    const char *bunker = from_environment("CASEMATE_BUNKER");
     const char *socket = from_environment("CASEMATE_SOCKET");
     const char *serial = from_environment("CASEMATE_SERIAL");
-    struct settings device = { .pin_xpub = out->pin_xpub };
-    if (o->socket != NULL)
+    struct settings device = *out;
+    device.socket = device.serial = device.bunker = NULL;
+    if (o->bunker != NULL)
+        device.bunker = o->bunker;
+    else if (o->socket != NULL)
         device.socket = o->socket;
     else if (o->simulator)
         device.simulator = true;
     else if (o->serial != NULL)
         device.serial = o->serial;
+    else if (bunker != NULL)
+        device.bunker = bunker;
     else if (socket != NULL)
         device.socket = socket;
     else if (serial != NULL)
@@ -101,14 +121,28 @@ static void choose(struct settings *out, const struct options *o)
     *out = device;
 }
 
+static void choose_files(struct settings *out, const struct options *o)
+{
+    out->tls_cert = o->tls_cert != NULL ? o->tls_cert : out->tls_cert;
+    out->tls_key = o->tls_key != NULL ? o->tls_key : out->tls_key;
+    // Who is trusted is said in one place: an authority of the file does not join a pin of the command line.
+    if (o->tls_ca != NULL || o->tls_pin != NULL) {
+        out->tls_ca = o->tls_ca;
+        out->tls_pin = o->tls_pin;
+    }
+}
+
 bool settings_read(struct settings *out, const struct options *o, struct arena *arena,
                    struct err *err)
 {
     const char *pin = o->pin_xpub != NULL ? o->pin_xpub : from_environment("CASEMATE_PIN_XPUB");
     *out = (struct settings){ 0 };
+    if (o->bunker != NULL && (o->socket != NULL || o->serial != NULL || o->simulator))
+        return err_set(err, ERR_USAGE, "--bunker and another device: which is it?");
     if (!read_file(out, o->config, arena, err))
         return false;
     choose(out, o);
+    choose_files(out, o);
     if (pin != NULL)
         out->pin_xpub = pin;
     return true;

@@ -11,13 +11,15 @@
 #include "cli/options.h"
 
 struct settings {
-    const char *socket, *serial; // at most one is there: whichever was named nearer to the command
+    const char *socket, *serial,
+        *bunker; // at most one is there: whichever was named nearer to the command
     bool simulator;
+    const char *tls_cert, *tls_key, *tls_ca, *tls_pin; // for the bunker
     const char *pin_xpub;
 };
 
 // Texts lie in the arena or belong to options and environment.
-// Fails: ERR_USAGE "<file>:<line>: ...", ERR_NOT_FOUND for a --config that is not there, ERR_IO.
+// Fails: ERR_USAGE "<file>:<line>: ...", "--bunker and another device: which is it?", ERR_NOT_FOUND for a --config that is not there, ERR_IO.
 MUST_CHECK bool settings_read(struct settings *out, const struct options *o, struct arena *arena,
                               struct err *err);
 

@@ -80,6 +80,47 @@ TEST(cli_7_1_pins)
     set("CASEMATE_PIN_XPUB", NULL);
 }
 
+// A bunker is another device; who vouches for it comes from one place.
+TEST(bunker_51_bunkers_and_their_certificates)
+{
+    const char *path = in_dir("casemate.conf");
+    const struct options none = { .config = path };
+    const struct options socket = { .socket = "a", .config = path };
+    const struct options pinned = {
+        .bunker = "u2", .tls_pin = "p", .tls_key = "k2", .config = path
+    };
+    const struct options both = { .bunker = "u2", .serial = "s", .config = path };
+    struct settings s;
+    struct err err;
+    put_file(path, "bunker = u\ntls_cert = c\ntls_key = k\ntls_ca = a\n");
+    assert_true(settings_read(&s, &none, test_arena(), &err));
+    assert_string_equal(s.bunker, "u");
+    assert_string_equal(s.tls_cert, "c");
+    assert_string_equal(s.tls_key, "k");
+    assert_string_equal(s.tls_ca, "a");
+    assert_null(s.tls_pin);
+    assert_true(settings_read(&s, &pinned, test_arena(), &err));
+    assert_string_equal(s.bunker, "u2");
+    assert_string_equal(s.tls_cert, "c");
+    assert_string_equal(s.tls_key, "k2");
+    assert_null(s.tls_ca);
+    assert_string_equal(s.tls_pin, "p");
+    assert_true(settings_read(&s, &socket, test_arena(), &err));
+    assert_null(s.bunker);
+    assert_string_equal(s.socket, "a");
+    assert_false(settings_read(&s, &both, test_arena(), &err));
+    assert_err(&err, ERR_USAGE, "--bunker and another device: which is it?");
+    set("CASEMATE_BUNKER", "u3");
+    set("CASEMATE_SOCKET", "c");
+    assert_true(settings_read(&s, &none, test_arena(), &err));
+    assert_string_equal(s.bunker, "u3");
+    assert_null(s.socket);
+    set("CASEMATE_BUNKER", NULL);
+    assert_true(settings_read(&s, &none, test_arena(), &err));
+    assert_null(s.bunker);
+    set("CASEMATE_SOCKET", NULL);
+}
+
 TEST(cli_7_1_which_file)
 {
     const struct options none = { 0 }, absent = { .config = in_dir("absent") };
@@ -112,6 +153,7 @@ TEST(cli_7_1_bad_files)
         { "sockets = a\n", ":1: unknown key 'sockets'" },
         { "socket = a\nsocket = b\n", ":2: " },
         { "socket = a\nserial = b\n", ": both socket and serial" },
+        { "bunker = a\nserial = b\n", ": bunker, and socket or serial" },
         { "\n[x]\nsocket = a\n", ":2: " },
         { "socket\n", ":1: " },
     };

@@ -22,12 +22,38 @@ static bool check_as_reference(const struct cli *cli, const char *path, struct e
     return true;
 }
 
+// What no bunker's signer link can give.
+static bool find_link(const struct cli *cli, struct target *out, struct err *err)
+{
+    const struct settings *s = &cli->settings;
+    if (cli->o->compat || cli->o->plaintext || cli->o->ncry.is_set)
+        return err_set(err, ERR_USAGE, "--bunker does not go with --compat, --plaintext or --ncry");
+    if (cli->o->check)
+        return err_set(err, ERR_USAGE,
+                       "a device proves nothing over a signer link; pin its key with --pin-xpub");
+    if ((cli->line.verb->flags & VERB_NOT_OVER_LINK) != 0)
+        return err_set(err, ERR_USAGE, "no signer link allows '%s'", cli->line.verb->name);
+    if (s->tls_cert == NULL || s->tls_key == NULL)
+        return err_set(err, ERR_USAGE, "--bunker needs --tls-cert and --tls-key");
+    if (s->tls_ca == NULL && s->tls_pin == NULL)
+        return err_set(err, ERR_USAGE, "--bunker needs --tls-ca or --tls-pin");
+    out->is_link = true;
+    out->link = (struct link_choice){ .url = s->bunker,
+                                      .cert_file = s->tls_cert,
+                                      .key_file = s->tls_key,
+                                      .ca_file = s->tls_ca,
+                                      .pin = s->tls_pin };
+    return true;
+}
+
 bool target_find(struct cli *cli, struct target *out, struct err *err)
 {
     const struct settings *s = &cli->settings;
-    *out = (struct target){ NULL, NULL };
+    *out = (struct target){ .socket = NULL };
     if (!settings_read(&cli->settings, cli->o, cli->arena, err))
         return false;
+    if (s->bunker != NULL)
+        return find_link(cli, out, err);
     if (s->simulator)
         out->socket = CONNECTION_SIMULATOR;
     else if (s->serial != NULL && strchr(s->serial, '/') != NULL)
@@ -107,7 +133,8 @@ bool target_check(struct cli *cli, struct err *err)
     // The fingerprint is said beside the key, and is what people read.
     if (memcmp(hdpub_xfp(&device).b, id->xfp, sizeof id->xfp) != 0)
         return err_set(err, ERR_AUTH, "the device's fingerprint is not that of its key");
-    return compare(&pin, &device, err) && connection_prove(cli->connection, &device.key, err);
+    return compare(&pin, &device, err) && (connection_link_state(cli->connection) != NULL ||
+                                           connection_prove(cli->connection, &device.key, err));
 }
 
 // --- Its panel ---

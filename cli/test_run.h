@@ -67,8 +67,8 @@ static inline struct outcome run(int argc, char **argv)
     struct outcome result;
     struct cli cli;
     struct err err;
-    static const char *const names[] = { "CASEMATE_SOCKET", "CASEMATE_SERIAL", "CASEMATE_PIN_XPUB",
-                                         "XDG_CONFIG_HOME" };
+    static const char *const names[] = { "CASEMATE_SOCKET", "CASEMATE_SERIAL", "CASEMATE_BUNKER",
+                                         "CASEMATE_PIN_XPUB", "XDG_CONFIG_HOME" };
     for (size_t i = 0; i < COUNT(names); i++)
         unsetenv(names[i]);
     setenv("HOME", test_dir(), 1);

@@ -38,7 +38,7 @@ const struct verb verb_backup = {
     "Fetch an encrypted backup",
     "The device shows the words that open it. By default the file is backup-YYYYMMDD-HHMM.7z.\n",
     OPTIONS(backup_options),
-    VERB_PROVES | VERB_STDOUT_ERRORS,
+    VERB_PROVES | VERB_STDOUT_ERRORS | VERB_NOT_OVER_LINK,
     run_backup
 };
 
@@ -118,7 +118,7 @@ const struct verb verb_restore = { "restore",
                                    "Send a backup to a device, which then asks for its words",
                                    "Words and password are entered on the device only.\n",
                                    OPTIONS(restore_options),
-                                   VERB_STDOUT_ERRORS,
+                                   VERB_STDOUT_ERRORS | VERB_NOT_OVER_LINK,
                                    run_restore };
 
 // --- pass ---
@@ -173,5 +173,5 @@ const struct verb verb_pass = { "pass",
                                 "The passphrase is asked for twice if it is left out. Prints the "
                                 "fingerprint of the wallet.\n",
                                 OPTIONS(pass_options),
-                                VERB_PROVES,
+                                VERB_PROVES | VERB_NOT_OVER_LINK,
                                 run_pass };

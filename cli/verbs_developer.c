@@ -23,16 +23,21 @@ static bool run_eval(struct cli *cli, struct err *err)
 {
     return send(cli, REQUEST_EVAL, err);
 }
-const struct verb verb_eval = {
-    "eval", "STMT...",  1, WORDS_MAX, "Have a simulator evaluate an expression",
-    NULL,   NO_OPTIONS, 0, run_eval
-};
+const struct verb verb_eval = { "eval",
+                                "STMT...",
+                                1,
+                                WORDS_MAX,
+                                "Have a simulator evaluate an expression",
+                                NULL,
+                                NO_OPTIONS,
+                                VERB_NOT_OVER_LINK,
+                                run_eval };
 
 static bool run_exec(struct cli *cli, struct err *err)
 {
     return send(cli, REQUEST_EXEC, err);
 }
 const struct verb verb_exec = {
-    "exec", "STMT...",  1, WORDS_MAX, "Have a simulator execute statements",
-    NULL,   NO_OPTIONS, 0, run_exec
+    "exec",     "STMT...",          1,       WORDS_MAX, "Have a simulator execute statements", NULL,
+    NO_OPTIONS, VERB_NOT_OVER_LINK, run_exec
 };

@@ -95,16 +95,23 @@ static bool run_logout(struct cli *cli, struct err *err)
 {
     return do_and_say(cli, REQUEST_LOGO, err);
 }
-const struct verb verb_logout = { "logout", "",         0, 0,         "Power the device down",
-                                  NULL,     NO_OPTIONS, 0, run_logout };
+const struct verb verb_logout = {
+    "logout", "", 0, 0, "Power the device down", NULL, NO_OPTIONS, VERB_NOT_OVER_LINK, run_logout
+};
 
 static bool run_reboot(struct cli *cli, struct err *err)
 {
     return do_and_say(cli, REQUEST_REBO, err);
 }
-const struct verb verb_reboot = {
-    "reboot", "", 0, 0, "Restart the device, which then is locked", NULL, NO_OPTIONS, 0, run_reboot
-};
+const struct verb verb_reboot = { "reboot",
+                                  "",
+                                  0,
+                                  0,
+                                  "Restart the device, which then is locked",
+                                  NULL,
+                                  NO_OPTIONS,
+                                  VERB_NOT_OVER_LINK,
+                                  run_reboot };
 
 // --- test ---
 

@@ -132,5 +132,6 @@ static bool run_get_locker(struct cli *cli, struct err *err)
     return true;
 }
 const struct verb verb_get_locker = {
-    "get-locker", "", 0, 0, "Read the storage locker", NULL, NO_OPTIONS, 0, run_get_locker
+    "get-locker",  "", 0, 0, "Read the storage locker", NULL, NO_OPTIONS, VERB_NOT_OVER_LINK,
+    run_get_locker
 };

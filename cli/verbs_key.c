@@ -73,9 +73,15 @@ static bool run_bag(struct cli *cli, struct err *err)
 static const struct option bag_options[] = {
     TEXT('n', "number", "TEXT", bag_number, "set it, which only a factory can"),
 };
-const struct verb verb_bag = {
-    "bag", "", 0, 0, "Show the number of the device's bag", NULL, OPTIONS(bag_options), 0, run_bag
-};
+const struct verb verb_bag = { "bag",
+                               "",
+                               0,
+                               0,
+                               "Show the number of the device's bag",
+                               NULL,
+                               OPTIONS(bag_options),
+                               VERB_NOT_OVER_LINK,
+                               run_bag };
 
 // --- xfp ---
 

@@ -62,10 +62,15 @@ static bool run_ls(struct cli *cli, struct err *err)
         cli_print(cli, "%.*s\n", BYTES_ARG(name->text));
     return true;
 }
-const struct verb verb_miniscript_ls = {
-    "miniscript ls",    "",    0, 0, "List the miniscript wallets", NULL, NO_OPTIONS,
-    VERB_PROVES_COMPAT, run_ls
-};
+const struct verb verb_miniscript_ls = { "miniscript ls",
+                                         "",
+                                         0,
+                                         0,
+                                         "List the miniscript wallets",
+                                         NULL,
+                                         NO_OPTIONS,
+                                         VERB_PROVES_COMPAT | VERB_NOT_OVER_LINK,
+                                         run_ls };
 
 static bool show_wallet(struct cli *cli, enum request_id id, struct err *err)
 {
@@ -79,10 +84,15 @@ static bool run_get(struct cli *cli, struct err *err)
 {
     return show_wallet(cli, REQUEST_MSGT, err);
 }
-const struct verb verb_miniscript_get = {
-    "miniscript get",   "NAME", 1, 1, "Show a miniscript wallet as a descriptor", NULL, NO_OPTIONS,
-    VERB_PROVES_COMPAT, run_get
-};
+const struct verb verb_miniscript_get = { "miniscript get",
+                                          "NAME",
+                                          1,
+                                          1,
+                                          "Show a miniscript wallet as a descriptor",
+                                          NULL,
+                                          NO_OPTIONS,
+                                          VERB_PROVES_COMPAT | VERB_NOT_OVER_LINK,
+                                          run_get };
 
 static bool run_policy(struct cli *cli, struct err *err)
 {
@@ -95,7 +105,7 @@ const struct verb verb_miniscript_policy = { "miniscript policy",
                                              "Show a miniscript wallet as a policy (BIP-388)",
                                              NULL,
                                              NO_OPTIONS,
-                                             VERB_PROVES_COMPAT,
+                                             VERB_PROVES_COMPAT | VERB_NOT_OVER_LINK,
                                              run_policy };
 
 // --- addr ---
@@ -129,7 +139,7 @@ const struct verb verb_miniscript_addr = { "miniscript addr",
                                            "Show an address of a miniscript wallet",
                                            NULL,
                                            OPTIONS(addr_options),
-                                           VERB_PROVES_COMPAT,
+                                           VERB_PROVES_COMPAT | VERB_NOT_OVER_LINK,
                                            run_addr };
 
 // --- enroll, del ---
@@ -208,7 +218,7 @@ const struct verb verb_miniscript_enroll = {
     "Enroll a miniscript wallet",
     "DESCRIPTOR is a descriptor or JSON; - reads standard input.\n",
     OPTIONS(enroll_options),
-    VERB_PROVES_COMPAT,
+    VERB_PROVES_COMPAT | VERB_NOT_OVER_LINK,
     run_enroll
 };
 
@@ -218,7 +228,12 @@ static bool run_del(struct cli *cli, struct err *err)
     return check_name(cli, &start.data, err) &&
            start_and_watch(cli, (struct bytes){ 0 }, &start, false, err);
 }
-const struct verb verb_miniscript_del = {
-    "miniscript del",   "NAME", 1, 1, "Delete a miniscript wallet", NULL, NO_OPTIONS,
-    VERB_PROVES_COMPAT, run_del
-};
+const struct verb verb_miniscript_del = { "miniscript del",
+                                          "NAME",
+                                          1,
+                                          1,
+                                          "Delete a miniscript wallet",
+                                          NULL,
+                                          NO_OPTIONS,
+                                          VERB_PROVES_COMPAT | VERB_NOT_OVER_LINK,
+                                          run_del };

@@ -78,6 +78,6 @@ const struct verb verb_upgrade = {
     "Send new firmware to a Coldcard",
     "FIRMWARE is a DfuSe file or a raw image. A Casemate signer has no firmware and refuses it.\n",
     OPTIONS(upgrade_options),
-    0,
+    VERB_NOT_OVER_LINK,
     run_upgrade
 };
