@@ -54,8 +54,7 @@ enum next drive_voiding(struct drive *d); //
 // Makes the transaction that replaces all attempts by a payment to the wallet itself.
 enum next drive_void(struct drive *d, const struct attempts *all);
 
-// stuck.c: a remedy for a transaction that does not confirm. by_person: not held to max_bumps.
-enum next drive_unstick(struct drive *d, const struct attempts *all, struct attempt *live,
-                        bool by_person);
+// stuck.c: a remedy for a transaction that does not confirm, or that a mempool does not take for its fee.
+enum next drive_unstick(struct drive *d, const struct attempts *all, struct attempt *live);
 
 #endif

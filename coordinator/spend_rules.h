@@ -14,7 +14,7 @@ struct spend_rules {
     uint64_t fee_floor, fee_ceiling;            // sat per 1000 vB
     uint64_t fee_fallback;                      // where the node has no estimate
     unsigned fee_blocks_auto, fee_blocks_surge; // target of the estimate
-    unsigned stuck_blocks, stuck_s;             // unconfirmed for so long
+    unsigned stuck_s;                           // unconfirmed for so long
     unsigned max_bumps;                         // without a person
     unsigned give_up_s;                         // signers that cannot be reached
     struct sats amount_max;                     // of one spend

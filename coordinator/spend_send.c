@@ -137,7 +137,7 @@ enum next drive_sent(struct drive *d)
         return go_on_with(d, more, payment);
     if (!tx.in_mempool)
         return drive_broadcast(d, payment, NULL);
-    return drive_unstick(d, &all, payment, false);
+    return drive_unstick(d, &all, payment);
 }
 
 enum next drive_parked(struct drive *d)
@@ -152,7 +152,7 @@ enum next drive_parked(struct drive *d)
     if (a == NULL)
         return drive_wait(d, SPEND_PARKED_US);
     if (payment != NULL && d->s->code == CODE_FEE_TOO_HIGH)
-        return drive_unstick(d, &all, payment, false);
+        return drive_unstick(d, &all, payment);
     return a->raw.len > 0 ? drive_broadcast(d, a, NULL) : drive_signatures(d, a);
 }
 

@@ -433,6 +433,44 @@ TEST(coordinator_F31_a_stuck_spend_gets_a_child)
     done(&r);
 }
 
+// What was just done is not done again: a child is given its time, too.
+TEST(coordinator_D7_a_remedy_is_given_time)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    world_setting(r.ledger, "{\"stuck_s\": 600}");
+    r.world->fee_rate = 20000;
+    world_pass(r.ledger, 601);
+    s = drive(&r, &s, 4);
+    assert_int_equal(s.bumps, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        world_pass(r.ledger, 400);
+        s = drive(&r, &s, 4);
+    }
+    assert_int_equal(s.bumps, 1); // it pays what the estimate says
+    done(&r);
+}
+
+// D10 "bump": a person names a rate, and it is paid now.
+TEST(coordinator_D7_a_person_may_pay_more_at_once)
+{
+    struct rig r = rig(5);
+    struct err err;
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_true(db_exec(r.db, NULL,
+                        "UPDATE spend SET bumps = 0, next_at = 0, fee_rate = 9000 WHERE id = $1",
+                        DB_ARGS(db_text(s.id)), &err));
+    s = drive(&r, &s, 4);
+    assert_int_equal(s.bumps, 1);
+    assert_int_equal(r.world->broadcasts, 2);
+    world_pass(r.ledger, 60);
+    s = drive(&r, &s, 4);
+    assert_int_equal(s.bumps, 1);
+    done(&r);
+}
+
 // F23: a replacement shares the anchor; one of both confirms, and is counted once.
 TEST(coordinator_F31_a_spend_without_change_is_replaced)
 {

@@ -6,18 +6,36 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define CHILD_VSIZE    220  // of one input and one output, at most; only to begin with
+#define CHILD_VSIZE 220 // of one input and one output, at most; only to begin with
 
-static uint64_t rate_of(const struct attempt *a)
+// What it pays together with a child that was sent, and since when it does.
+struct paying {
+    uint64_t fee, vsize;
+    int64_t since_us;
+};
+static struct paying paying_of(const struct attempts *all, const struct attempt *live)
 {
-    return a->vsize == 0 ? 0 : a->fee.n * 1000 / a->vsize;
+    struct paying p = { live->fee.n, live->vsize, live->first_sent_us };
+    for (size_t i = 0; i < all->n; i++) {
+        const struct attempt *a = &all->items[i];
+        if (a->kind != ATTEMPT_CHILD || a->state != ATTEMPT_SENT)
+            continue;
+        p.fee += a->fee.n;
+        p.vsize += a->vsize;
+        p.since_us = a->first_sent_us > p.since_us ? a->first_sent_us : p.since_us;
+    }
+    return p;
 }
 
-static bool is_stuck(const struct drive *d, const struct attempt *live, uint64_t rate)
+// "unconfirmed for stuck_after (3 blocks or 1 h) with a rate below the estimate"; or somebody wants more to be
+// paid than it pays.
+static bool is_stuck(const struct drive *d, const struct paying *p, uint64_t rate)
 {
-    const int64_t age_us = d->now_us - live->first_sent_us;
-    return live->first_sent_us != 0 && rate_of(live) < rate &&
-           age_us >= (int64_t)d->t.rules.stuck_s * 1000000;
+    const uint64_t pays = p->vsize == 0 ? 0 : p->fee * 1000 / p->vsize;
+    if (p->since_us == 0 || pays + pays / 20 >= rate)
+        return false;
+    return d->s->fee_rate > pays + pays / 20 ||
+           d->now_us - p->since_us >= (int64_t)d->t.rules.stuck_s * 1000000;
 }
 
 static bool has_child(const struct attempts *all)
@@ -113,16 +131,16 @@ static bool make_replacement(struct drive *d, const struct attempt *live, uint64
            build_spend(&build, &request, d->arena, err) && store(d, &build, ATTEMPT_REPLACE, err);
 }
 
-enum next drive_unstick(struct drive *d, const struct attempts *all, struct attempt *live,
-                        bool by_person)
+enum next drive_unstick(struct drive *d, const struct attempts *all, struct attempt *live)
 {
     uint64_t rate;
     struct err err;
     if (!drive_fee_rate(d, &rate, &err))
         return drive_wait(d, SPEND_RETRY_US);
-    if (!by_person && !is_stuck(d, live, rate))
+    const struct paying paying = paying_of(all, live);
+    if (d->s->state == SPEND_SENT && !is_stuck(d, &paying, rate))
         return drive_wait(d, SPEND_WATCH_US);
-    if (!by_person && d->s->bumps >= d->t.rules.max_bumps) {
+    if (d->s->bumps >= d->t.rules.max_bumps) {
         LOG(d->c->log, LOG_WARNING, "spend_stuck", LOG_TEXT("spend", d->s->id),
             LOG_U64("bumps", d->s->bumps));
         return drive_wait(d, 10 * SPEND_WATCH_US);
