@@ -162,6 +162,8 @@ static const struct action *find_action(struct bytes name)
         a = find_in(slot_actions, n_slot_actions, name);
     if (a == NULL)
         a = find_in(account_actions, n_account_actions, name);
+    if (a == NULL)
+        a = find_in(advice_actions, n_advice_actions, name);
     return a != NULL ? a : find_in(settings_actions, n_settings_actions, name);
 }
 

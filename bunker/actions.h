@@ -10,6 +10,8 @@
 //   totp_confirm [code]      a note
 //   create_user [name, "totp_here" | "rand_pw_here", ""], after a modal with code "badlen"
 //                            {"vue_app_cb": {"new_user_secret": {name, secret, url, qr} or {name, password}}}
+//   simulate [] or [{users, local, spent, policy}]   {"vue_app_cb": {"simulation": ...}}; see simulate.h
+//   verify_message [address, signature, text]        {"vue_app_cb": {"message_verified": {ok, text}}}
 //   confirm_device [serial]  after code "other_device"; `casemate.other_device`, `casemate.pin`
 // A modal with code "confirm" (leftover codes, few refusals left): the same action again goes on.
 #ifndef CASEMATE_BUNKER_ACTIONS_H
@@ -59,8 +61,8 @@ extern const struct action signing_actions[], message_actions[], address_actions
 extern const size_t n_signing_actions, n_message_actions, n_address_actions, n_policy_actions,
     n_settings_actions;
 
-extern const struct action slot_actions[], account_actions[];
-extern const size_t n_slot_actions, n_account_actions;
+extern const struct action slot_actions[], account_actions[], advice_actions[];
+extern const size_t n_slot_actions, n_account_actions, n_advice_actions;
 
 // Above 95 refusals of the 100 after which a device logs out: whether the same request has been sent twice.
 // Else says so. Source: bunker.md 15.

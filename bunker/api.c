@@ -5,6 +5,8 @@
 #include "bunker/advice.h"
 #include "bunker/pages.h"
 #include "bunker/policy_form.h"
+#include "bunker/qr.h"
+#include "bunker/simulate.h"
 #include "http/form.h"
 
 #define API_ARENA ((size_t)48 << 20)
@@ -190,13 +192,6 @@ static void send_result(struct page *p)
     page_reply(p, &reply);
 }
 
-static const struct chain *chain_of(const struct bunker *b)
-{
-    const struct json *code = json_get(b->hsm, "chain");
-    const struct chain *chain = code != NULL ? chain_by_code(code->text) : NULL;
-    return chain != NULL ? chain : chain_by_id(CHAIN_BTC);
-}
-
 // The bunker's own reading, for the picture.
 static void send_review(struct page *p)
 {
@@ -212,7 +207,7 @@ static void send_review(struct page *p)
         return;
     }
     j.ascii = true;
-    review_write(&j, &psbt, bytes_of_text(p->b->device->view.xfp), chain_of(p->b), arena);
+    review_write(&j, &psbt, bytes_of_text(p->b->device->view.xfp), bunker_chain(p->b), arena);
     if (writer_finish(&w, &body))
         page_json(p, 200, body);
     else
@@ -262,52 +257,42 @@ static void post_policy(struct page *p)
         return;
     j.ascii = true;
     const bool ok = policy_form_clean(&form, p->request->body, NULL, arena, &err) &&
-                    advice_on_policy(&j, writer_bytes(&form), chain_of(p->b), arena, &err);
+                    advice_on_policy(&j, writer_bytes(&form), bunker_chain(p->b), arena, &err);
     send_advice(p, &w, ok, &err);
 }
 
-static bool is_true(const struct json *body, const char *key)
-{
-    const struct json *v = json_get(body, key);
-    return v != NULL && v->type == JSON_TRUE;
-}
-
-// {"users": [...], "local": bool, "spent": [satoshi of each rule], or absent for what the device says,
-//  "policy": text of the form, or absent for the copy of the installed one}
+// The body is what simulate_write is asked.
 static void post_simulate(struct page *p)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(ADVICE_ARENA);
-    const struct settings *settings = &p->b->settings;
-    const struct slot *slot = session_slot(p->b, p->session);
-    struct writer form = writer_growing(arena, POLICY_FORM_MAX),
-                  w = writer_growing(arena, API_ARENA);
+    struct writer w = writer_growing(arena, API_ARENA);
     struct json_writer j = json_writer_of(&w);
-    struct bytes policy = bytes_of(settings->policy, settings->policy_len);
-    const struct json *body, *text;
+    const struct json *body;
     struct err err;
     if (!may_change(p, ROLE_VIEWER))
         return;
-    bool ok = json_parse(&body, p->request->body, arena, &err);
-    if (ok && (text = json_get(body, "policy")) != NULL && text->type == JSON_STRING) {
-        ok = policy_form_clean(&form, text->text, NULL, arena, &err);
-        policy = writer_bytes(&form);
-    }
-    if (ok && policy.len == 0)
-        ok = err_set(&err, ERR_NOT_FOUND, "The bunker has no copy of the device's policy.");
-    if (ok && slot->psbt == NULL)
-        ok = err_set(&err, ERR_NOT_FOUND, "No PSBT is loaded.");
-    const struct json *spent = ok ? json_get(body, "spent") : NULL;
-    const struct advice_case assumed = { .psbt = bytes_of(slot->psbt, slot->psbt_len),
-                                         .xfp = bytes_of_text(p->b->device->view.xfp),
-                                         .chain = chain_of(p->b),
-                                         .users = ok ? json_get(body, "users") : NULL,
-                                         .local_code = ok && is_true(body, "local"),
-                                         .spent = spent != NULL ? spent
-                                                                : json_get(p->b->hsm, "has_spent"),
-                                         .now_s = bunker_now_s(p->b) };
     j.ascii = true;
-    ok = ok && advice_on_transaction(&j, policy, &assumed, arena, &err);
+    const bool ok = json_parse(&body, p->request->body, arena, &err) &&
+                    simulate_write(&j, p->b, p->session, body, arena, &err);
     send_advice(p, &w, ok, &err);
+}
+
+// "?text=": an address, a transaction id. Secrets come as modules in frames, never in a URL.
+static void send_qr(struct page *p)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new((size_t)4 << 20);
+    char text[QR_TEXT_MAX + 1];
+    struct writer w = writer_growing(arena, (size_t)2 << 20);
+    struct bytes asked, svg;
+    const bool fits =
+        http_form_get(p->request->query, "text", &asked, p->arena) && asked.len < sizeof text;
+    if (fits)
+        (void)snprintf(text, sizeof text, "%.*s", BYTES_ARG(asked));
+    if (!fits || !qr_svg(&w, text) || !writer_finish(&w, &svg)) {
+        fail(p, 400, "bad_args", "text: is absent or too long");
+        return;
+    }
+    page_reply(p, &(struct http_reply){ .status = 200, .type = "image/svg+xml", .body = svg });
 }
 
 static const struct {
@@ -315,10 +300,15 @@ static const struct {
     const char *path;
     void (*run)(struct page *p);
 } rows[] = {
-    { HTTP_GET, "/api/status", send_status },  { HTTP_GET, "/api/events", send_events },
-    { HTTP_GET, "/api/audit", send_audit },    { HTTP_GET, "/api/feed", send_feed },
-    { HTTP_GET, "/api/policy", send_policy },  { HTTP_POST, "/api/psbt", post_psbt },
-    { HTTP_POST, "/api/policy", post_policy }, { HTTP_POST, "/api/simulate", post_simulate },
+    { HTTP_GET, "/api/status", send_status },
+    { HTTP_GET, "/api/events", send_events },
+    { HTTP_GET, "/api/audit", send_audit },
+    { HTTP_GET, "/api/feed", send_feed },
+    { HTTP_GET, "/api/qr", send_qr },
+    { HTTP_GET, "/api/policy", send_policy },
+    { HTTP_POST, "/api/psbt", post_psbt },
+    { HTTP_POST, "/api/policy", post_policy },
+    { HTTP_POST, "/api/simulate", post_simulate },
 };
 
 bool api_request(struct page *p)

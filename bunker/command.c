@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define OUTPUT_MAX 65536
+#define OUTPUT_MAX ((size_t)4 << 20)
 
 static const char help[] =
     "usage: casemate-bunker [OPTION ...] COMMAND\n"
@@ -27,6 +27,8 @@ static const char help[] =
     "  account set NAME ROLE | list | remove NAME    people; set reads the password from\n"
     "                                                standard input\n"
     "  totp enrol NAME                               a second factor for an account\n"
+    "  export-settings                               all of them, under a password from standard\n"
+    "                                                input; import-settings FILE takes them back\n"
     "\n"
     "  -l, --local                  run: on loopback without a login\n"
     "  -f, --psbt FILE              begin with this PSBT, seen by all\n"
@@ -105,13 +107,14 @@ static bool take_keeper(struct command *c, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n_keeper_commands; i++) {
         const struct keeper_command *k = &keeper_commands[i];
-        if (n != 2 + k->n_args || strcmp(words[0], k->words[0]) != 0 ||
-            strcmp(words[1], k->words[1]) != 0)
+        const size_t n_words = k->words[1][0] != '\0' ? 2 : 1;
+        if (n != n_words + k->n_args || strcmp(words[0], k->words[0]) != 0 ||
+            (n_words == 2 && strcmp(words[1], k->words[1]) != 0))
             continue;
         c->kind = COMMAND_KEEP;
         c->keep = k;
         for (size_t arg = 0; arg < k->n_args; arg++)
-            c->args[arg] = words[2 + arg];
+            c->args[arg] = words[n_words + arg];
         return true;
     }
     return false;
@@ -238,8 +241,7 @@ static bool open_settings(struct settings *out, const struct command *c,
     if (!config_load(config, &c->config, arena, err))
         return false;
     if (config->settings_key_file == NULL)
-        return err_set(err, ERR_USAGE, "%s %s needs settings_key_file", c->keep->words[0],
-                       c->keep->words[1]);
+        return err_set(err, ERR_USAGE, "%s needs settings_key_file", c->keep->words[0]);
     if (!file_read(&text, config->settings_key_file, 1024, arena, err) ||
         !command_key(&key, text, config->settings_key_file, err))
         return false;

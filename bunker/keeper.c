@@ -1,6 +1,7 @@
 #include "bunker/keeper.h"
 #include "base/base64.h"
 #include "base/file.h"
+#include "bunker/export.h"
 #include "crypto/random.h"
 
 #define TOTP_SECRET_LEN 20 // RFC 4226: as long as SHA-1's output
@@ -63,7 +64,16 @@ static bool account_list(struct settings *s, const char *const *args, struct wri
     return true;
 }
 
-// The password comes from standard input; a line end behind it is none of it.
+// A line end behind it is none of it.
+static bool read_password(struct bytes *out, struct arena *arena, struct err *err)
+{
+    if (!file_read_fd(out, STDIN_FILENO, "standard input", 4096, arena, err))
+        return false;
+    if (out->len > 0 && out->ptr[out->len - 1] == '\n')
+        out->len--;
+    return true;
+}
+
 static bool account_set(struct settings *s, const char *const *args, struct writer *w,
                         struct err *err)
 {
@@ -71,11 +81,8 @@ static bool account_set(struct settings *s, const char *const *args, struct writ
     struct bytes password;
     enum role role;
     (void)w;
-    if (!read_role(&role, args[1], err) ||
-        !file_read_fd(&password, STDIN_FILENO, "standard input", 4096, arena, err))
+    if (!read_role(&role, args[1], err) || !read_password(&password, arena, err))
         return false;
-    if (password.len > 0 && password.ptr[password.len - 1] == '\n')
-        password.len--;
     struct account *a = settings_add_account(s, bytes_of_text(args[0]), role);
     if (a == NULL)
         return err_set(err, ERR_USAGE, "'%s' is no name for an account, or there are %d already",
@@ -115,7 +122,30 @@ static bool totp_enrol(struct settings *s, const char *const *args, struct write
     return true;
 }
 
+// --- Backup ---
+
+static bool settings_export(struct settings *s, const char *const *args, struct writer *w,
+                            struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new((size_t)16 << 20);
+    struct bytes password;
+    (void)args;
+    return read_password(&password, arena, err) && export_write(w, s, password, arena, err);
+}
+
+static bool settings_import(struct settings *s, const char *const *args, struct writer *w,
+                            struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new((size_t)32 << 20);
+    struct bytes password, text;
+    (void)w;
+    return file_read(&text, args[0], EXPORT_MAX, arena, err) &&
+           read_password(&password, arena, err) && export_read(s, text, password, arena, err);
+}
+
 const struct keeper_command keeper_commands[] = {
+    { { "export-settings", "" }, 0, false, settings_export },
+    { { "import-settings", "" }, 1, true, settings_import },
     { { "token", "add" }, 1, true, token_add },
     { { "token", "list" }, 0, false, token_list },
     { { "token", "revoke" }, 1, true, token_revoke },

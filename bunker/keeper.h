@@ -7,7 +7,7 @@
 #define KEEPER_ARGS_MAX 2
 
 struct keeper_command {
-    const char *words[2]; // "token", "add"
+    const char *words[2]; // "token", "add"; the second may be empty
     size_t n_args;
     bool changes; // the settings are saved afterwards
     // Writes what is to be printed. Fails: ERR_USAGE, ERR_NOT_FOUND, ERR_LIMIT, ERR_IO.

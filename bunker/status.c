@@ -1,5 +1,6 @@
 // The STATUS object: bunker.md 8. Member names and types are the reference's; ours are in `casemate`.
 #include "bunker/bunker.h"
+#include "bunker/simulate.h"
 
 static void put_text(struct json_writer *j, const char *key, const char *text)
 {
@@ -160,6 +161,17 @@ static void write_pin(struct json_writer *j, const struct bunker *b)
     json_end_object(j);
 }
 
+// Where people may look a transaction up: its id goes behind it. Opened on a click only.
+static void write_explorer(struct json_writer *j, const struct bunker *b)
+{
+    char url[512];
+    const enum chain_id chain = bunker_chain(b)->id;
+    (void)snprintf(url, sizeof url, "%s%s/tx/", b->config->esplora_url,
+                   chain == CHAIN_BTC ? "" : "/testnet");
+    put_text(j, "explorer",
+             b->config->broadcast == BROADCAST_ESPLORA && chain != CHAIN_XRT ? url : NULL);
+}
+
 static void write_extra(struct json_writer *j, struct bunker *b, struct session *session,
                         const struct slot *slot, int64_t now_s)
 {
@@ -185,6 +197,7 @@ static void write_extra(struct json_writer *j, struct bunker *b, struct session 
     json_u64(j, refusals < 100 ? 100 - refusals : 0);
     json_key(j, "feed"); // number of the newest event
     json_u64(j, b->feed->last);
+    write_explorer(j, b);
     onion_write_extra(j, b, session->role >= ROLE_ADMIN);
     put_bool(j, "has_password", settings_has_password(&b->settings));
     if (now_s != 0) {
