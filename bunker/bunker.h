@@ -4,12 +4,14 @@
 //   login.c     who somebody is             api.c       requests of programs
 //   clients.c   open sockets, pushes        actions*.c  what a frame asks for
 //   device.c    the device's thread         settings.c  what is kept, sealed
+//   link.c      programs on signer links    link_job.c  what they have the device do
 #ifndef CASEMATE_BUNKER_BUNKER_H
 #define CASEMATE_BUNKER_BUNKER_H
 #include "bunker/audit.h"
 #include "bunker/config.h"
 #include "bunker/feed.h"
 #include "bunker/jobs.h"
+#include "bunker/link.h"
 #include "bunker/onion.h"
 #include "bunker/settings.h"
 #include "bunker/spent.h"
@@ -87,6 +89,7 @@ struct bunker {
     struct metrics metrics;
     struct feed *feed;
     struct client *clients;
+    struct links links;
     uint64_t last_client;
     struct slot *shared;        // slot_mode = shared, else NULL
     struct arena *status_arena; // of `hsm`

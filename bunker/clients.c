@@ -66,6 +66,8 @@ static bool has_token(const struct session *session, struct bytes path)
 unsigned clients_upgrade(void *context, const struct http_request *r, struct bytes *location)
 {
     struct bunker *b = context;
+    if (r->listener->serve == SERVE_LINK)
+        return link_upgrade(b, r);
     const struct session *session = session_of(b, r);
     if (r->listener->serve != SERVE_PAGES)
         return 404;
@@ -89,6 +91,10 @@ static struct client *add_client(struct bunker *b, struct session *session)
 void clients_opened(void *context, struct http_socket *socket, const struct http_request *r)
 {
     struct bunker *b = context;
+    if (r->listener->serve == SERVE_LINK) {
+        link_opened(b, socket, r);
+        return;
+    }
     struct session *session = session_of(b, r);
     if (session == NULL) { // it ended in between
         http_socket_close(socket, 4401);
@@ -116,6 +122,10 @@ void clients_add_stream(struct bunker *b, struct session *session, struct http_e
 void clients_closed(void *context, struct http_socket *socket)
 {
     struct bunker *b = context;
+    if (http_socket_listener(socket)->serve == SERVE_LINK) {
+        link_closed(b, socket);
+        return;
+    }
     struct client *c = http_socket_data(socket);
     for (struct client **at = &b->clients; *at != NULL; at = &(*at)->next)
         if (*at == c) {

@@ -1,4 +1,5 @@
 #include "bunker/command.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hex.h"
 #include "bunker/settings.h"
@@ -30,6 +31,13 @@ static const char help[] =
     "  export-settings                               all of them, under a password from standard\n"
     "                                                input; import-settings FILE takes them back\n"
     "\n"
+    "For signer links (serve = link); FOLDER holds the authority:\n"
+    "\n"
+    "  cert ca FOLDER [NAME]          make a private authority\n"
+    "  cert server FOLDER NAME ...    a certificate for the bunker, for these names and addresses\n"
+    "  cert client FOLDER NAME        one for who may use a link\n"
+    "  cert show FILE                 the SHA-256 of a certificate, which clients pin\n"
+    "\n"
     "  -l, --local                  run: on loopback without a login\n"
     "  -f, --psbt FILE              begin with this PSBT, seen by all\n"
     "  -c, --config-file FILE       default /etc/casemate/bunker.conf; CKBunker's file is read, "
@@ -37,6 +45,7 @@ static const char help[] =
     "  -s, --serial HEX             the device must have this serial number\n"
     "      --listen ADDRESS         one listener there instead of the file's\n"
     "      --settings-key-file FILE 64 hex digits that seal the settings, instead of the locker\n"
+    "      --days N                 cert: how long it is valid (an authority 3650, others 825)\n"
     "      --check-config           print the configuration and exit\n"
     "      --quiet                  log warnings only\n"
     "      --help, --version\n";
@@ -58,6 +67,7 @@ static const struct {
     { "serial", 's', OPTION_VALUE, offsetof(struct command, config.serial) },
     { "listen", 0, OPTION_VALUE, offsetof(struct command, config.listen) },
     { "settings-key-file", 0, OPTION_VALUE, offsetof(struct command, config.settings_key_file) },
+    { "days", 0, OPTION_VALUE, offsetof(struct command, days) },
     { "check-config", 0, OPTION_FLAG, offsetof(struct command, check) },
     { "quiet", 0, OPTION_FLAG, offsetof(struct command, quiet) },
 };
@@ -124,6 +134,10 @@ static bool take_words(struct command *c, const char *const *words, size_t n, st
 {
     if (n == 0)
         return err_set(err, ERR_USAGE, "a command is missing; see --help");
+    if (strcmp(words[0], "cert") == 0) {
+        c->kind = COMMAND_CERT;
+        return cert_command_parse(&c->cert, words + 1, n - 1, c->days, err);
+    }
     for (size_t i = 0; n == 1 && i < COUNT(commands); i++)
         if (strcmp(words[0], commands[i].word) == 0) {
             c->kind = commands[i].kind;
@@ -137,7 +151,7 @@ static bool take_words(struct command *c, const char *const *words, size_t n, st
 
 bool command_parse(struct command *out, int argc, char *const *argv, struct err *err)
 {
-    const char *words[4] = { NULL };
+    const char *words[CERT_WORDS_MAX] = { NULL };
     size_t n = 0;
     *out = (struct command){ .kind = COMMAND_RUN };
     for (int i = 1; i < argc; i++) {
@@ -262,6 +276,16 @@ static int run_keep(const struct command *c, struct arena *arena)
     return ok ? print(writer_bytes(&w)) : command_complain(&err);
 }
 
+static int run_cert(const struct command *c, struct arena *arena)
+{
+    const struct clock clock = clock_system();
+    struct writer w = writer_growing(arena, OUTPUT_MAX);
+    struct err err;
+    return cert_command_run(&c->cert, clock.wall_s(&clock), &w, arena, &err)
+               ? print(writer_bytes(&w))
+               : command_complain(&err);
+}
+
 int command_run(const struct command *c, struct arena *arena)
 {
     switch (c->kind) {
@@ -275,6 +299,8 @@ int command_run(const struct command *c, struct arena *arena)
         return run_example(arena);
     case COMMAND_HASH_PASSWORD:
         return run_hash_password(arena);
+    case COMMAND_CERT:
+        return run_cert(c, arena);
     default:
         return run_keep(c, arena);
     }

@@ -4,6 +4,7 @@
 #ifndef CASEMATE_BUNKER_COMMAND_H
 #define CASEMATE_BUNKER_COMMAND_H
 #include "base/secret.h"
+#include "bunker/cert_command.h"
 #include "bunker/config.h"
 #include "bunker/keeper.h"
 
@@ -15,6 +16,7 @@ enum command_kind {
     COMMAND_EXAMPLE,
     COMMAND_HASH_PASSWORD,
     COMMAND_KEEP,
+    COMMAND_CERT,
 };
 
 struct command {
@@ -23,6 +25,8 @@ struct command {
     bool check, quiet;
     const struct keeper_command *keep; // of COMMAND_KEEP
     const char *args[KEEPER_ARGS_MAX];
+    const char *days;         // --days, of
+    struct cert_command cert; // COMMAND_CERT
 };
 
 // Options stand anywhere. Fails: ERR_USAGE.

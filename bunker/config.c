@@ -337,9 +337,8 @@ static bool read_roles(struct bunker_config *c, struct err *err)
             return err_set(err, ERR_USAGE,
                            "listener %s: role '%s' is none of viewer, operator, admin", l->name,
                            l->role);
-        if (l->serve == SERVE_LINK)
-            return err_set(err, ERR_USAGE, "listener %s: serve = link is not in this version",
-                           l->name);
+        if (l->serve == SERVE_LINK && l->role != NULL)
+            return err_set(err, ERR_USAGE, "listener %s: serve = link has no role", l->name);
     }
     return true;
 }
@@ -410,7 +409,11 @@ static void write_listener(struct writer *w, const struct listener *l, enum role
             writer_printf(w, "%s%s", join, auths[i].name);
             join = "+";
         }
-    writer_printf(w, "\nrole = %s\nconnections = %u\nhosts = ", role_name(role), l->connections);
+    if (l->serve != SERVE_LINK)
+        writer_printf(w, "\nrole = %s", role_name(role));
+    if (l->serve != SERVE_PAGES)
+        writer_printf(w, "\nserve = %s", l->serve == SERVE_LINK ? "link" : "metrics");
+    writer_printf(w, "\nconnections = %u\nhosts = ", l->connections);
     for (size_t i = 0; i < l->n_hosts; i++)
         writer_printf(w, "%s%.*s", i > 0 ? ", " : "", BYTES_ARG(l->hosts[i]));
     writer_text(w, "\n");
@@ -418,6 +421,12 @@ static void write_listener(struct writer *w, const struct listener *l, enum role
         writer_printf(w, "tls_cert = %s\ntls_key = %s\n", l->tls_cert, l->tls_key);
     if (l->client_ca != NULL)
         writer_printf(w, "client_ca = %s\n", l->client_ca);
+    if (l->serve == SERVE_LINK) {
+        writer_text(w, "link_names = ");
+        for (size_t i = 0; i < l->n_link_names; i++)
+            writer_printf(w, "%s%.*s", i > 0 ? ", " : "", BYTES_ARG(l->link_names[i]));
+        writer_printf(w, "\nlink_provision = %s\n", l->link_provision ? "yes" : "no");
+    }
 }
 
 static void write_key(struct writer *w, const struct key *key, const struct bunker_config *c)

@@ -202,6 +202,11 @@ static void refresh(struct device_line *line, struct arena *arena)
 
 // --- A job, on the thread ---
 
+static bool is_real(const struct device_job *job)
+{
+    return job->work != NULL && !job->brief;
+}
+
 static bool try_connect(struct device_line *line, struct device_job *job)
 {
     struct err err;
@@ -224,6 +229,8 @@ static void run(void *argument)
     struct device_line *line = &job->device->line;
     job->arena = arena_new(DEVICE_ARENA);
     drain(line->cancel_fd);
+    if (is_real(job))
+        line->owner[0] = '\0';
     job->ok = try_connect(line, job);
     if (job->ok && job->work != NULL)
         job->ok = job->work(line, job, &job->err);
@@ -248,6 +255,7 @@ static void finished(void *argument)
     job->report = (struct device_report){ 0 };
     d->seen_ms = wait_now_ms();
     d->n_jobs--;
+    d->n_real -= is_real(job);
     d->options.changed(d->options.context, &before, &d->view);
     report_wipe(&before);
     job->done(job);
@@ -295,6 +303,7 @@ void device_submit(struct device *d, struct device_job *job)
     job->ok = false;
     if (pool_submit(d->pool, (struct pool_job){ run, finished, job }, WAITING_MAX)) {
         d->n_jobs++;
+        d->n_real += is_real(job);
         return;
     }
     (void)err_set(&job->err, ERR_BUSY, "Too many requests.");

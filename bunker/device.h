@@ -10,6 +10,7 @@
 #define CASEMATE_BUNKER_DEVICE_H
 #include "client/connection.h"
 #include "client/hsm_status.h"
+#include "crypto/certificate.h"
 #include "http/pool.h"
 
 #define DEVICE_BUSY_MS  30000 // how long a busy device is asked again
@@ -17,7 +18,8 @@
 #define DEVICE_SIGN_MS  120000 // for a decision in HSM mode, where no person is needed
 #define DEVICE_ARENA    ((size_t)96 << 20)
 
-#define DEVICE_NOT_CONNECTED "Coldcard is not connected."
+#define DEVICE_NOT_CONNECTED LINK_NO_DEVICE
+#define DEVICE_OWNER_SIZE    CERTIFICATE_NAME_SIZE
 
 enum device_state {
     DEVICE_ABSENT,
@@ -50,12 +52,15 @@ struct device_line {
     struct connection *connection; // NULL: none
     struct device_report report;
     int cancel_fd;
+    // Whose the upload and the result on the device are: a signer link's certificate; empty: nobody's, or a page's.
+    char owner[DEVICE_OWNER_SIZE];
 };
 
 struct device_job;
 typedef bool device_work(struct device_line *line, struct device_job *job, struct err *err);
 struct device_job {
     device_work *work;                    // on the thread; NULL: only the status is wanted
+    bool brief;                           // a question: it changes nothing that others rely on
     void (*done)(struct device_job *job); // on the loop; frees the job
     struct device *device;                // set by device_submit
     struct arena *arena;                  // of the job, made and freed by the device
@@ -82,6 +87,7 @@ struct device {
     struct device_report view; // the loop's
     int64_t seen_ms;           // when it was last heard of
     size_t n_jobs;             // waiting or running
+    size_t n_real;             // of these, those with work that is not brief
     int cancel_fd;
 };
 

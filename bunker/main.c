@@ -118,6 +118,7 @@ static void device_changed(void *context, const struct device_report *before,
     if (now->active)
         bunker_ask_locker(b);
     clients_push(b);
+    links_push(b);
 }
 
 // --- The locker ---
@@ -216,6 +217,7 @@ static void tick(void *context)
     struct bunker *b = context;
     sessions_expire(&b->sessions, bunker_now_s(b));
     expire_codes(b);
+    links_tick(b);
     if (b->logs_out_all)
         end_all_sessions(b);
     if (b->stops)
@@ -292,7 +294,9 @@ static bool start_server(struct bunker *b, struct err *err)
     const struct http_server_options options = {
         .listeners = b->listeners,
         .app = { b, pages_body_limit, pages_request, clients_upgrade, clients_opened,
-                 clients_message, clients_too_large, clients_closed, tick },
+                 clients_message, clients_too_large, clients_closed, tick, link_message },
+        .link_protocol = LINK_PROTOCOL,
+        .link_message_max = REQUEST_MAX,
         .log = b->log,
     };
     return http_server_open(&b->server, &options, err);

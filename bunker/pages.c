@@ -179,6 +179,10 @@ void pages_request(void *context, struct http_exchange *exchange,
 {
     AUTO(arena_freep) struct arena *arena = arena_new(PAGE_ARENA);
     struct page p = { .b = context, .exchange = exchange, .request = request, .arena = arena };
+    if (request->listener->serve == SERVE_LINK) { // all but the upgrade of link.h
+        page_status(&p, 404);
+        return;
+    }
     if (request->listener->serve == SERVE_METRICS) {
         if (bytes_equal_text(request->path, "/metrics"))
             api_metrics(&p);
