@@ -17,7 +17,7 @@ static NORETURN void run_script(int in, int out, const char *settings)
     (void)snprintf(path, sizeof path, "%s/../support/postgres",
                    vectors ? vectors : "tests/vectors");
     (void)snprintf(words, sizeof words, "%s", settings ? settings : "");
-    for (size_t n = 1; n <= SETTINGS_MAX && (args[n] = strtok_r(rest, " ", &rest)) != NULL;)
+    for (size_t n = 1; n <= SETTINGS_MAX && (args[n] = strtok_r(rest, ";", &rest)) != NULL;)
         n++;
     (void)dup2(in, 0);
     (void)dup2(out, 1);

@@ -18,7 +18,7 @@ struct postgres {
     int input;     // held open: its end is the server's
     char uri[256]; // what libpq takes
 };
-// settings: "name=value name=value", or NULL. False, with a line of why on standard error: there is no
+// settings: "name=value;name=value", or NULL. False, with a line of why on standard error: there is no
 // PostgreSQL here.
 MUST_CHECK bool postgres_start(struct postgres *out, const char *settings);
 void postgres_stop(struct postgres *pg);
