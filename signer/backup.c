@@ -73,14 +73,23 @@ static bool gather(struct backup *out, const struct backup_source *s, struct are
     return true;
 }
 
+bool backup_gather(struct bytes *text, const struct backup_source *source, struct arena *arena,
+                   struct err *err)
+{
+    AUTO(backup_wipe) struct backup backup = { 0 };
+    struct writer w = writer_growing(arena, BACKUP_TEXT_MAX);
+    if (!gather(&backup, source, arena, err) || !backup_text_write(&w, &backup, err))
+        return false;
+    *text = writer_bytes(&w);
+    return true;
+}
+
 bool backup_make(struct writer *w, const struct backup_source *source,
                  const struct backup_words *words, struct vault_cost cost, struct err *err)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(BACKUP_ARENA);
-    AUTO(backup_wipe) struct backup backup = { 0 };
-    struct writer text = writer_growing(arena, BACKUP_TEXT_MAX);
-    return gather(&backup, source, arena, err) && backup_text_write(&text, &backup, err) &&
-           backup_file_seal(w, writer_bytes(&text), words, cost, err);
+    struct bytes text;
+    return backup_gather(&text, source, arena, err) && backup_file_seal(w, text, words, cost, err);
 }
 
 // --- The quiz ---

@@ -20,7 +20,12 @@ struct backup_source {
     int64_t now_s;
 };
 
-// Appends the sealed file. Fails: ERR_NO_MEMORY, ERR_IO, ERR_STATE without a seed.
+// The text that is sealed, in the arena (BACKUP_ARENA): a secret, which wipes with it.
+// Fails: ERR_NO_MEMORY, ERR_IO, ERR_STATE without a seed.
+MUST_CHECK bool backup_gather(struct bytes *text, const struct backup_source *source,
+                              struct arena *arena, struct err *err);
+
+// Appends the sealed file. Fails: as both.
 MUST_CHECK bool backup_make(struct writer *w, const struct backup_source *source,
                             const struct backup_words *words, struct vault_cost cost,
                             struct err *err);

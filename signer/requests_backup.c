@@ -6,7 +6,7 @@
 #include "base/require.h"
 #include "base/secret.h"
 #include "crypto/random.h"
-#include "signer/backup.h"
+#include "signer/backup_work.h"
 #include "signer/requests.h"
 
 #define FILE_NUMBER 0 // "`bkok` -> `strx`, then `dwld` file 0"
@@ -102,46 +102,50 @@ static void show_quiz(struct asking *a)
 
 // --- Making it ---
 
-static bool make(struct device *device, const struct backup_words *words, struct job *job,
-                 struct err *err)
+static void failed(struct device *device, const struct err *why)
 {
-    AUTO(arena_freep) struct arena *arena = arena_new(2u * BACKUP_FILE_MAX);
-    struct writer file = writer_growing(arena, BACKUP_FILE_MAX);
+    struct err err;
+    LOG(device->log, LOG_ERROR, "backup_failed", LOG_TEXT("error", why->text));
+    err_set(&err, ERR_IO, "Error during backup process.");
+    job_fail(&device->job, &err);
+}
+
+static void was_made(struct device *device, const struct backup_outcome *made)
+{
+    struct job *job = &device->job;
+    struct err err;
+    if (made->err != NULL) {
+        failed(device, made->err);
+        return;
+    }
+    if (made->file.len > PSBT_MAX) { // what `dwld` reaches: wire-protocol.md 6.2
+        err_set(&err, ERR_LIMIT, "a host can fetch %d bytes, and it has %zu", PSBT_MAX,
+                made->file.len);
+        failed(device, &err);
+        return;
+    }
+    blob_set(&job->result, made->file);
+    job->result_len = made->file.len;
+    job->result_hash = sha256(made->file);
+    struct peer *peer = peers_find(&device->peers, job->peer);
+    if (peer != NULL) {
+        AUTO(blob_drop) struct blob copy = { 0 };
+        blob_set(&copy, made->file);
+        lease_grant(&peer->lease, FILE_NUMBER, &copy);
+    }
+    job_finish(job);
+    LOG(device->log, LOG_INFO, "backup_made", LOG_U64("bytes", job->result_len));
+}
+
+static void make(struct device *device, const struct backup_words *words)
+{
     const struct backup_source source = { .store = device->store,
                                           .master = device->container,
                                           .chain = device_chain(device),
                                           .name = device->name,
                                           .now_s = device->clock->wall_s(device->clock) };
     const struct vault_cost cost = device->simulator ? vault_cost_weak() : vault_cost_default();
-    if (!backup_make(&file, &source, words, cost, err))
-        return false;
-    if (file.len > PSBT_MAX) // what `dwld` reaches: wire-protocol.md 6.2
-        return err_set(err, ERR_LIMIT, "a host can fetch %d bytes, and it has %zu", PSBT_MAX,
-                       file.len);
-    blob_set(&job->result, writer_bytes(&file));
-    job->result_len = file.len;
-    job->result_hash = sha256(writer_bytes(&file));
-    return true;
-}
-
-static void finish(struct device *device, const struct backup_words *words)
-{
-    struct job *job = &device->job;
-    struct err err;
-    if (!make(device, words, job, &err)) {
-        LOG(device->log, LOG_ERROR, "backup_failed", LOG_TEXT("error", err.text));
-        err_set(&err, ERR_IO, "Error during backup process.");
-        job_fail(job, &err);
-        return;
-    }
-    struct peer *peer = peers_find(&device->peers, job->peer);
-    if (peer != NULL) {
-        AUTO(blob_drop) struct blob copy = { 0 };
-        blob_set(&copy, blob_bytes(&job->result));
-        lease_grant(&peer->lease, FILE_NUMBER, &copy);
-    }
-    job_finish(job);
-    LOG(device->log, LOG_INFO, "backup_made", LOG_U64("bytes", job->result_len));
+    backup_work_start(device, &source, words, cost, was_made);
 }
 
 static void words_key(void *context, char key)
@@ -174,7 +178,7 @@ static void quiz_key(void *context, char key)
         show_quiz(a);
         return;
     }
-    finish(a->device, &a->words);
+    make(a->device, &a->words);
     free_asking(a);
 }
 

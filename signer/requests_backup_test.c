@@ -1,5 +1,6 @@
 // `back`, `bkok` and `rest`: wire-protocol.md 8.9 and 7.
 #include "signer/backup.h"
+#include "signer/sign_work.h"
 #include "tests/support/device_checks.h"
 
 static const char *screen_text_now(struct device_rig *rig)
@@ -115,6 +116,56 @@ TEST(wire_7_3_a_backup_discards_and_is_discarded)
     assert_okay(rig_ask(host, REQUEST_BACK));
     device_lock(&rig->device); // whatever is asked goes with the lock
     assert_bytes_text(rig_screen(rig).title, "Ready To Sign");
+}
+
+static struct device_rig *with_worker(const char *dir)
+{
+    struct device_rig *rig = device_rig_prepare(dir);
+    rig->has_worker = true;
+    device_rig_start(rig);
+    return rig;
+}
+
+// Up to the last answer, from which the backup is being sealed.
+static void let_seal(struct device_rig *rig, struct rig_host *host)
+{
+    char words[BACKUP_WORDS][16];
+    assert_okay(rig_ask(host, REQUEST_BACK));
+    copy_words(rig, words);
+    rig_keys(rig, "y");
+    for (int i = 0; i < BACKUP_QUIZ_WORDS; i++)
+        answer(rig, words, true);
+}
+
+// Who else asks is answered while the words are stretched.
+TEST(wire_8_9_a_backup_is_sealed_beside_the_loop)
+{
+    AUTO(device_rig_freep) struct device_rig *rig = with_worker(test_dir());
+    struct rig_host *host = rig_host_linked(rig);
+    struct err err;
+    let_seal(rig, host);
+    assert_bytes_text(rig_ask(host, REQUEST_BLKC).data, "XTN");
+    struct reply reply = rig_ask(host, REQUEST_BKOK);
+    for (int i = 0; i < 1000 && reply.id == REPLY_OKAY; i++) {
+        assert_true(loop_step(rig->loop, 10, &err));
+        reply = rig_ask(host, REQUEST_BKOK);
+    }
+    assert_int_equal(reply.id, REPLY_STRX);
+    // What comes in between is not disturbed, and its own request is not answered with that.
+    let_seal(rig, host);
+    const struct request show = { .id = REQUEST_SHOW,
+                                  .show = { ADDR_P2WPKH, BYTES("m/84h/1h/0h/0/0") } };
+    assert_int_equal(rig_call(host, &show).id, REPLY_ASCI);
+    rig_keys(rig, "x");
+    for (int i = 0; i < 1000 && sign_work_is_busy(&rig->device); i++)
+        assert_true(loop_step(rig->loop, 10, &err));
+    assert_error(rig_ask(host, REQUEST_BKOK), "No active request");
+    // A request to sign is begun after it; a lock waits for it.
+    let_seal(rig, host);
+    rig->asks_pin = true;
+    device_lock(&rig->device);
+    assert_int_equal(rig->device.state, DEVICE_LOCKED);
+    assert_false(sign_work_is_busy(&rig->device));
 }
 
 // [D] A wrong poll code leaves the result.

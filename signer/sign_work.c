@@ -314,7 +314,7 @@ void sign_work_sign(struct device *device, struct job *job, sign_work_fn *done)
 
 bool sign_work_is_busy(const struct device *device)
 {
-    return device->work != NULL;
+    return device->work != NULL || (device->worker != NULL && worker_is_busy(device->worker));
 }
 
 static void cancel(struct sign_work *w)
@@ -327,8 +327,11 @@ static void cancel(struct sign_work *w)
 void sign_work_settle(struct device *device)
 {
     struct sign_work *w = device->work;
-    if (w == NULL)
+    if (w == NULL) {
+        if (device->worker != NULL)
+            worker_wait(device->worker); // a backup is being sealed
         return;
+    }
     cancel(w);
     if (w->timer == 0) {
         worker_wait(device->worker);
