@@ -15,13 +15,18 @@ struct fleet;
 // Reads the signers from the ledger and how they are reached from the configuration's sections; starts their
 // threads.
 struct fleet_options {
-    const struct port_options *ports; // one for each [signer NAME]
+    const struct port_options
+        *ports; // one for each [signer NAME]: section and network; the rest is the fleet's
     size_t n_ports;
     const struct db_options *db; // each thread opens its own
     const char *holder;          // this replica
     const struct log *log;
     int health_fd; // where the health line goes; -1: nowhere
     bool demo;     // compat.demo: simulators are activated by key presses
+    struct bytes
+        demo_secret; // compat.totp_secret_file: what the demo enrols its user with; none: nobody
+    // Tests: makes the ports. NULL: port_new.
+    bool (*make_port)(struct port **out, const struct port_options *options, struct err *err);
 };
 MUST_CHECK bool fleet_new(struct fleet **out, const struct fleet_options *options, struct err *err);
 void fleet_free(struct fleet *fleet); // waits for conversations that run, at most 5 s
@@ -99,6 +104,9 @@ void fleet_sign_message(struct fleet *fleet, const char *signer_id, struct bytes
                         const char *path, struct fleet_message *out);
 
 // Orders of an operator; each is audited by the caller and carried out by the signer's thread.
+// FLEET_INSTALL_POLICY: the version that is published now, by a restart where one is needed.
+// Fails: CODE_NOT_FOUND; CODE_BAD_REQUEST where this replica cannot (no section, no restart_command, a command
+//        signer); CODE_CONFLICT when fewer than k others would stay ready.
 enum fleet_order { FLEET_ENABLE, FLEET_DISABLE, FLEET_HEAL, FLEET_REBOOT, FLEET_INSTALL_POLICY };
 MUST_CHECK bool fleet_order(struct fleet *fleet, const char *signer_id, enum fleet_order order,
                             struct err *err);

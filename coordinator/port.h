@@ -21,7 +21,7 @@
 #define PORT_CONNECT_MS  5000
 #define PORT_STATUS_MS   3000
 #define PORT_SIGN_MS     60000  // without progress
-#define PORT_SIGN_CAP_MS 300000 // with it
+#define PORT_SIGN_CAP_MS 120000 // with it
 #define PORT_CHANGE_MS   30000  // registering, enrolling, a policy
 #define PORT_REBOOT_MS   30000  // the restart command
 
