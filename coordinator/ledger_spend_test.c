@@ -291,8 +291,6 @@ TEST_BOTH(inv_5_no_signer_without_a_reservation)
     assert_false(ledger_sign_ask(rig->db, &s, &a, rig->signers[0], &r, &err));
     assert_int_equal(code_of(&err), CODE_CONFLICT);
     assert_string_equal(err.text, "nothing is reserved for it");
-    rig_exec(rig, "DELETE FROM reservation");
-    assert_false(ledger_sign_ask(rig->db, &s, &a, rig->signers[0], &r, &err));
     assert_int_equal(rig_number(rig, "SELECT count(*) FROM sign_request"), 0);
 }
 
@@ -528,8 +526,8 @@ TEST(coordinator_F53_the_checker_finds_what_is_broken)
           "invariant 13: a signer was asked" },
         { "UPDATE spend SET state = 'failed'", "invariant 20: an ended spend" },
         { "UPDATE spend SET state = 'parked'", "invariant 14" },
-        { "UPDATE event SET after = '{}' WHERE seq = 2", "invariant 14" },
-        { "UPDATE event SET actor = 'x' WHERE seq = 2", "invariant 34: event 2: was changed" },
+        { "DROP TRIGGER event_stays; UPDATE event SET after = '{}' WHERE seq = 2", "invariant 14" },
+        { "DROP TRIGGER event_stays; UPDATE event SET actor = 'x' WHERE seq = 2", "invariant 34: event 2: was changed" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct ledger_rig rig;
