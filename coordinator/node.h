@@ -78,7 +78,9 @@ struct node_tx {
     bool in_block;
     struct hash256 block_hash;
     uint32_t height, depth;
+    int64_t block_s;                 // the block's own time
     uint64_t ancestors, descendants; // in the mempool, itself included
+    struct sats fee;                 // where the wallet paid it, as the node says; else 0
 };
 MUST_CHECK bool node_find(struct node *node, const struct wallet *wallet,
                           const struct hash256 *txid, struct node_tx *out, struct err *err);

@@ -236,21 +236,33 @@ static bool read_raw(struct bytes *raw, const struct json *hex, const struct has
     return memcmp(&computed, txid, sizeof computed) == 0;
 }
 
+// Written below zero; only where the wallet's coins were spent.
+static struct sats fee_of(const struct json *fee)
+{
+    int64_t sats;
+    return fee != NULL && rpc_signed_sats(fee, &sats) && sats < 0 ? (struct sats){ (uint64_t)-sats }
+                                                                  : (struct sats){ 0 };
+}
+
 bool node_read_transaction(struct node_tx *where, struct bytes *raw, const struct json *reply,
                            const struct hash256 *txid, struct arena *arena, struct err *err)
 {
     const struct json *confirmations = json_get(reply, "confirmations");
     int64_t depth;
     *where = (struct node_tx){ 0 };
+    where->fee = fee_of(json_get(reply, "fee"));
     // Below zero: a conflict of it is that deep.
     if (confirmations == NULL || !json_integer(confirmations, &depth, NULL) || depth > UINT32_MAX)
         return no_form(err, "gettransaction");
     if (depth > 0) {
+        uint32_t block_s;
         where->in_block = true;
         where->depth = (uint32_t)depth;
         if (!need_txid(reply, "blockhash", &where->block_hash) ||
-            !need_u32(reply, "blockheight", &where->height))
+            !need_u32(reply, "blockheight", &where->height) ||
+            !need_u32(reply, "blocktime", &block_s))
             return no_form(err, "gettransaction");
+        where->block_s = block_s;
     }
     return raw == NULL || read_raw(raw, json_get(reply, "hex"), txid, arena) ||
            no_form(err, "gettransaction");
