@@ -1,3 +1,4 @@
+#include "bunker/actions.h"
 #include "base/reader.h"
 #include "fuzz/fuzz.h"
 #include "tests/support/fuzz_bunker.h"

@@ -1,3 +1,4 @@
+#include "bunker/pages.h"
 #include "base/reader.h"
 #include "fuzz/fuzz.h"
 #include "tests/support/fuzz_bunker.h"

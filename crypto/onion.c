@@ -1,10 +1,11 @@
 #include "crypto/evp.h"
 
+#include "crypto/onion.h"
+
 #include "base/base64.h"
 #include "base/require.h"
 #include "base/secret.h"
 #include "crypto/hash.h"
-#include "crypto/onion.h"
 #include "crypto/random.h"
 #include <sodium.h>
 #include <string.h>
