@@ -267,6 +267,14 @@ static enum next lost_code(struct drive *d)
     return drive_end(d, d->s->state == SPEND_BUILT ? SPEND_FAILED : SPEND_REFUSED, &why);
 }
 
+// A slow signer must not cost us the lease; a fast one need not cost a commit.
+static bool keep_holding(struct drive *d, struct err *err)
+{
+    return db_now_us(d->c->db, &d->now_us, err) &&
+           (d->s->lease_until_us - d->now_us > SPEND_LEASE_US / 2 ||
+            ledger_renew(d->c->db, d->s, SPEND_LEASE_US, err));
+}
+
 enum next drive_signatures(struct drive *d, struct attempt *attempt)
 {
     struct fleet_signer line[SIGNERS_MAX];
@@ -290,7 +298,7 @@ enum next drive_signatures(struct drive *d, struct attempt *attempt)
     for (size_t i = 0; i < n && i < limit && t.n_signed < d->t.row.k && !t.policy_refusal; i++) {
         if (!ask(d, attempt, &line[i], &t, &err))
             return drive_lost(d, &err);
-        if (!ledger_renew(d->c->db, d->s, SPEND_LEASE_US, &err))
+        if (!keep_holding(d, &err))
             return drive_lost(d, &err);
     }
     return t.n_signed >= d->t.row.k ? finish(d, attempt, &t) : fall_short(d, attempt, &t, &quorum);

@@ -19,7 +19,7 @@ struct rig {
 static struct rig rig(size_t n_coins)
 {
     struct rig r = { .world = world_new() };
-    r.ledger = world_ledger(r.world);
+    r.ledger = world_ledger(r.world, NULL);
     r.db = world_db(r.ledger);
     for (size_t i = 0; i < n_coins; i++)
         world_fund(r.world, r.ledger, COIN);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROOM  ((size_t)1 << 20)
@@ -26,6 +27,31 @@ struct fleet {
         if (!(condition))                                                                          \
             fail_msg("%s: %s", #condition, err.text);                                              \
     } while (0)
+
+// --- Time that is not the coordinator's ---
+
+struct outside {
+    struct world *world;
+    struct timespec began;
+};
+
+static struct outside outside(struct world *world)
+{
+    struct outside o = { .world = world };
+    (void)clock_gettime(CLOCK_MONOTONIC, &o.began);
+    return o;
+}
+
+static void back_inside(struct outside *o)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    o->world->outside_ns +=
+        (int64_t)(now.tv_sec - o->began.tv_sec) * 1000000000 + (now.tv_nsec - o->began.tv_nsec);
+}
+
+#define OUTSIDE(world)                                                                             \
+    AUTO(back_inside) struct outside away __attribute__((unused)) = outside(world)
 
 // --- The chain ---
 
@@ -224,6 +250,7 @@ static void add_coin(struct coins *coins, const struct world *world, const struc
 bool node_coins(struct node *node, const struct wallet *wallet, struct coins *out,
                 struct arena *arena, struct err *err)
 {
+    OUTSIDE(node->world);
     const struct world *world = node->world;
     *out = (struct coins){ arena_array(arena, (size_t)WORLD_TXS * 4, sizeof *out->items), 0 };
     assert_non_null(out->items);
@@ -295,6 +322,7 @@ static enum node_sent accept(struct world *world, struct bytes raw, struct arena
 bool node_send(struct node *node, struct bytes raw, struct bytes raw2, uint64_t max_fee_rate,
                enum node_sent *out, char reason[static 200], struct err *err)
 {
+    OUTSIDE(node->world);
     AUTO(arena_freep) struct arena *arena = arena_new(DRIVE);
     (void)max_fee_rate;
     reason[0] = '\0';
@@ -311,6 +339,7 @@ bool node_send(struct node *node, struct bytes raw, struct bytes raw2, uint64_t 
 bool node_find(struct node *node, const struct wallet *wallet, const struct hash256 *txid,
                struct node_tx *out, struct err *err)
 {
+    OUTSIDE(node->world);
     (void)wallet;
     const struct world_tx *t = world_find(node->world, txid);
     *out = (struct node_tx){ .ancestors = 1, .descendants = 1 };
@@ -380,6 +409,7 @@ bool fleet_choose(struct fleet *fleet, const char *wallet_id, size_t need, struc
                   enum tier tier, const char (*exclude)[ID_SIZE], size_t n_exclude,
                   struct fleet_signer out[static SIGNERS_MAX], size_t *n, struct err *err)
 {
+    OUTSIDE(fleet->world);
     size_t n_ready = 0;
     (void)wallet_id, (void)tier;
     *n = 0;
@@ -447,6 +477,7 @@ static struct sats outflow_of(const struct fleet *fleet, struct bytes psbt, stru
 void fleet_sign(struct fleet *fleet, const char *signer_id, struct bytes psbt,
                 const struct fleet_auth *auth, struct fleet_answer *out, struct arena *arena)
 {
+    OUTSIDE(fleet->world);
     const size_t i = number_of(fleet, signer_id);
     struct world_signer *s = &fleet->world->signers[i];
     struct err err;
@@ -551,7 +582,7 @@ static void fill(struct world_ledger *l, struct db *db, const struct wallet_text
                     db_blob(BYTES_OF(HOT))));
 }
 
-struct world_ledger *world_ledger(struct world *world)
+struct world_ledger *world_ledger(struct world *world, const char *folder)
 {
     struct world_ledger *l = arena_alloc(test_arena(), sizeof *l);
     const struct wallet_text text = {
@@ -564,7 +595,8 @@ struct world_ledger *world_ledger(struct world *world)
     (void)world;
     assert_non_null(l);
     for (unsigned i = 0; i == 0 || access(l->path, F_OK) == 0; i++)
-        (void)snprintf(l->path, sizeof l->path, "%s/ledger-%u.db", test_dir(), i);
+        (void)snprintf(l->path, sizeof l->path, "%s/ledger-%u.db",
+                       folder != NULL ? folder : test_dir(), i);
     l->clock_offset_us =
         mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(l->clock_offset_us != MAP_FAILED);
@@ -676,28 +708,33 @@ struct spend world_spend(struct db *db, const char *id)
 
 static const struct log SILENT = { -1, LOG_ERROR, NULL };
 
-size_t world_drive(struct world *world, const struct world_ledger *ledger, struct db *db,
-                   size_t rounds)
+bool world_drive_claimed(struct world *world, const struct world_ledger *ledger, struct db *db)
 {
     struct node node = { world };
     struct fleet fleet = { world, ledger };
     struct clock clock = clock_system();
     struct surge_codes *codes = ledger->codes != NULL ? ledger->codes : surge_codes_new(&clock);
     const struct spend_context context = { db, &node, &fleet, codes, ledger->treasury, &SILENT };
-    size_t n = 0;
-    for (size_t i = 0; i < rounds; i++) {
-        struct spend spend;
-        struct err err;
-        bool found;
-        world_reconcile(world, ledger, db);
-        CHECK(ledger_claim(db, &spend, &found, "world", SPEND_LEASE_US, &err));
-        if (!found)
-            break;
+    struct spend spend;
+    struct err err;
+    bool found;
+    CHECK(ledger_claim(db, &spend, &found, "world", SPEND_LEASE_US, &err));
+    if (found)
         spend_drive(&context, &spend);
-        n++;
-    }
     if (codes != ledger->codes)
         surge_codes_free(codes);
+    return found;
+}
+
+size_t world_drive(struct world *world, const struct world_ledger *ledger, struct db *db,
+                   size_t rounds)
+{
+    size_t n = 0;
+    world_reconcile(world, ledger, db);
+    while (n < rounds && world_drive_claimed(world, ledger, db)) {
+        world_reconcile(world, ledger, db);
+        n++;
+    }
     return n;
 }
 

@@ -51,6 +51,7 @@ struct world {
     struct world_tx txs[WORLD_TXS];
     struct world_signer signers[WORLD_SIGNERS];
     uint64_t broadcasts;
+    int64_t outside_ns; // spent in what stands for node and signers: for measuring what is left
 };
 
 // A world at height 200 with an empty mempool, all signers ready and willing. Shared with forked children;
@@ -69,7 +70,8 @@ struct world_ledger {
     struct bytes destination;  // its script
     struct surge_codes *codes; // NULL: none are known
 };
-struct world_ledger *world_ledger(struct world *world);
+// folder: where its file is; NULL: the test's.
+struct world_ledger *world_ledger(struct world *world, const char *folder);
 struct db *world_db(const struct world_ledger *ledger); // the test closes it
 void world_setting(const struct world_ledger *ledger, const char *json);
 void world_cap(const struct world_ledger *ledger, uint64_t auto_sat, uint64_t surge_sat);
@@ -102,6 +104,9 @@ struct spend world_submit(const struct world_ledger *ledger, struct db *db, cons
 // often something was driven.
 size_t world_drive(struct world *world, const struct world_ledger *ledger, struct db *db,
                    size_t rounds);
+
+// The next one, without telling the ledger of the chain.
+bool world_drive_claimed(struct world *world, const struct world_ledger *ledger, struct db *db);
 
 // The same in a child that dies at the nth time it reaches a place (stop.h). True: it died there.
 bool world_drive_until(struct world *world, const struct world_ledger *ledger, const char *place);
