@@ -146,7 +146,7 @@ const char *account_theme(struct bunker *b, struct session *session)
 
 static void run_set_theme(struct action_call *call)
 {
-    static const char *const themes[] = { "auto", "light", "dark" };
+    static const char *const themes[] = { "auto", "light", "dark", "high" };
     struct account *a = account_of(call->b, call->c->session);
     char *out = a != NULL ? a->theme : session_visitor(call->b, call->c->session)->theme;
     struct bytes name;

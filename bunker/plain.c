@@ -4,6 +4,7 @@
 #include "bitcoin/address.h"
 #include "bunker/pages.h"
 #include "bunker/review.h"
+#include "bunker/simulate.h"
 
 #define OUTPUTS_SHOWN 100
 
@@ -19,13 +20,6 @@ static void put_number(struct writer *w, const char *name, uint64_t n)
     char text[24];
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)n);
     put_pair(w, name, bytes_of_text(text));
-}
-
-static const struct chain *chain_now(const struct bunker *b)
-{
-    const struct json *code = json_get(b->hsm, "chain");
-    const struct chain *chain = code != NULL ? chain_by_code(code->text) : NULL;
-    return chain != NULL ? chain : chain_by_id(CHAIN_BTC);
 }
 
 static void put_amount(struct writer *w, const char *name, struct sats amount,
@@ -55,7 +49,7 @@ static void put_state(struct writer *w, const struct bunker *b)
     put_pair(w, "Fingerprint", bytes_of_text(d->xfp));
     put_number(w, "Approvals", d->approvals);
     put_number(w, "Refusals", d->refusals);
-    put_amount(w, "Spent under limits", b->spending.total, chain_now(b));
+    put_amount(w, "Spent under limits", b->spending.total, bunker_chain(b));
     if (b->spending.has_period_end)
         put_number(w, "Limits return in seconds", b->spending.period_ends_s);
     writer_text(w, "</dl>");
@@ -86,7 +80,7 @@ static void put_output(struct writer *w, const struct tx_out *out, const struct 
 static void put_reading(struct writer *w, const struct bunker *b, const struct slot *slot,
                         struct arena *arena)
 {
-    const struct chain *chain = chain_now(b);
+    const struct chain *chain = bunker_chain(b);
     struct psbt psbt;
     struct sats paid;
     size_t n;

@@ -31,7 +31,7 @@ AUDIT = r"""(() => {
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) !== i))) bad.push("an id stands twice: " + id);
   for (const e of all("[aria-labelledby], [aria-describedby], label[for]")) for (const name of ["aria-labelledby", "aria-describedby", "for"])
     if (e.getAttribute(name) && !document.getElementById(e.getAttribute(name))) bad.push("names nothing: " + e.outerHTML.slice(0, 100));
-  for (const e of all("main button, nav a, summary").filter(shown)) {
+  for (const e of all("main button, header nav a, summary").filter(shown)) {
     const least = e.matches(".small, .plain") && innerWidth > 720 ? 24 : 43.5;
     if (e.getBoundingClientRect().height < least) bad.push("too small to tap: " + e.textContent);
   }

@@ -20,6 +20,10 @@ class Tap:
         print("not ok" if complaints else "ok", self.checks, "-", name)
         self.failed += bool(complaints)
 
+    def skip(self, name, reason):
+        self.checks += 1
+        print("ok", self.checks, "-", name, "# SKIP", reason)
+
     def finish(self):
         print(f"1..{self.checks}")
         sys.exit(1 if self.failed else 0)

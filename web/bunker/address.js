@@ -42,6 +42,7 @@ export function addressPage(app, body) {
       if (!got) return;
       replace(result, el("p", {class: "big"}, address(got.address)), el("p", {class: "row"}, copyButton(got.address, "address"),
         button("Next address", next, "small"), button("Print", () => window.print(), "small")),
+        el("img", {class: "qr", src: `/api/qr?text=${encodeURIComponent(got.address)}`, alt: "QR code of the address", width: 272, height: 272}),
         el("p", {}, "Path ", el("span", {class: "mono"}, visible(got.path)), `, device ${app.status.xfp ?? "–"}`),
         el("p", {class: "note noprint"}, "Compare it with the device's own screen before you give it to anybody: this host could show another one."));
       app.title("Address");

@@ -54,9 +54,9 @@ export function advice(app, wrong) {
     if (data.error) return;
     summary.textContent = visible(data.summary.trim());
     worst.textContent = visible(data.worst_case.trim());
-    redraw(findings, data.findings.map((f) => el("li", {}, `${f.meaning} `, el("span", {class: "hint"}, `(${visible(f.text)})`))),
+    redraw(findings, data.findings.map((f) => el("li", {}, `${visible(f.meaning)} `, el("span", {class: "hint"}, `(${visible(f.text)})`))),
       data.findings.length ? null : el("li", {}, "Nothing."));
-    hash.textContent = `Hash without the locker: ${data.hash}`;
+    hash.textContent = `Hash without the locker: ${visible(data.hash)}`;
     redraw(changes, app.status.hsm.summary ? diff(app.status.hsm.summary, data.summary)
       : el("p", {class: "hint"}, "The device shows no policy now."));
   }

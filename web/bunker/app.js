@@ -2,7 +2,8 @@
 import {button, el, redraw, replace, save, show, visible} from "../common/dom.js?v=%TAG%";
 import {themeChoice} from "../common/theme.js?v=%TAG%";
 import {addressPage} from "./address.js?v=%TAG%";
-import {confirmed, tell} from "./dialog.js?v=%TAG%";
+import {confirmed, shown, tell} from "./dialog.js?v=%TAG%";
+import {askFactor} from "./factor.js?v=%TAG%";
 import {helpPage} from "./help.js?v=%TAG%";
 import {Link} from "./link.js?v=%TAG%";
 import {setupPage} from "./setup.js?v=%TAG%";
@@ -19,7 +20,7 @@ const PAGES = {
 document.documentElement.classList.add("js");
 const main = document.getElementById("main");
 const [title, build] = PAGES[location.pathname] ?? PAGES["/"];
-const app = {status: window.CASEMATE.STATUS, link: new Link(window.WEBSOCKET_URL), confirmed};
+const app = {status: window.CASEMATE.STATUS, link: new Link(window.WEBSOCKET_URL), confirmed, shown};
 const chip = document.getElementById("device");
 const notes = el("div", {"aria-live": "polite"});
 const lost = el("div", {class: "note bad hidden", role: "alert"});
@@ -37,7 +38,8 @@ app.can = (role) => ["none", "viewer", "operator", "admin"].indexOf(app.status.c
 app.title();
 replace(main, el("h1", {}, title), lost, notes, body);
 const page = build(app, body);
-document.getElementById("footer").append(themeChoice());
+const theme = themeChoice(app.status.casemate.theme, (name) => app.link.act("set_theme", name));
+document.getElementById("footer").append(theme);
 for (const link of document.querySelectorAll("nav a"))
   if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
 
@@ -59,6 +61,12 @@ function download(file) {
   save(raw, file.filename);
 }
 
+// Above 95 refusals the bunker wants to be asked twice.
+async function goOn(text) {
+  const again = app.link.last;
+  if (await confirmed("Few refusals are left", visible(text), "Go on all the same")) app.link.act(...again);
+}
+
 function render() {
   const device = app.status.casemate.device;
   const [kind, label, help] = STATES[device.state];
@@ -78,7 +86,9 @@ app.link.addEventListener("frame", ({detail: frame}) => {
   if (frame.show_modal) {
     const failed = frame.selector === ".js-api-fail";
     app.title(failed ? "Failed" : "Done");
-    if (!page.modal?.(frame, failed)) tell(failed, frame.text ?? "");
+    if (failed && frame.code === "factor") askFactor(app, frame.text ?? "");
+    else if (failed && frame.code === "confirm") goOn(frame.text ?? "");
+    else if (!page.modal?.(frame, failed)) tell(failed, frame.text ?? "");
   }
   if (frame.show_flash_msg) app.note(frame.show_flash_msg, "info");
   if (frame.local_download) download(frame.local_download);

@@ -1,6 +1,6 @@
 // bunker/approve.js - who approves: codes, passwords, and the local code.
 import {button, el, field, newId, quote, redraw, replace, show, visible} from "../common/dom.js?v=%TAG%";
-import {ring} from "./gauges.js?v=%TAG%";
+import {ring, ruleText} from "./gauges.js?v=%TAG%";
 import {standing} from "./forecast.js?v=%TAG%";
 
 const PEPPER = "pepper", ROUNDS = 2500, KEPT_S = 90, STEP_S = 30;
@@ -71,12 +71,18 @@ function person(app, auth, index) {
 
 // --- What each rule still lacks ---
 
-function missing(rule) {
+// "approval by user: alice", as the device's own summary has it.
+const whose = (summary, rule) => {
+  const found = /may be authorized by (.+?)(?= provided| if | while | with the|$)/.exec(ruleText(summary, rule));
+  return found ? `approval by ${found[1]}` : "";
+};
+
+function missing(rule, summary) {
   const kind = standing(rule);
   if (kind === "good") return `Rule #${rule.rule} is satisfied.`;
   if (kind === "bad") return null;
-  return `Rule #${rule.rule} still needs: ` + rule.clauses.filter((c) => !c.holds).map((c) => c.clause === "users"
-    ? visible(c.text) : "the local code, typed on the device").join("; ") + ".";
+  return `Rule #${rule.rule} still needs: ` + rule.clauses.filter((c) => !c.holds).map((c) => c.clause !== "users"
+    ? "the local code, typed on the device" : visible(whose(summary, rule.rule) || c.text)).join("; ") + ".";
 }
 
 export function approvals(app) {
@@ -109,7 +115,7 @@ export function approvals(app) {
         names = key;
       }
       status.pending_auth.forEach((auth, i) => rows[i].update(Boolean(auth.has_guess)));
-      const lines = known ? known.rules.map(missing).filter(Boolean) : [];
+      const lines = known ? known.rules.map((rule) => missing(rule, status.hsm.summary)).filter(Boolean) : [];
       redraw(asked, lines.map((line) => el("li", {}, line)));
       show(asked, lines.length > 0);
       show(people, app.can("operator"));

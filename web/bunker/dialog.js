@@ -29,6 +29,14 @@ export function tell(failed, text) {
   dismiss.focus();
 }
 
+// Something to be read, and closed.
+export function shown(title, content) {
+  const close = el("button", {type: "button", class: "main"}, "Close");
+  const dialog = open(title, content, close);
+  close.addEventListener("click", () => dialog.close());
+  close.focus();
+}
+
 // Resolves to whether the person said yes. `content` may hold a question of its own, as words to be typed.
 export function confirmed(title, content, yes, kind = "danger") {
   return new Promise((resolve) => {

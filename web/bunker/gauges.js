@@ -92,5 +92,5 @@ export function strip(list, status, copyButton) {
     pair("Refusals", String(hsm.refusals ?? "–"), " ", hsm.active ? el("span", {class: "unit"}, `${c.refusals_left} left`) : null),
     pair("Spent under limits", coins(c.spent), " ", el("span", {class: "unit"}, unit)),
     hash ? pair("Policy", el("span", {class: "mono", title: hash}, hash.slice(0, 8)), " ", copyButton(hash, "policy hash")) : null,
-    pair("Tor", status.onion_addr ? "published" : status.tor_enabled ? (status.tord_good ? "publishing" : "no Tor daemon") : "off"));
+    pair("Tor", status.onion_addr ? "published" : status.tor_enabled ? (status.tord_good ? "not published yet" : "no Tor daemon") : "off"));
 }

@@ -58,7 +58,9 @@ export class Link extends EventTarget {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(value));
   }
 
+  // The last one is remembered: it may be refused until a code or a confirmation is given.
   act(action, ...args) {
+    if (!["_connected", "status", "factor", "set_theme"].includes(action)) this.last = [action, ...args];
     this.send({action, args});
   }
 

@@ -1,20 +1,30 @@
 // bunker/settings.js - the bunker's own settings, and what it knows of the device.
 import {button, check, el, field, pair, quote, redraw, replace, show, visible} from "../common/dom.js?v=%TAG%";
+import {secondFactor} from "./factor.js?v=%TAG%";
 import {ask} from "./link.js?v=%TAG%";
 import {STATES} from "./text.js?v=%TAG%";
+import {torCard} from "./tor.js?v=%TAG%";
 
 const RECORDS = 100;
 
 // --- What the device is, and what to do where it is not well ---
 
-function device() {
-  const about = el("dl", {class: "strip"}), advice = el("div", {"aria-live": "polite"});
-  return {node: el("section", {class: "card", "aria-labelledby": "device-card"}, el("h2", {id: "device-card"}, "Device"), advice, about),
+function device(app) {
+  const about = el("dl", {class: "strip"}), advice = el("div", {"aria-live": "polite"}), other = el("div");
+  async function accept(status) {
+    if (await app.confirmed("Another device", el("p", {}, "Is this really the device that should sign from now on: serial number ",
+      quote(status.serial_number), `, fingerprint ${status.xfp}? What the bunker keeps under the old device's key is closed then.`), "Accept this device"))
+      app.link.act("confirm_device", status.serial_number);
+  }
+  return {node: el("section", {class: "card", "aria-labelledby": "device-card"}, el("h2", {id: "device-card"}, "Device"), advice, other, about),
     update(status) {
       const d = status.casemate.device, [kind, label, help] = STATES[d.state];
       redraw(advice, help ? el("p", {class: `note ${kind}`}, help, d.why ? [" The reason: ", quote(d.why)] : null) : null);
+      redraw(other, status.casemate.other_device ? el("div", {class: "note bad"}, el("p", {}, "Another device than the one that was here first: ",
+        quote(`${status.casemate.pin?.serial ?? "–"}, ${status.casemate.pin?.xfp ?? "–"}`), ". Nothing is signed until an admin confirms it."),
+        app.can("admin") ? button("Look at it, and accept it", () => accept(app.status), "danger") : null) : null);
       redraw(about, pair("State", label), pair("Serial number", visible(status.serial_number ?? "–")), pair("Fingerprint", status.xfp ?? "–"),
-        pair("Firmware", visible(d.firmware ?? "–")), pair("Attached by", d.kind), pair("Bunker", status.casemate.version),
+        pair("Firmware", visible(d.firmware ?? "–")), pair("Attached by", d.kind), pair("Bunker", visible(status.casemate.version)),
         pair("You are", visible(status.casemate.account ?? "–"), ` (${status.casemate.role})`),
         pair("Settings", status.sl_loaded ? "opened with the device's key" : "not kept yet"));
     }};
@@ -23,18 +33,18 @@ function device() {
 // --- Login ---
 
 function login(app) {
-  const password = el("input", {type: "password", autocomplete: "new-password", minlength: "4", maxlength: "199", required: true});
+  const password = el("input", {type: "password", autocomplete: "new-password", minlength: "4", maxlength: "199"});
   const [rebootLabel, reboot] = check("The bunker may be restarted without restarting the device", true);
   const unset = el("p", {class: "note hidden"}, "No password has been set: nobody can log in from elsewhere.");
   const suggestion = el("p", {class: "mono", "aria-live": "polite"});
   const form = el("form", {class: "card", "aria-labelledby": "login", onsubmit: (event) => {
     event.preventDefault();
-    app.link.act("new_bunker_config", JSON.stringify({master_pw: password.value, allow_reboots: reboot.checked}));
+    app.link.act("new_bunker_config", JSON.stringify({...(password.value ? {master_pw: password.value} : {}), allow_reboots: reboot.checked}));
     password.value = "";
     suggestion.textContent = "";
   }}, el("h2", {id: "login"}, "Login"), unset,
     el("input", {class: "hidden", autocomplete: "username", value: "admin", "aria-hidden": "true", tabindex: "-1", "aria-label": "Account"}),
-    field("New password of the account admin", password, "It is kept hashed, and never shown again."), rebootLabel, suggestion,
+    field("New password of the account admin", password, "It is kept hashed, and never shown again. Empty: it stays as it is."), rebootLabel, suggestion,
     el("div", {class: "row"}, el("button", {class: "main"}, "Save changes"), button("Suggest one", () => app.link.act("pick_master_pw"))));
   return {node: form,
     update(status) {
@@ -82,7 +92,7 @@ function ending(app) {
 }
 
 export function bunkerPage(app, body) {
-  const parts = [device(), login(app), audit(app), ending(app)];
+  const parts = [device(app), login(app), secondFactor(app), torCard(app), audit(app), ending(app)];
   replace(body, parts.map((part) => part.node));
   return {
     update(status) { parts.forEach((part) => part.update(status)); },

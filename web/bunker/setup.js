@@ -204,13 +204,18 @@ export function setupPage(app, body) {
       show(stored, Boolean(status.hsm.policy_available) && !is && admin);
       show(force, is);
       inForce.textContent = visible(status.hsm.summary?.trim() ?? "Not shown: the policy prefers privacy.") +
-        (status.hsm.policy_hash ? `\n\nPolicy hash ${status.hsm.policy_hash}` : "");
+        (status.hsm.policy_hash ? `\n\nPolicy hash ${visible(status.hsm.policy_hash)}` : "");
       send.disabled = is || !admin || !status.connected;
       replace(wallets, (status.hsm.wallets ?? []).map((name) => el("option", {value: name})));
       people.update(status);
     },
     frame(data) {
       if (data.update_policy) imported(data.update_policy);
+      people.frame(data);
+    },
+    modal(frame, failed) {
+      if (failed && frame.code === "badlen") people.modal(frame);
+      return failed && frame.code === "badlen";
     },
   };
 }

@@ -6,6 +6,7 @@ import {liveFeed} from "./feed.js?v=%TAG%";
 import {forecast} from "./forecast.js?v=%TAG%";
 import {limits, strip} from "./gauges.js?v=%TAG%";
 import {ask, post} from "./link.js?v=%TAG%";
+import {sharing} from "./share.js?v=%TAG%";
 import {picture, tables} from "./picture.js?v=%TAG%";
 import {disagreements, headline, totals, warnings} from "./review.js?v=%TAG%";
 import {SLOTS, STATES} from "./text.js?v=%TAG%";
@@ -128,13 +129,7 @@ function signing(app) {
     finalize.disabled = send.checked;
     sign.textContent = send.checked ? "Sign and broadcast" : "Sign transaction";
   });
-  sign.addEventListener("click", async () => {
-    const left = app.status.casemate.refusals_left;
-    if (app.status.hsm.active && left <= 5 && !await app.confirmed("Few refusals are left",
-      `After ${plural(left, "more refusal")} the device logs out, and nobody can sign until somebody unlocks it there.`, "Sign all the same"))
-      return;
-    app.link.act("submit_psbt", app.status.psbt_hash, send.checked, finalize.checked, download.checked);
-  });
+  sign.addEventListener("click", () => app.link.act("submit_psbt", app.status.psbt_hash, send.checked, finalize.checked, download.checked));
 
   function result(status) {
     const slot = status.casemate.slot, path = `/api/psbt/${status.psbt_hash}/result`;
@@ -143,10 +138,12 @@ function signing(app) {
       el("p", {}, "Why? The forecast shows each rule. Codes that were given are used up."));
     if (slot.state !== "signed" || !slot.has_result) return null;
     return el("div", {class: "note good"}, el("p", {}, el("strong", {}, slot.txid ? "Signed: ready for the network." : "Signed.")),
-      slot.txid ? el("p", {}, "Transaction ", el("span", {class: "mono"}, slot.txid), " ", copyButton(slot.txid, "transaction id")) : null,
+      slot.txid ? el("p", {}, "Transaction ", el("span", {class: "mono"}, visible(slot.txid)), " ", copyButton(slot.txid, "transaction id")) : null,
       slot.broadcast ? el("p", {role: "status"}, visible(slot.broadcast)) : null,
       el("div", {class: "row"}, el("a", {class: "button", href: path, download: true}, "Download"),
         el("a", {class: "button", href: `${path}?format=${slot.txid ? "hex" : "base64"}`, download: true}, slot.txid ? "As hex" : "As base64"),
+        slot.txid && status.casemate.explorer && /success/.test(slot.broadcast ?? "") ? el("a", {class: "button", rel: "noreferrer", target: "_blank",
+          href: status.casemate.explorer + slot.txid}, "Look it up in an explorer") : null,
         slot.txid && !/success/.test(slot.broadcast ?? "") ? button(slot.broadcast ? "Try to broadcast again" : "Broadcast",
           () => app.link.act("rebroadcast", status.psbt_hash)) : null));
   }
@@ -173,6 +170,8 @@ function notices(status) {
   return [help ? el("p", {class: `note ${kind === "good" ? "info" : kind}`}, help, c.device.why ? [" ", quote(c.device.why)] : null) : null,
     c.presumed_spent ? el("p", {class: "note"}, "The device counts this period's limits as used up after its restart. " +
       "They return when the period ends.") : null,
+    c.other_device ? el("p", {class: "note bad", role: "alert"}, "This is another device than the one that was here first",
+      c.pin?.xfp ? ` (${visible(c.pin.xfp)})` : "", ". Nothing is signed until an admin confirms it on the Bunker page.") : null,
     status.hsm.active && c.refusals_left <= 20 ? el("p", {class: "note bad", role: "alert"},
       `After ${plural(c.refusals_left, "more refusal")} the device logs out.`) : null,
     status.hsm.pending_auth > 0 && !status.busy_signing ? el("p", {class: "note"},
@@ -192,7 +191,7 @@ export function signPage(app, body) {
     who.update(app.status, known);
     gauges.update(app.status, charge());
   });
-  const who = approvals(app), end = signing(app), feed = liveFeed(app);
+  const who = approvals(app), meet = sharing(app), end = signing(app), feed = liveFeed(app);
   const policy = el("section", {class: "card", "aria-labelledby": "policy"}, el("h2", {id: "policy"}, "Policy of the device"), summary);
 
   function charge() {
@@ -203,7 +202,7 @@ export function signPage(app, body) {
 
   replace(body, state, el("section", {class: "card", "aria-label": "State"}, numbers), gauges.node,
     el("div", {class: "columns"}, el("div", {}, tx.node, ahead.node),
-      el("div", {}, who.node, end.node, feed.node, policy)));
+      el("div", {}, who.node, end.node, meet.node, feed.node, policy)));
 
   return {
     update(status) {
@@ -215,6 +214,7 @@ export function signPage(app, body) {
       ahead.update(status);
       who.update(status, known);
       end.update(status);
+      meet.update(status);
       feed.update(status);
       show(ahead.node, has);
       show(who.node, has && may);

@@ -15,6 +15,32 @@ function paths(status) {
   return [...new Set([...allowed, ...[84, 49, 44].map((n) => `m/${n}'/${coin}'/0'/0/0`)])];
 }
 
+// Whether somebody signed a message: the bunker computes it, the device is not asked.
+function verification(app) {
+  const block = el("textarea", {spellcheck: "false"}), text = el("textarea", {spellcheck: "false"});
+  const who = el("input", {spellcheck: "false", autocomplete: "off"}), signature = el("textarea", {spellcheck: "false"});
+  const result = el("div", {"aria-live": "polite"});
+  block.addEventListener("input", () => {
+    const found = /-----BEGIN BITCOIN SIGNED MESSAGE-----\n([^]*?)\n-----BEGIN (?:BITCOIN )?SIGNATURE-----\n([^]*?)\n-----END/.exec(block.value.replaceAll("\r", ""));
+    const lines = found?.[2].split("\n").map((line) => line.trim()).filter((line) => line && !line.includes(": "));
+    if (lines?.length >= 2) [text.value, who.value, signature.value] = [found[1], lines[0], lines.slice(1).join("")];
+  });
+  const node = el("form", {class: "card", "aria-labelledby": "verify", onsubmit: (event) => {
+    event.preventDefault();
+    replace(result);
+    app.link.act("verify_message", who.value.trim(), signature.value.replace(/\s/g, ""), text.value);
+  }}, el("h2", {id: "verify"}, "Verify a signed message"),
+    field("All of it, as it was sent", block, "Fills in the three fields below."),
+    el("div", {class: "pairs"}, field("Address of the signer", who), field("Message to verify", text), field("Signature to verify", signature)),
+    result, el("button", {}, "Verify"));
+  return {node,
+    frame(data) {
+      const got = data.message_verified;
+      if (got) replace(result, el("p", {class: `note ${got.ok ? "good" : "bad"}`, role: got.ok ? "status" : "alert"},
+        got.ok ? "✓ " : "✗ ", visible(got.text)));
+    }};
+}
+
 export function toolsPage(app, body) {
   const text = el("textarea", {required: true, spellcheck: "false"});
   const path = el("input", {list: "paths", spellcheck: "false", autocomplete: "off"});
@@ -39,7 +65,8 @@ export function toolsPage(app, body) {
     el("h2", {id: "text"}, "Sign a text message"), field("Message", text, "Printable ASCII, 2 to 240 characters."), length,
     el("div", {class: "pairs"}, field("Derivation path", path, "Which key signs."), field("Address format", format)), known, send);
   const answer = el("section", {class: "card", "aria-labelledby": "result"}, el("h2", {id: "result"}, "Signature and address"), result);
-  replace(body, el("div", {class: "columns"}, form, answer));
+  const check = verification(app);
+  replace(body, el("div", {class: "columns"}, form, answer), check.node);
 
   function done(value) {
     const [signature, address] = value.split("\n");
@@ -61,6 +88,7 @@ export function toolsPage(app, body) {
     },
     frame(data) {
       if (data.msg_signing_result) done(data.msg_signing_result);
+      check.frame(data);
     },
   };
 }

@@ -1,7 +1,7 @@
 // common/theme.js - light, dark, high contrast, or as the system has it.
 import {field, select} from "./dom.js?v=%TAG%";
 
-const NAMES = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"], ["contrast", "High contrast"]];
+const NAMES = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"], ["high", "High contrast"]];
 
 export function applyTheme(name) {
   if (name === "auto") document.documentElement.removeAttribute("data-theme");
@@ -24,9 +24,10 @@ function store(name) {
   } catch { /* see above */ }
 }
 
-// A labelled choice; `changed` is told of it.
-export function themeChoice(changed = () => {}) {
-  const node = select(NAMES, stored());
+// A labelled choice; `changed` is told of it. kept: what the account keeps; a browser's own choice comes first.
+export function themeChoice(kept, changed = () => {}) {
+  const known = NAMES.some(([key]) => key === kept), own = stored();
+  const node = select(NAMES, own === "auto" && known ? kept : own);
   applyTheme(node.value);
   node.addEventListener("change", () => {
     store(node.value);
