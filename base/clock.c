@@ -17,7 +17,7 @@ static int64_t system_wall_s(const struct clock *clock)
 {
     struct timespec now;
     REQUIRE(clock_gettime(CLOCK_REALTIME, &now) == 0);
-    return (int64_t)now.tv_sec + clock->offset_s;
+    return (int64_t)now.tv_sec + clock->offset_s + clock->wall_offset_s;
 }
 
 static int64_t system_monotonic_ms(const struct clock *clock)
@@ -27,7 +27,7 @@ static int64_t system_monotonic_ms(const struct clock *clock)
 
 struct clock clock_system(void)
 {
-    return (struct clock){ system_wall_s, system_monotonic_ms, 0 };
+    return (struct clock){ .wall_s = system_wall_s, .monotonic_ms = system_monotonic_ms };
 }
 
 // Counting years from March, the leap day is the last of its year and a month's first day is a

@@ -7,6 +7,7 @@ struct clock {
     int64_t (*wall_s)(const struct clock *);       // seconds since 1970 UTC; may jump
     int64_t (*monotonic_ms)(const struct clock *); // never goes back; counts while suspended
     int64_t offset_s;                              // test clocks: added to both
+    int64_t wall_offset_s;                         // and besides to the wall clock
 };
 
 struct clock clock_system(void);

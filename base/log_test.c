@@ -7,7 +7,7 @@ static int64_t wall_s(const struct clock *clock)
     return 1795256130 + clock->offset_s;
 }
 
-static const struct clock fixed_clock = { wall_s, wall_s, 0 };
+static const struct clock fixed_clock = { .wall_s = wall_s, .monotonic_ms = wall_s };
 
 struct capture {
     struct log log;

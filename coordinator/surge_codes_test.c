@@ -23,7 +23,7 @@ static struct fleet_auth auth_of(const char *code)
 // A code is found by its spend only, and by nobody once it was used.
 TEST(coordinator_F40_a_code_is_kept_for_its_spend_only)
 {
-    struct clock clock = { no_wall, steps_ms, 1 };
+    struct clock clock = { .wall_s = no_wall, .monotonic_ms = steps_ms, .offset_s = 1 };
     struct surge_codes *codes = surge_codes_new(&clock);
     struct fleet_auth out, first = auth_of("123456"), second = auth_of("654321");
     assert_true(surge_codes_put(codes, "a", &first));
@@ -41,7 +41,7 @@ TEST(coordinator_F40_a_code_is_kept_for_its_spend_only)
 // Nobody can fill the box for good.
 TEST(coordinator_F40_codes_are_bounded)
 {
-    struct clock clock = { no_wall, steps_ms, 1 };
+    struct clock clock = { .wall_s = no_wall, .monotonic_ms = steps_ms, .offset_s = 1 };
     struct surge_codes *codes = surge_codes_new(&clock);
     const struct fleet_auth auth = auth_of("123456");
     char id[8];

@@ -260,11 +260,16 @@ void device_after_unlock(struct device *device)
         device_enter(device, DEVICE_NORMAL);
 }
 
-// In HSM mode "the idle logout is off".
+// In HSM mode "the idle logout is off", and the clock is looked at.
 static void check_idle(void *context)
 {
     struct device *device = context;
     device->idle_timer = 0;
+    if (device->state == DEVICE_HSM) {
+        (void)hsm_now_s(device);
+        device->idle_timer = loop_after(device->loop, IDLE_CHECK_MS, check_idle, device);
+        return;
+    }
     if (device->state != DEVICE_NORMAL || device->config.idle_min == 0)
         return;
     const int64_t idle_ms = device->clock->monotonic_ms(device->clock) - device->last_request_ms;
@@ -287,9 +292,9 @@ void device_enter(struct device *device, enum device_state state)
         hsm_free(device->hsm);
         device->hsm = NULL;
         device->last_request_ms = device->clock->monotonic_ms(device->clock);
-        loop_cancel(device->loop, device->idle_timer);
-        device->idle_timer = loop_after(device->loop, IDLE_CHECK_MS, check_idle, device);
     }
+    loop_cancel(device->loop, device->idle_timer);
+    device->idle_timer = loop_after(device->loop, IDLE_CHECK_MS, check_idle, device);
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (device->peers.items[i] != NULL)
             job_drop(&device->peers.items[i]->job);
@@ -308,6 +313,8 @@ void device_enter(struct device *device, enum device_state state)
 static void shut(struct device *device)
 {
     sign_work_settle(device); // before anything that it uses goes
+    if (device->hsm != NULL && store_is_unlocked(device->store))
+        (void)hsm_now_s(device);
     loop_cancel(device->loop, device->idle_timer);
     loop_cancel(device->loop, device->stop_timer);
     loop_cancel(device->loop, device->blind_timer);

@@ -125,6 +125,34 @@ TEST(policy_24_65_a_clock_set_forward_frees_nothing)
                    "Rejected: rule #1: amount exceeded, rule #2: would exceed period spending");
 }
 
+// The shift is on disk: a restart, which knows nothing but the wall clock, does not end the period.
+TEST(policy_24_65_a_clock_set_forward_frees_nothing_over_a_restart)
+{
+    static const char full[] = "Rejected: rule #1: would exceed period spending";
+    WITH_RIG(rig, host);
+    rig_activate(host, "{\"period\":10,\"rules\":[{\"per_period\":5000}]}");
+    assert_signs(host, rig_payment(rig, 4000));
+    rig_set_wall(rig, RIG_EPOCH_S + 86400);
+    restart(rig, &host, "y"); // nobody has asked for anything since
+    assert_refuses(host, rig_payment(rig, 4000), full);
+    assert_status(host, "period_ends", "600");
+    rig_set_wall(rig, RIG_EPOCH_S + 2 * 86400);
+    rig_pass(rig, 5000); // it is looked at every five seconds: then the power may be cut
+    struct velocity stored;
+    struct err err;
+    assert_true(store_get_velocity(rig->store, &rig->device.hsm->policy_hash, &stored, &err));
+    assert_true(stored.start_s > RIG_EPOCH_S + 2 * 86400 - 60);
+    // Set back, it begins anew.
+    rig_set_wall(rig, RIG_EPOCH_S);
+    restart(rig, &host, "y");
+    assert_refuses(host, rig_payment(rig, 4000), full);
+    assert_status(host, "period_ends", "600");
+    rig_pass(rig, 599000);
+    assert_refuses(host, rig_payment(rig, 4000), full);
+    rig_pass(rig, 1000);
+    assert_signs(host, rig_payment(rig, 4000));
+}
+
 // --- max_refusals, acknowledge_refusals ---
 
 TEST(policy_24_85_max_refusals)

@@ -121,7 +121,8 @@ void hsm_reach_limit(struct device *device);
 // --- Time ---
 
 // The wall clock, for velocity. What was counted moves along when it is set forward while the signer
-// runs: no period ends for that (docs/deviations.md).
+// runs, in the store as well: no period ends for that (docs/deviations.md). Noticed here, and looked for
+// every few seconds and before the end.
 int64_t hsm_now_s(struct device *device);
 
 // Ends the period if it is over: before its state is shown.

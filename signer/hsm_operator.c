@@ -7,6 +7,18 @@
 
 // --- Time ---
 
+// A restart knows the wall clock only: it must find the period where it was moved to.
+static void keep_shifted(struct device *device)
+{
+    const struct hsm *hsm = device->hsm;
+    const struct store_decision stored = { .counters = hsm->counters,
+                                           .policy_hash = hsm->policy_hash,
+                                           .velocity = &hsm->velocity };
+    struct err err;
+    if (!store_commit_decision(device->store, &stored, &err))
+        LOG(device->log, LOG_ERROR, "clock_not_stored", LOG_TEXT("error", err.text));
+}
+
 int64_t hsm_now_s(struct device *device)
 {
     struct hsm *hsm = device->hsm;
@@ -19,6 +31,7 @@ int64_t hsm_now_s(struct device *device)
         LOG(device->log, LOG_WARNING, "clock_set_forward",
             LOG_U64("seconds", (uint64_t)(ahead_s - hsm->ahead_s)));
         hsm->ahead_s = ahead_s;
+        keep_shifted(device);
     } else if (ahead_s < hsm->ahead_s - WALL_SLACK_S) {
         hsm->ahead_s = ahead_s; // set back: what is counted stays where it is
     }

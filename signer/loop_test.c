@@ -17,7 +17,7 @@ static int64_t now_ms(const struct clock *clock)
 
 static struct test_clock test_clock(void)
 {
-    return (struct test_clock){ { now_ms, now_ms, 0 }, 1000 };
+    return (struct test_clock){ { .wall_s = now_ms, .monotonic_ms = now_ms }, 1000 };
 }
 
 static void step(struct loop *loop)

@@ -113,11 +113,26 @@ static bool light(struct simulator_fuse *fuse, struct bytes value, struct err *e
     return true;
 }
 
+// As somebody who may set the machine's clock does: seconds, before them a minus to set it back.
+static bool set_wall_clock(struct device *device, struct bytes value, struct err *err)
+{
+    const bool is_back = bytes_starts_with(value, BYTES("-"));
+    struct reader r = reader_of(bytes_slice(value, is_back ? 1 : 0, SIZE_MAX));
+    uint64_t seconds;
+    if (!reader_decimal64(&r, ADVANCE_MAX, &seconds) || !reader_done(&r))
+        return err_set(err, ERR_INVALID, "wall_clock: not a number of seconds");
+    device->clock->wall_offset_s = is_back ? -(int64_t)seconds : (int64_t)seconds;
+    screen_touch(&device->screen);
+    return true;
+}
+
 static bool set(void *context, struct bytes key, struct bytes value, struct err *err)
 {
     struct device *device = context;
     if (bytes_equal_text(key, "die_at"))
         return light(store_get_hook(device->store).context, value, err);
+    if (bytes_equal_text(key, "wall_clock"))
+        return set_wall_clock(device, value, err);
     if (!config_set(&device->config, key, value, err))
         return false;
     if (bytes_equal_text(key, "hsm_commands"))

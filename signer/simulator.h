@@ -30,7 +30,8 @@ struct simulator_fuse {
     uint64_t steps_left; // of those that store_step tells of; 0: it does not
 };
 
-// Adds advance, set and reset. With the key `die_at` and a number n, set lights the fuse: SIGKILL at the
+// Adds advance, set and reset. With the key `wall_clock` and seconds, set moves the wall clock alone, so
+// far from the system's. With the key `die_at` and a number n, set lights the fuse: SIGKILL at the
 // n-th step from then on. SIMULATOR_DIE_AT in the environment lights it for the start.
 // fuse: outlives the store.
 #define SIMULATOR_DIE_AT "CASEMATE_DIE_AT"

@@ -25,7 +25,8 @@ static inline int64_t fixture_now_s(const struct clock *clock)
 
 static inline struct fixture_clock fixture_clock(void)
 {
-    return (struct fixture_clock){ { fixture_now_s, fixture_now_ms, 0 }, 1000000 };
+    return (struct fixture_clock){ { .wall_s = fixture_now_s, .monotonic_ms = fixture_now_ms },
+                                   1000000 };
 }
 
 static inline void fixture_make(const char *dir)

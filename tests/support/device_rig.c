@@ -89,7 +89,9 @@ struct device_rig *device_rig_prepare(const char *dir)
     struct device_rig *rig = calloc(1, sizeof *rig);
     REQUIRE(rig != NULL);
     rig->dir = dir;
-    rig->clock = (struct rig_clock){ { wall_s, monotonic_ms, 0 }, RIG_EPOCH_S, INT64_C(5000000) };
+    rig->clock = (struct rig_clock){ { .wall_s = wall_s, .monotonic_ms = monotonic_ms },
+                                     RIG_EPOCH_S,
+                                     INT64_C(5000000) };
     rig->log = (struct log){ .fd = -1 };
     rig->arena = arena_new(RIG_ARENA);
     rig->config = config_default();
