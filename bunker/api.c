@@ -93,7 +93,7 @@ static void send_audit(struct page *p)
     }
     AUTO(arena_freep) struct arena *arena = arena_new((size_t)80 << 20);
     struct writer w = writer_growing(arena, (size_t)8 << 20);
-    if (audit_read(&p->b->audit, after, &w, arena, &err))
+    if (audit_read(&p->b->audit, after, &w, &err))
         page_json(p, 200, writer_bytes(&w));
     else
         fail(p, 413, "too_large", err.text);
