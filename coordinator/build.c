@@ -6,11 +6,7 @@
 
 #define SEQUENCE 0xfffffffdu // replaceable, and the locktime counts
 
-enum {
-    TX_VERSION = 2,
-    REDEEM_LEN = 34,
-    PATH_VALUE_MAX = 4 + 4 * KEYPATH_DEPTH_MAX
-};
+enum { TX_VERSION = 2, REDEEM_LEN = 34, PATH_VALUE_MAX = 4 + 4 * KEYPATH_DEPTH_MAX };
 
 // All that a PSBT says of a script of the wallet's.
 struct place_scripts {
@@ -93,7 +89,7 @@ static bool put_inputs(struct psbt_build *b, struct err *err)
 static bool put_outputs(struct psbt_build *b, struct err *err)
 {
     const struct build_request *r = b->request;
-    for (size_t i = 0; r->outputs != NULL && i < r->outputs->n; i++)
+    for (size_t i = 0; i < coins_n_outputs(r); i++)
         b->tx.out[b->tx.n_out++] =
             (struct tx_out){ (int64_t)r->outputs->items[i].amount.n, r->outputs->items[i].script };
     for (size_t i = 0; i < b->choice->n_change; i++) {
@@ -107,7 +103,7 @@ static bool put_outputs(struct psbt_build *b, struct err *err)
 
 static bool make_tx(struct psbt_build *b, struct arena *arena, struct err *err)
 {
-    const size_t n_out = b->request->outputs != NULL ? b->request->outputs->n : 0;
+    const size_t n_out = coins_n_outputs(b->request);
     b->tx = (struct tx){ .version = TX_VERSION, .locktime = b->request->locktime };
     b->tx.in = arena_array(arena, b->choice->n, sizeof b->tx.in[0]);
     b->tx.out = arena_array(arena, n_out + b->choice->n_change, sizeof b->tx.out[0]);

@@ -360,15 +360,20 @@ static bool add_output(struct chooser *c, const struct spend_output *output, str
     return true;
 }
 
+size_t coins_n_outputs(const struct build_request *request)
+{
+    return request->everything_to_change || request->outputs == NULL ? 0 : request->outputs->n;
+}
+
 static bool read_request(struct chooser *c, const struct build_request *r, struct err *err)
 {
     *c = (struct chooser){ .request = r, .limits = r->limits, .keys = wallet_keys(r->wallet) };
-    const bool pays = r->outputs != NULL && r->outputs->n > 0;
-    REQUIRE(pays != r->everything_to_change);
+    const size_t n_out = coins_n_outputs(r);
+    REQUIRE(n_out > 0 || r->everything_to_change);
     c->change_len = 8 + 1 + (c->keys->format == ADDR_P2SH_P2WSH ? 23 : 34);
     c->input_cost =
         coins_fee(r->fee_rate, coins_vsize(c->keys, 2, 0, 1) - coins_vsize(c->keys, 1, 0, 1));
-    for (size_t i = 0; pays && i < r->outputs->n; i++)
+    for (size_t i = 0; i < n_out; i++)
         if (!add_output(c, &r->outputs->items[i], err))
             return false;
     return true;

@@ -22,6 +22,9 @@ struct coins_choice {
     size_t n_change;
     uint64_t vsize;
 };
+// How many outputs of the request's are paid: none where everything goes to change.
+size_t coins_n_outputs(const struct build_request *request);
+
 // Fails: as build_spend.
 MUST_CHECK bool coins_choose(struct coins_choice *out, const struct build_request *request,
                              struct arena *arena, struct err *err);
