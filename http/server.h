@@ -92,6 +92,10 @@ void http_server_run(struct http_server *server);
 void http_server_stop(struct http_server *server);
 void http_server_free(struct http_server *server); // NULL is fine
 
+// Reads the certificates and keys of the TLS listeners again; connections that are open keep theirs. On the
+// loop. False: a listener's could not be read, and it keeps what it had.
+MUST_CHECK bool http_server_reload_certificates(struct http_server *server);
+
 // Runs call(argument) on the loop. Any thread.
 void http_server_post(void *server, void (*call)(void *), void *argument);
 

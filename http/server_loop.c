@@ -283,6 +283,18 @@ void http_server_stop(struct http_server *s)
     lws_cancel_service(s->context);
 }
 
+bool http_server_reload_certificates(struct http_server *s)
+{
+    bool ok = true;
+    for (size_t i = 0; i < s->listeners->n; i++) {
+        const struct listener *l = &s->listeners->items[i];
+        if (l->tls_cert != NULL &&
+            lws_tls_cert_updated(s->context, l->tls_cert, l->tls_key, NULL, 0, NULL, 0) != 0)
+            ok = false;
+    }
+    return ok;
+}
+
 void http_server_free(struct http_server *s)
 {
     if (s == NULL)

@@ -1,0 +1,270 @@
+// casemate-coordinator serve: all parts started, watched, stopped. Source: coordinator.md D14.
+#include "base/require.h"
+#include "coordinator/api.h"
+#include "coordinator/command.h"
+#include "coordinator/engine.h"
+#include "coordinator/upkeep.h"
+#include "coordinator/web.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define STOP_WAIT_S 30     // D14: "30 s for those not past `signed`"
+#define DEAD_MS     120000 // a thread that did not come round for so long is of no more use
+
+struct server {
+    const struct command *command;
+    struct coordinator_config *config; // its log level changes with SIGHUP
+    struct log *log;
+    struct engine engine;
+    struct api api;
+    struct upkeep *upkeep;
+    struct {
+        pthread_t thread;
+        sigset_t set;
+    } signals;
+    int64_t watchdog_ms, fed_ms; // 0: none
+    bool failed;
+};
+
+// --- systemd ---
+
+static void notify(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    if (path == NULL || strlen(path) >= sizeof to.sun_path)
+        return;
+    (void)snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    const socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (to.sun_path[0] == '@')
+        to.sun_path[0] = '\0'; // of the abstract namespace
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&to, len);
+    (void)close(fd);
+}
+
+static int64_t watchdog_period_ms(void)
+{
+    const char *text = getenv("WATCHDOG_USEC");
+    uint64_t us = 0;
+    struct reader r = reader_of(bytes_of_text(text));
+    if (text == NULL || !reader_decimal64(&r, INT64_MAX, &us) || !reader_done(&r))
+        return 0;
+    return (int64_t)(us / 2000);
+}
+
+// "watchdog fed by a loop that proves database and workers alive"
+static void feed(struct server *s)
+{
+    const int64_t now_ms = s->engine.clock.monotonic_ms(&s->engine.clock);
+    const int64_t upkeep_ms = upkeep_alive_ms(s->upkeep), engine_ms = engine_alive_ms(&s->engine);
+    if (s->watchdog_ms == 0 || now_ms - s->fed_ms < s->watchdog_ms)
+        return;
+    if (now_ms - upkeep_ms > DEAD_MS || now_ms - engine_ms > DEAD_MS)
+        return;
+    s->fed_ms = now_ms;
+    notify("WATCHDOG=1");
+}
+
+static void tick(void *context)
+{
+    struct server *s = ((struct api *)context)->owner;
+    feed(s);
+}
+
+// --- Signals ---
+
+static void stop_loop(void *argument)
+{
+    struct server *s = argument;
+    http_server_stop(s->api.server);
+}
+
+// "Reload on SIGHUP for log level and certificates only"
+static void reload(void *argument)
+{
+    struct server *s = argument;
+    AUTO(arena_freep) struct arena *arena = arena_new(CONFIG_ARENA);
+    struct coordinator_config fresh;
+    struct err err;
+    const bool read = config_load(&fresh, s->command->config, arena, &err);
+    if (read)
+        s->log->min = fresh.log_level;
+    else
+        LOG(s->log, LOG_ERROR, "reload_failed", LOG_TEXT("error", err.text));
+    const bool certificates = http_server_reload_certificates(s->api.server);
+    LOG(s->log, LOG_INFO, "reloaded", LOG_BOOL("configuration", read),
+        LOG_BOOL("certificates", certificates));
+}
+
+static void *wait_for_signal(void *context)
+{
+    struct server *s = context;
+    int number;
+    while (sigwait(&s->signals.set, &number) == 0 && number == SIGHUP)
+        http_server_post(s->api.server, reload, s);
+    http_server_post(s->api.server, stop_loop, s);
+    return NULL;
+}
+
+static void block_signals(struct server *s)
+{
+    (void)sigemptyset(&s->signals.set);
+    (void)sigaddset(&s->signals.set, SIGTERM);
+    (void)sigaddset(&s->signals.set, SIGINT);
+    (void)sigaddset(&s->signals.set, SIGHUP);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &s->signals.set, NULL) == 0);
+}
+
+// --- Start ---
+
+static void no_socket(void *context, struct http_socket *socket, const struct http_request *request)
+{
+    (void)context;
+    (void)socket;
+    (void)request;
+}
+
+static void no_message(void *context, struct http_socket *socket, struct bytes text)
+{
+    (void)context;
+    (void)socket;
+    (void)text;
+}
+
+// What must not go on: the process ends with a failure.
+static void fatal(void *context, const char *why)
+{
+    struct server *s = context;
+    LOG(s->log, LOG_ERROR, "fatal", LOG_TEXT("error", why));
+    s->failed = true;
+    http_server_post(s->api.server, stop_loop, s);
+}
+
+static bool listen_all(struct server *s, struct err *err)
+{
+    const struct http_server_options options = {
+        .listeners = &s->config->listeners,
+        .app = { &s->api, api_body_limit, api_request, api_upgrade, no_socket, no_message,
+                 no_message, api_closed, tick },
+        .log = s->log,
+        .takes_delete = true,
+    };
+    return http_server_open(&s->api.server, &options, err);
+}
+
+static void fill_api(struct server *s)
+{
+    struct engine *e = &s->engine;
+    struct api *a = &s->api;
+    a->config = s->config;
+    a->listeners = &s->config->listeners;
+    a->log = s->log;
+    a->clock = &e->clock;
+    a->assets = web_assets();
+    a->store = &e->store;
+    a->treasury = e->treasury;
+    a->fleet = e->fleet;
+    a->codes = e->codes;
+    a->board = e->board;
+    a->holder = e->holder;
+    a->wake = engine_wake;
+    a->wake_context = e;
+    a->owner = s;
+    api_init(a);
+}
+
+static void start_threads(struct server *s)
+{
+    const struct streams_options streams = {
+        .store = &s->engine.store, .server = s->api.server, .fleet = s->engine.fleet, .log = s->log
+    };
+    const struct upkeep_options upkeep = { .store = &s->engine.store,
+                                           .log = s->log,
+                                           .holder = s->engine.holder,
+                                           .hooks_private = s->config->hooks_private,
+                                           .demo = s->config->compat_demo,
+                                           .fatal = fatal,
+                                           .context = s };
+    s->api.streams = streams_new(&streams);
+    s->api.pool = pool_new((unsigned)s->config->api_threads,
+                           (struct pool_loop){ http_server_post, s->api.server });
+    s->upkeep = upkeep_new(&upkeep);
+    REQUIRE(pthread_create(&s->signals.thread, NULL, wait_for_signal, s) == 0);
+}
+
+static void announce(const struct server *s)
+{
+    for (size_t i = 0; i < s->config->listeners.n; i++) {
+        const struct listener *l = &s->config->listeners.items[i];
+        char where[300];
+        if (l->path != NULL)
+            (void)snprintf(where, sizeof where, "unix:%s", l->path);
+        else
+            (void)snprintf(where, sizeof where, "%s://%s%s%s:%u",
+                           l->tls_cert != NULL ? "https" : "http",
+                           strchr(l->address, ':') != NULL ? "[" : "", l->address,
+                           strchr(l->address, ':') != NULL ? "]" : "", l->port);
+        LOG(s->log, LOG_INFO, "listening", LOG_TEXT("listener", l->name), LOG_TEXT("at", where));
+    }
+    if (s->config->compat_demo)
+        LOG(s->log, LOG_WARNING, "demo",
+            LOG_TEXT("why", "compat.demo: anybody may do everything; never with real coins"));
+}
+
+// --- Stop ---
+
+// No new spends; what runs is given its time; then everything that could use something goes before it.
+static void stop_threads(struct server *s)
+{
+    notify("STOPPING=1");
+    atomic_store(&s->api.stops, true);
+    (void)pthread_cancel(s->signals.thread);
+    (void)pthread_join(s->signals.thread, NULL);
+    if (s->engine.workers != NULL)
+        workers_stop(s->engine.workers, STOP_WAIT_S);
+    pool_free(s->api.pool);
+    streams_free(s->api.streams);
+    upkeep_free(s->upkeep);
+}
+
+static bool serve(struct server *s, struct err *err)
+{
+    if (!engine_start(&s->engine, STDOUT_FILENO, true, err))
+        return false;
+    fill_api(s);
+    if (!listen_all(s, err)) {
+        api_wipe(&s->api);
+        return false;
+    }
+    start_threads(s);
+    announce(s);
+    s->watchdog_ms = watchdog_period_ms();
+    notify("READY=1");
+    http_server_run(s->api.server);
+    stop_threads(s);
+    api_wipe(&s->api);
+    LOG_NOTE(s->log, LOG_INFO, "stopped");
+    return !s->failed || err_set(err, ERR_STATE, "stopped; see the log");
+}
+
+bool command_serve(struct run *r, struct err *err)
+{
+    struct server *s = calloc(1, sizeof *s);
+    struct coordinator_config config = *r->config;
+    struct log log = *r->log;
+    REQUIRE(s != NULL);
+    s->command = r->command;
+    s->config = &config;
+    s->log = &log;
+    block_signals(s);
+    const bool ok = engine_open(&s->engine, s->config, s->log, r->arena, err) && serve(s, err);
+    engine_close(&s->engine);
+    http_server_free(s->api.server);
+    free(s);
+    return ok;
+}
