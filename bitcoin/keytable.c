@@ -196,7 +196,9 @@ size_t keytable_put_node(struct keytable *table, const struct keypath *path,
         place = table->oldest_node;
         table->oldest_node = (place + 1) % KEYTABLE_NODES_MAX;
     }
-    table->nodes[place] = (struct own_node){ *path, *node };
+    // One by one: put together first, they would leave a copy on the stack.
+    table->nodes[place].path = *path;
+    table->nodes[place].node = *node;
     return place;
 }
 
