@@ -145,15 +145,16 @@ class Rig:
 
     def start_bunker(self, auth="none", command="run", more="", options=(), port=0, listeners="",
                      broadcast="backend = none", tor="control = none",
-                     program=BUNKER, device=None, environment=None):
+                     program=BUNKER, device=None, environment=None, connections=64, before=None):
         config = self.folder + "/bunker.conf"
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"data_files = {self.folder}/data\nreconnect_delay = 1\n{more}\n"
                        f"[device]\n{device or 'path = ' + self.socket}\n[broadcast]\n{broadcast}\n[tor]\n{tor}\n"
-                       f"[listener test]\nbind = 127.0.0.1:{port}\nauth = {auth}\nrole = admin\n{listeners}")
+                       f"[listener test]\nbind = 127.0.0.1:{port}\nauth = {auth}\nrole = admin\n"
+                       f"connections = {connections}\n{listeners}")
         with open(self.folder + "/bunker.log", "wb") as log:
             self.bunker = subprocess.Popen([program, "-c", config, *options, command],
-                                           env=dict(os.environ, **(environment or {})),
+                                           env=dict(os.environ, **(environment or {})), preexec_fn=before,
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait(lambda: self.bunker.poll() is not None or
                   self.log_text().count("event=listening") ==
