@@ -37,7 +37,7 @@ export function advice(app, wrong) {
   const meaning = el("div", {"aria-live": "polite"}, el("h3", {}, "In the device's words"), summary);
   const rest = el("div", {}, el("h3", {}, "What is odd"), findings, el("h3", {}, "The worst case"), worst,
     el("details", {}, el("summary", {}, "Compared with the policy of the device"), changes), hash);
-  const node = el("section", {class: "card stay", "aria-labelledby": "means"}, el("h2", {id: "means"}, "What it means"),
+  const node = el("section", {class: "card stay", "aria-labelledby": "means", tabindex: "0"}, el("h2", {id: "means"}, "What it means"),
     problem, meaning, rest, tried);
   let asked = "";
 

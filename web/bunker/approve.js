@@ -115,7 +115,7 @@ export function approvals(app) {
         names = key;
       }
       status.pending_auth.forEach((auth, i) => rows[i].update(Boolean(auth.has_guess)));
-      const lines = known ? known.rules.map((rule) => missing(rule, status.hsm.summary)).filter(Boolean) : [];
+      const lines = known && status.casemate.slot.state !== "signed" ? known.rules.map((rule) => missing(rule, status.hsm.summary)).filter(Boolean) : [];
       redraw(asked, lines.map((line) => el("li", {}, line)));
       show(asked, lines.length > 0);
       show(people, app.can("operator"));

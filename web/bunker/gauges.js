@@ -72,9 +72,9 @@ export function limits(expired) {
       gauges.length ? null : el("p", {class: "hint"}, hsm.summary === undefined
         ? "Limits are not shown: the policy prefers privacy."
         : "No rule of this policy has a limit for the period."));
-    redraw(legend, gauges.length ? sample("spent", "used") : null,
-      gauges.some((g) => g.presumed > 0) ? sample("presumed", "presumed used after a restart") : null,
-      shares.some((s) => s > 0) ? sample("share", "this transaction") : null);
+    const presumed = gauges.some((g) => g.presumed > 0), shared = shares.some((s) => s > 0);
+    redraw(legend, presumed || shared ? sample("spent", "used") : null,
+      presumed ? sample("presumed", "presumed used after a restart") : null, shared ? sample("share", "this transaction") : null);
     tick();
   }
   return {node, update};

@@ -195,7 +195,8 @@ export function setupPage(app, body) {
     button("Start HSM mode", () => app.link.act("start_hsm_btn"), "main"));
   const inForce = el("pre"), force = el("section", {class: "card", "aria-labelledby": "force"}, el("h2", {id: "force"}, "In force on the device"), inForce);
   const people = users(app);
-  replace(body, active, stored, el("div", {class: "columns"}, el("div", {}, editor, end), el("div", {}, people.node, force, meaning.node)));
+  replace(body, active, stored, el("div", {class: "columns"}, people.node, force),
+    el("div", {class: "columns"}, el("div", {}, editor, end), meaning.node));
   take(EMPTY);
   return {
     update(status) {
