@@ -21,12 +21,12 @@ struct carrier {
     struct signer_config section;
     struct port_options options;
     struct port *port;
-    char text[4][200]; // what the section borrows
+    char text[5][300]; // what the section borrows
 };
 
 // Each makes the signer, what stands between, and a port that expects it. Stops the test if it cannot.
 typedef void carrier_make(struct carrier *c);
-carrier_make carrier_unix, carrier_usb, carrier_command;
+carrier_make carrier_unix, carrier_usb, carrier_link, carrier_command;
 
 void carrier_drop(struct carrier *c); // for AUTO
 // As A6 arms it: wallet, user, policy, keys.

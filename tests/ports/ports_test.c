@@ -310,6 +310,11 @@ TEST(coordinator_F35_F36_usb)
     run_suite(carrier_usb);
 }
 
+TEST(coordinator_F35_F36_signer_link)
+{
+    run_suite(carrier_link);
+}
+
 TEST(coordinator_F35_command)
 {
     run_suite(carrier_command);
