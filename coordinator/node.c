@@ -5,8 +5,7 @@
 #include "coordinator/node_internal.h"
 
 enum {
-    BIRTH_S = 4 * 3600,           // A2: "timestamp four hours back"
-    IMPORT_TIMEOUT_S = 12 * 3600, // a wallet of years is looked for in every block
+    BIRTH_S = 4 * 3600, // A2: "timestamp four hours back"
     PARAMS_MAX = 8 << 20,
 };
 
@@ -260,13 +259,12 @@ static bool import(struct node *node, const char *name, const struct wallet *wal
     for (enum ms_branch branch = 0; branch < MS_BRANCHES; branch++)
         put_import(&p.j, wallet, branch, timestamp);
     json_end_array(&p.j);
-    rpc_set_timeout(node->rpc, IMPORT_TIMEOUT_S);
-    const bool done =
-        call(node, name, "importdescriptors", node_params_end(&p), &results, arena, &fault, err);
-    rpc_set_timeout(node->rpc, 0);
-    return done && (all_imported(results) ||
-                    code_fail(err, CODE_NODE_UNAVAILABLE, "node %s: it did not import the wallet",
-                              node->name));
+    // Where it takes longer than a call may, the node goes on alone: check_scan waits for its end.
+    return call(node, name, "importdescriptors", node_params_end(&p), &results, arena, &fault,
+                err) &&
+           (all_imported(results) ||
+            code_fail(err, CODE_NODE_UNAVAILABLE, "node %s: it did not import the wallet",
+                      node->name));
 }
 
 // Whether both branches are there; the wallet learns how far it was used.

@@ -89,6 +89,11 @@ static void complain(struct looker *l, const char *what, const struct err *err)
 
 // --- Passes ---
 
+static void note_alive(struct looker *l)
+{
+    atomic_store(&l->seen_ms, l->all->clock.monotonic_ms(&l->all->clock));
+}
+
 static bool look_at(struct looker *l, const struct treasury_wallet *wallet, bool *changed)
 {
     const struct reconcile_context context = {
@@ -96,6 +101,7 @@ static bool look_at(struct looker *l, const struct treasury_wallet *wallet, bool
     };
     struct reconcile_result result;
     struct err err;
+    note_alive(l);
     const bool ok = reconcile_wallet(&context, wallet, &result, &err);
     *changed |= result.changed;
     count(l, &result);
@@ -167,7 +173,7 @@ static void *look(void *argument)
     struct looker *l = argument;
     uint64_t since = 0;
     do {
-        atomic_store(&l->seen_ms, l->all->clock.monotonic_ms(&l->all->clock));
+        note_alive(l);
         pass(l);
     } while (rest(l->all, &since));
     return NULL;
@@ -199,7 +205,7 @@ static bool open_looker(struct reconcile *all, size_t i, struct err *err)
     options.cancel_fd = all->stop_fd;
     l->all = all;
     l->number = i;
-    atomic_store(&l->seen_ms, all->clock.monotonic_ms(&all->clock));
+    note_alive(l);
     return db_open(&l->db, all->options.db, err) && node_new(&l->node, &options, err);
 }
 

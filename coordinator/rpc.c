@@ -71,18 +71,14 @@ void rpc_set_cancel(struct rpc *rpc, int fd)
     rpc->cancel_fd = fd;
 }
 
-void rpc_set_timeout(struct rpc *rpc, unsigned timeout_s)
-{
-    (void)curl_easy_setopt(rpc->curl, CURLOPT_TIMEOUT,
-                           timeout_s > 0 ? (long)timeout_s : (long)RPC_TIMEOUT_S);
-}
-
 // A node is asked directly, whatever proxy the environment names, and sends nobody elsewhere.
-static void set_options(struct rpc *rpc)
+static void set_options(struct rpc *rpc, unsigned timeout_s)
 {
     CURL *curl = rpc->curl;
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)RPC_CONNECT_S);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT,
+                           timeout_s > 0 ? (long)timeout_s : (long)RPC_TIMEOUT_S);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -112,8 +108,7 @@ struct rpc *rpc_new(const struct rpc_server *server)
     // A request above 1 KiB would otherwise wait for "100 Continue".
     REQUIRE(curl_slist_append(rpc->headers, "Expect:") != NULL);
     rpc->cancel_fd = -1;
-    set_options(rpc);
-    rpc_set_timeout(rpc, server->timeout_s);
+    set_options(rpc, server->timeout_s);
     return rpc;
 }
 

@@ -84,9 +84,9 @@ static struct node_tx found(struct node *node, const struct coffer *t, const str
 }
 
 // A wallet of its own for each test: the node has one history for all of them.
-static struct coffer *watched(struct regtest *r, struct node *node, const char *form, size_t n)
+static struct coffer *watched(struct regtest *r, struct node *node, const char *form, size_t which)
 {
-    struct coffer *t = coffer_new_on(r->network, form, 2, n);
+    struct coffer *t = coffer_new_of(r->network, form, which);
     struct err err;
     good(node_watch(node, t->wallet, 0, &err));
     return t;

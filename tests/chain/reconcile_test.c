@@ -1,157 +1,6 @@
 // tests/chain/reconcile_test.c -- the ledger against a real chain: coordinator/reconcile.h.
 #include "coordinator/reconcile.h"
-#include "base/hex.h"
-#include "tests/chain/regtest.h"
-#include "tests/support/coffer.h"
-#include "tests/support/ledger_rig.h"
-
-#define COIN 100000000u
-
-struct scene {
-    struct regtest *r;
-    struct ledger_rig ledger;
-    struct coffer *t;
-    struct node *node;
-    struct sights *sights;
-    struct clock clock;
-    struct log log;
-    struct treasury_wallet wallet;
-    struct reconcile_result last;
-    struct err err;
-};
-
-#define good(call) assert_good((call), &err, #call)
-static void assert_good(bool ok, const struct err *err, const char *what)
-{
-    if (!ok)
-        fail_msg("%s: %s", what, err->text);
-}
-
-static struct bytes address_at(const struct scene *s, enum ms_branch branch, uint32_t index)
-{
-    struct writer w = writer_growing(test_arena(), 128);
-    struct err err;
-    good(wallet_address(&w, s->t->wallet, (struct wallet_place){ branch, index }, &err));
-    return writer_bytes(&w);
-}
-
-// n: how many cosigners; a wallet of its own for each test, as the node keeps them all.
-static struct scene *scene_new(const char *form, size_t n, uint64_t funds)
-{
-    struct scene *s = arena_alloc(test_arena(), sizeof *s);
-    struct wallet_rows rows;
-    struct err err;
-    s->r = regtest("regtest");
-    const struct node_options options = regtest_options(s->r);
-    rig_sqlite(&s->ledger);
-    rig_caps(&s->ledger, 50 * (uint64_t)COIN, 50 * (uint64_t)COIN, COIN);
-    s->t = coffer_new_on("regtest", form, 2, n);
-    good(node_new(&s->node, &options, &err));
-    s->sights = sights_new();
-    s->clock = clock_system();
-    s->log = (struct log){ .fd = -1 };
-    good(ledger_wallets(s->ledger.db, &rows, test_arena(), &err));
-    s->wallet = (struct treasury_wallet){ .wallet = s->t->wallet, .row = rows.items[0] };
-    good(node_watch(s->node, s->t->wallet, 0, &err));
-    if (funds > 0) {
-        (void)regtest_pay(s->r, address_at(s, MS_RECEIVE, 0), funds);
-        (void)regtest_mine(s->r, 1);
-    }
-    return s;
-}
-
-static void scene_end(struct scene **s)
-{
-    sights_free((*s)->sights);
-    node_free((*s)->node);
-    rig_close(&(*s)->ledger);
-    coffer_end(&(*s)->t);
-}
-
-static bool passes(struct scene *s)
-{
-    const struct reconcile_context context = { s->ledger.db, s->node,   0,
-                                               s->sights,    &s->clock, &s->log };
-    return reconcile_wallet(&context, &s->wallet, &s->last, &s->err);
-}
-
-#define pass(s)                                                                                    \
-    do {                                                                                           \
-        if (!passes(s))                                                                            \
-            fail_msg("line %d: %s", __LINE__, (s)->err.text);                                      \
-    } while (0)
-
-static struct velocity_view velocity(struct scene *s)
-{
-    struct velocity_view view;
-    struct err err;
-    good(ledger_velocity(s->ledger.db, &view, s->ledger.wallet, &err));
-    return view;
-}
-
-static void pays(struct scene *s, struct bytes address, uint64_t sats)
-{
-    struct writer script = writer_growing(test_arena(), 64);
-    struct err err;
-    good(address_to_script(&script, address, wallet_chain(s->t->wallet), &err));
-    s->t->outputs.n = 1;
-    s->t->output[0] = (struct spend_output){ .script = writer_bytes(&script),
-                                             .address = address,
-                                             .amount = { sats } };
-}
-
-static struct bytes built(struct scene *s)
-{
-    struct coffer *t = s->t;
-    struct bytes raw;
-    struct err err;
-    t->request.coins = &t->coins;
-    good(node_coins(s->node, t->wallet, &t->coins, test_arena(), &err));
-    coffer_builds(t);
-    const struct bytes parts[] = { coffer_part(t, 0), coffer_part(t, 1) };
-    good(combine_finalize(&raw, t->wallet, t->build.psbt, parts, 2, test_arena(), &err));
-    return raw;
-}
-
-static void sends(struct scene *s, struct bytes raw)
-{
-    enum node_sent how;
-    char reason[200];
-    struct err err;
-    good(node_send(s->node, raw, (struct bytes){ 0 }, 100000, &how, reason, &err));
-    if (how != NODE_SENT)
-        fail_msg("not sent: %s", reason);
-}
-
-// A spend that the ledger knows, up to its final transaction: signed, not sent.
-struct known_spend {
-    struct spend spend;
-    struct attempt attempt;
-};
-static struct known_spend signed_spend(struct scene *s, uint64_t sats)
-{
-    struct known_spend k = { .spend = rig_reserved(&s->ledger, sats) };
-    struct err err;
-    s->t->request.change_index = k.spend.change_index;
-    pays(s, regtest_address(s->r), sats);
-    const struct bytes raw = built(s);
-    const struct build *b = &s->t->build;
-    k.attempt = (struct attempt){ .kind = ATTEMPT_PAY,
-                                  .psbt = b->psbt,
-                                  .txid = b->txid,
-                                  .raw = raw,
-                                  .fee = b->fee,
-                                  .vsize = b->vsize,
-                                  .inputs = b->inputs,
-                                  .n_inputs = b->n_inputs };
-    good(ledger_attempt_add(s->ledger.db, &k.spend, &k.attempt, &err));
-    k.attempt.raw = raw;
-    rig_sign(&s->ledger, &k.spend, &k.attempt);
-    k.attempt.raw = raw;
-    return k;
-}
-
-#define state_is(s, k, name) assert_spend_state(&(s)->ledger, (k).spend.id, name)
+#include "tests/chain/scene.h"
 
 // --- Our own spends ---
 
@@ -299,7 +148,7 @@ TEST(coordinator_F24_R3_a_conflict_ends_a_spend_when_it_is_settled)
 TEST(coordinator_C6_inv_38_dust_blinds_nobody)
 {
     AUTO(scene_end) struct scene *s = scene_new("wsh", 7, 5 * (uint64_t)COIN);
-    struct writer w = writer_growing(test_arena(), 1 << 20);
+    struct bytes dust[320];
     pass(s);
     const struct known_spend k = signed_spend(s, COIN);
     sends(s, k.attempt.raw);
@@ -307,17 +156,9 @@ TEST(coordinator_C6_inv_38_dust_blinds_nobody)
     pays(s, regtest_address(s->r), COIN / 2);
     s->t->request.change_index = 9;
     sends(s, built(s)); // one that the ledger does not know
-    for (uint32_t i = 0; i < 320; i++) {
-        const struct bytes address = address_at(s, MS_RECEIVE, 100 + i);
-        writer_printf(&w, "%s\"%.*s\": 0.00001000", i == 0 ? "{" : ", ", BYTES_ARG(address));
-    }
-    writer_text(&w, "}");
-    const struct json *txid =
-        regtest_call(s->r, MINER, "sendmany", "[\"\", %.*s]", BYTES_ARG(writer_bytes(&w)));
-    const struct json *tx =
-        regtest_call(s->r, MINER, "gettransaction", "[\"%.*s\"]", BYTES_ARG(txid->text));
-    (void)regtest_call(s->r, NULL, "sendrawtransaction", "[\"%.*s\"]",
-                       BYTES_ARG(json_need_text(tx, "hex")));
+    for (uint32_t i = 0; i < COUNT(dust); i++)
+        dust[i] = address_at(s, MS_RECEIVE, 100 + i);
+    regtest_dust(s->r, dust, COUNT(dust));
     pass(s);
     assert_int_equal(velocity(s).sent.n, COIN);
     assert_int_equal(velocity(s).foreign.n, COIN / 2);
@@ -370,4 +211,65 @@ TEST(coordinator_D5_a_node_that_was_replaced)
     assert_int_equal(s->last.foreign, 0);
     assert_int_equal(velocity(s).foreign.n, COIN);
     assert_int_equal(rig_number(&s->ledger, "SELECT count(*) FROM chain_cursor"), 1);
+}
+
+// --- The threads ---
+
+static void note(void *context)
+{
+    (*(_Atomic unsigned *)context)++;
+}
+
+static bool waits_for_foreign(struct scene *s, uint64_t sats)
+{
+    for (int i = 0; i < 200; i++) {
+        if (velocity(s).foreign.n == sats)
+            return true;
+        scene_pause_ms(50);
+    }
+    return false;
+}
+
+TEST(coordinator_D5_threads_look_when_woken_and_end_at_once)
+{
+    AUTO(scene_end) struct scene *s = scene_new("wsh", 10, 5 * (uint64_t)COIN);
+    const struct node_options node = regtest_options(s->r);
+    _Atomic unsigned changes = 0;
+    struct treasury *treasury = treasury_new();
+    struct board *board = board_new();
+    struct board_node shown[BOARD_NODES];
+    struct board_wallet wallet;
+    struct reconcile *threads;
+    struct err err;
+    scene_write_descriptors(s);
+    const struct reconcile_options options = { .db = &s->ledger.options,
+                                               .nodes = &node,
+                                               .n_nodes = 1,
+                                               .treasury = treasury,
+                                               .board = board,
+                                               .log = &s->log,
+                                               .every_ms = 3600000,
+                                               .changed = note,
+                                               .context = &changes };
+    good(reconcile_new(&threads, &options, &err));
+    pays(s, regtest_address(s->r), COIN);
+    sends(s, built(s));
+    reconcile_wake(threads);
+    assert_true(waits_for_foreign(s, COIN));
+    assert_true(changes > 0);
+    // A node that is gone is shown as such, and nobody waits for it at the end.
+    regtest_stop(s->r);
+    reconcile_wake(threads);
+    for (int i = 0; i < 100 && (board_nodes(board, shown) != 1 || shown[0].up); i++)
+        scene_pause_ms(50);
+    assert_false(shown[0].up);
+    assert_true(board_wallet(board, s->ledger.wallet, &wallet));
+    assert_int_equal(board_counted(board, BOARD_FOREIGN), 1);
+    const int64_t before = s->clock.monotonic_ms(&s->clock);
+    assert_true(reconcile_alive_ms(threads) <= before);
+    reconcile_free(threads);
+    assert_true(s->clock.monotonic_ms(&s->clock) - before < 5000);
+    regtest_restart(s->r, true);
+    board_free(board);
+    treasury_free(treasury);
 }

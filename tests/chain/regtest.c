@@ -139,7 +139,7 @@ static void first_blocks(struct regtest *r)
 static void start(struct regtest *r, const char *network)
 {
     char url[64];
-    const struct rpc_server server = { .url = url, .credential_file = r->cookie };
+    const struct rpc_server server = { .url = url, .credential_file = r->cookie, .timeout_s = 600 };
     rpc_init();
     r->network = network;
     (void)snprintf(r->dir, sizeof r->dir, "/tmp/casemate-chain-XXXXXX");
@@ -266,6 +266,20 @@ struct bytes regtest_pay(struct regtest *r, struct bytes address, uint64_t sats)
     (void)regtest_call(r, NULL, "sendrawtransaction", "[\"%.*s\"]",
                        BYTES_ARG(json_need_text(tx, "hex")));
     return txid;
+}
+
+void regtest_dust(struct regtest *r, const struct bytes *addresses, size_t n)
+{
+    struct writer w = writer_growing(test_arena(), 1 << 20);
+    for (size_t i = 0; i < n; i++)
+        writer_printf(&w, "%s\"%.*s\": 0.00001000", i == 0 ? "{" : ", ", BYTES_ARG(addresses[i]));
+    writer_text(&w, "}");
+    const struct json *txid =
+        regtest_call(r, MINER, "sendmany", "[\"\", %.*s]", BYTES_ARG(writer_bytes(&w)));
+    const struct json *tx =
+        regtest_call(r, MINER, "gettransaction", "[\"%.*s\"]", BYTES_ARG(txid->text));
+    (void)regtest_call(r, NULL, "sendrawtransaction", "[\"%.*s\"]",
+                       BYTES_ARG(json_need_text(tx, "hex")));
 }
 
 struct bytes regtest_address(struct regtest *r)

@@ -39,6 +39,8 @@ void regtest_take_back(struct regtest *r, struct bytes block);
 void regtest_mine_empty(struct regtest *r, unsigned n);
 // From the miner's wallet; returns the txid, as text.
 struct bytes regtest_pay(struct regtest *r, struct bytes address, uint64_t sats);
+// 1000 sat to each, in one transaction.
+void regtest_dust(struct regtest *r, const struct bytes *addresses, size_t n);
 // An address of the miner's.
 struct bytes regtest_address(struct regtest *r);
 

@@ -7,33 +7,35 @@ static void *need(size_t size)
     return mem;
 }
 
-static struct bytes form_of(const char *form, struct bytes wsh)
+// The cosigners from `first` on.
+static struct bytes descriptor(const char *form, size_t m, size_t first, size_t n,
+                               const char *branch)
 {
     struct writer w = writer_growing(test_arena(), 8192);
-    if (strcmp(form, "wsh") == 0)
-        return wsh;
-    writer_text(&w, "sh(");
-    writer_put(&w, wsh);
-    writer_text(&w, ")");
+    writer_printf(&w, "%s(sortedmulti(%zu", form, m);
+    for (size_t who = first; who < first + n; who++) {
+        const struct xfp xfp = ms_rig_xfp(who);
+        writer_text(&w, ",[");
+        writer_hex(&w, BYTES_OF(xfp.b));
+        writer_printf(&w, "/48h/1h/0h/2h]%s%s", ms_rig_xpub(who, MS_RIG_PATH), branch);
+    }
+    writer_text(&w, strcmp(form, "wsh") == 0 ? "))" : ")))");
     return writer_bytes(&w);
 }
 
-struct coffer *coffer_new(const char *form, size_t m, size_t n)
-{
-    return coffer_new_on("test", form, m, n);
-}
-
-struct coffer *coffer_new_on(const char *network, const char *form, size_t m, size_t n)
+static struct coffer *coffer_make(const char *network, const char *form, size_t m, size_t first,
+                                  size_t n)
 {
     struct coffer *t = need(sizeof *t);
     const struct wallet_text text = {
         .name = BYTES("treasury"),
         .network = bytes_of_text(network),
-        .desc_receive = form_of(form, ms_rig_descriptor("sortedmulti", m, n, "/0/*")),
-        .desc_change = form_of(form, ms_rig_descriptor("sortedmulti", m, n, "/1/*")),
+        .desc_receive = descriptor(form, m, first, n, "/0/*"),
+        .desc_change = descriptor(form, m, first, n, "/1/*"),
     };
     if (!wallet_new(&t->wallet, &text, &t->err))
         fail_msg("%s", t->err.text);
+    t->first = first;
     t->coins.items = t->coin;
     t->outputs.items = t->output;
     t->locked.items = t->lock;
@@ -46,6 +48,21 @@ struct coffer *coffer_new_on(const char *network, const char *form, size_t m, si
                                          .second_change_index = UINT32_MAX,
                                          .limits = &t->limits };
     return t;
+}
+
+struct coffer *coffer_new(const char *form, size_t m, size_t n)
+{
+    return coffer_make("test", form, m, 0, n);
+}
+
+struct coffer *coffer_new_on(const char *network, const char *form, size_t m, size_t n)
+{
+    return coffer_make(network, form, m, 0, n);
+}
+
+struct coffer *coffer_new_of(const char *network, const char *form, size_t which)
+{
+    return coffer_make(network, form, 2, 3 * which, 3);
 }
 
 void coffer_end(struct coffer **t)
@@ -105,12 +122,13 @@ enum code coffer_result(struct coffer *t)
 
 struct bytes coffer_part(struct coffer *t, size_t who)
 {
-    const struct signer_says says = coffer_sign(who, t->build.psbt, wallet_keys(t->wallet), NULL);
+    const struct signer_says says =
+        coffer_sign(t->first + who, t->build.psbt, wallet_keys(t->wallet), NULL);
     struct bytes part;
     if (!says.signed_it)
         fail_msg("cosigner %zu: %s", who, says.reply);
-    if (!combine_check(&part, t->wallet, t->build.psbt, says.psbt, ms_rig_xfp(who), test_arena(),
-                       &t->err))
+    if (!combine_check(&part, t->wallet, t->build.psbt, says.psbt, ms_rig_xfp(t->first + who),
+                       test_arena(), &t->err))
         fail_msg("cosigner %zu: %s", who, t->err.text);
     return part;
 }

@@ -12,6 +12,7 @@
 
 struct coffer {
     struct wallet *wallet;
+    size_t first; // of the cosigners: 0, but for coffer_new_of
     struct coin coin[COFFER_MAX];
     struct spend_output output[COFFER_MAX];
     struct outpoint lock[COFFER_MAX];
@@ -26,6 +27,8 @@ struct coffer {
 // On network "test", or another. `form`: "wsh" or "sh(wsh". Free the wallet with coffer_end.
 struct coffer *coffer_new(const char *form, size_t m, size_t n);
 struct coffer *coffer_new_on(const char *network, const char *form, size_t m, size_t n);
+// 2 of 3 others: a wallet that differs for every `which` from 0 to 80.
+struct coffer *coffer_new_of(const char *network, const char *form, size_t which);
 void coffer_end(struct coffer **t); // for AUTO
 
 // A confirmed coin there.
