@@ -63,6 +63,16 @@ struct bytes utf8_cut(struct bytes text, size_t len)
     return bytes_slice(text, 0, len);
 }
 
+void utf8_clean(uint8_t *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        const size_t n = character_len(bytes_of(text + at, len - at));
+        if (n == 0)
+            text[at] = '?';
+        at += n > 0 ? n : 1;
+    }
+}
+
 uint32_t utf8_code_point(struct bytes text)
 {
     static const uint8_t first_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };

@@ -15,4 +15,7 @@ uint32_t utf8_code_point(struct bytes text);
 // The longest prefix of a valid text of at most `len` bytes that ends between characters.
 struct bytes utf8_cut(struct bytes text, size_t len);
 
+// Makes a text of anything, in place: a byte that is no part of a character becomes "?".
+void utf8_clean(uint8_t *text, size_t len);
+
 #endif

@@ -75,6 +75,26 @@ TEST(every_code_point)
     }
 }
 
+TEST(whatever_is_cleaned_is_valid)
+{
+    static const struct {
+        const char *text, *expected;
+    } texts[] = {
+        { "", "" },
+        { "a\xc3\xa9\xe2\x82\xbf", "a\xc3\xa9\xe2\x82\xbf" }, // nothing is wrong with it
+        { "a\xe2\x82", "a??" },                               // cut in the middle
+        { "\x80\xff\xc3z", "???z" },
+        { "\xc0\xaf\xed\xa0\x80", "?????" }, // overlong, a surrogate
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "%s", texts[i].text);
+        utf8_clean((uint8_t *)text, strlen(text));
+        assert_string_equal(text, texts[i].expected);
+        assert_true(utf8_is_valid(bytes_of_text(text)));
+    }
+}
+
 TEST(cut_between_characters)
 {
     static const struct {

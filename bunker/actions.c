@@ -1,5 +1,6 @@
 #include "bunker/actions.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 
 // --- Arguments ---
 
@@ -183,7 +184,7 @@ static void run_action(struct bunker *b, struct client *c, struct bytes name,
 {
     const struct action *a = find_action(name);
     if (a == NULL) {
-        frame_fail(c, "bad_args", "%.*s", BYTES_ARG(bytes_slice(name, 0, 64)));
+        frame_fail(c, "bad_args", "%.*s", BYTES_ARG(utf8_cut(name, 64)));
         return;
     }
     struct action_call call = { .b = b, .c = c, .name = a->name };

@@ -1,6 +1,7 @@
 // Users and the policy. Source: bunker.md 6, 11.
 #include "base/base64.h"
 #include "base/require.h"
+#include "base/utf8.h"
 #include "bunker/actions.h"
 #include "bunker/policy_form.h"
 #include "bunker/qr.h"
@@ -181,7 +182,7 @@ static void run_create_user(struct action_call *call)
     while (row < COUNT(user_modes) && !bytes_equal_text(mode, user_modes[row].word))
         row++;
     if (row == COUNT(user_modes)) {
-        frame_fail(call->c, "bad_args", "%.*s", BYTES_ARG(bytes_slice(mode, 0, 64)));
+        frame_fail(call->c, "bad_args", "%.*s", BYTES_ARG(utf8_cut(mode, 64)));
         return;
     }
     // An empty one would be picked by the device and thrown away here.

@@ -1,6 +1,7 @@
 // Requests of programs, and the plain forms. Source: bunker.md 3.3.
 #include "base/base64.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "bunker/actions.h"
 #include "bunker/advice.h"
 #include "bunker/pages.h"
@@ -15,9 +16,12 @@ static void fail(struct page *p, unsigned status, const char *code, const char *
 {
     struct writer w = writer_growing(p->arena, 65536);
     struct json_writer j = json_writer_of(&w);
+    char clean[ERR_TEXT_MAX];
+    (void)snprintf(clean, sizeof clean, "%s", text);
+    utf8_clean((uint8_t *)clean, strlen(clean));
     json_begin_object(&j);
     json_key(&j, "error");
-    json_text(&j, text);
+    json_text(&j, clean);
     json_key(&j, "code");
     json_text(&j, code);
     json_end_object(&j);

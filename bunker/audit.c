@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/require.h"
+#include "base/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -115,8 +116,12 @@ static void put(struct json_writer *j, const char *key, struct bytes value)
 {
     if (value.len == 0)
         return;
+    uint8_t clean[1024]; // what a device or a server says may be no text, or is cut
+    value = bytes_slice(value, 0, sizeof clean);
+    memcpy(clean, value.ptr, value.len);
+    utf8_clean(clean, value.len);
     json_key(j, key);
-    json_string(j, bytes_slice(value, 0, 1024));
+    json_string(j, bytes_of(clean, value.len));
 }
 
 static void write_line(struct writer *w, const struct audit *a, int64_t now_s,

@@ -37,6 +37,25 @@ TEST(bunker_18_audit_records_are_chained)
     audit_close(&a);
 }
 
+// A reason of a device that is no text, and one that is cut within a character, once ended the process.
+TEST(bunker_18_reasons_that_are_no_text)
+{
+    const char *path = path_of();
+    struct audit a;
+    struct err err;
+    uint8_t reason[1026];
+    assert_true(audit_open(&a, path, &err));
+    memset(reason, 'x', sizeof reason);
+    memcpy(reason + 1022, "\xe2\x82\xbf", 3);
+    assert_true(
+        audit_add(&a, 0, &(struct audit_event){ .event = "x", .reason = BYTES_OF(reason) }));
+    assert_true(audit_add(&a, 0, &(struct audit_event){ .event = "x", .reason = BYTES("\xff") }));
+    audit_close(&a);
+    assert_true(audit_open(&a, path, &err));
+    assert_int_equal(a.seq, 2);
+    audit_close(&a);
+}
+
 TEST(bunker_18_an_edited_record_is_found)
 {
     const char *path = path_of();

@@ -122,12 +122,16 @@ void frame_fail(struct client *c, const char *code, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    send_modal(c, ".js-api-fail", utf8_cut(bytes_of_text(text), sizeof text), code);
+    utf8_clean((uint8_t *)text, strlen(text)); // a device may say anything, and some of it is cut
+    send_modal(c, ".js-api-fail", bytes_of_text(text), code);
 }
 
 void frame_success(struct client *c, const char *text)
 {
-    send_modal(c, ".js-api-success", bytes_of_text(text), NULL);
+    char clean[1024];
+    (void)snprintf(clean, sizeof clean, "%s", text);
+    utf8_clean((uint8_t *)clean, strlen(clean));
+    send_modal(c, ".js-api-success", bytes_of_text(clean), NULL);
 }
 
 void frame_rejected(struct client *c, const char *reason)

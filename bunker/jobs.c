@@ -2,6 +2,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/require.h"
+#include "base/utf8.h"
 #include "client/transfer.h"
 #include "policy/users.h"
 
@@ -203,6 +204,7 @@ bool message_work(struct device_line *line, struct device_job *base, struct err 
         return false;
     }
     (void)snprintf(job->address, sizeof job->address, "%.*s", BYTES_ARG(reply.smrx.address));
+    utf8_clean((uint8_t *)job->address, strlen(job->address));
     struct writer w = writer_of(job->signature, sizeof job->signature - 1);
     base64_write(&w, BYTES_OF(reply.smrx.signature));
     return true;
@@ -217,6 +219,7 @@ bool address_work(struct device_line *line, struct device_job *base, struct err 
     if (!line_call(line, &reply, REPLY_ASCI, &request, base->arena, err))
         return false;
     (void)snprintf(job->address, sizeof job->address, "%.*s", BYTES_ARG(reply.data));
+    utf8_clean((uint8_t *)job->address, strlen(job->address));
     return true;
 }
 

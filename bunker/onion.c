@@ -2,6 +2,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/require.h"
+#include "base/utf8.h"
 #include "bunker/bunker.h"
 #include <errno.h>
 #include <grp.h>
@@ -165,11 +166,15 @@ struct secret *onion_take(struct bunker *b, struct session *session, struct byte
 
 static void put_text(struct json_writer *j, const char *key, const char *text)
 {
+    char clean[256]; // a path that a daemon names may be no text
     json_key(j, key);
-    if (text[0] != '\0')
-        json_text(j, text);
-    else
+    if (text[0] == '\0') {
         json_null(j);
+        return;
+    }
+    (void)snprintf(clean, sizeof clean, "%s", text);
+    utf8_clean((uint8_t *)clean, strlen(clean));
+    json_text(j, clean);
 }
 
 void onion_write(struct json_writer *j, const struct bunker *b)

@@ -1,5 +1,6 @@
 #include "bunker/policy_form.h"
 #include "base/reader.h"
+#include "base/utf8.h"
 #include "crypto/random.h"
 
 #define COIN_DECIMALS 8
@@ -82,7 +83,7 @@ static bool write_amount(struct json_writer *j, const struct json *v, size_t rul
     uint64_t sats;
     if ((v->type != JSON_STRING && v->type != JSON_NUMBER) || !coins_to_sats(v->text, &sats))
         return err_set(err, ERR_MALFORMED, "Rule #%zu field %.*s is invalid: %.*s", rule,
-                       BYTES_ARG(v->key), BYTES_ARG(bytes_slice(v->text, 0, 64)));
+                       BYTES_ARG(v->key), BYTES_ARG(utf8_cut(v->text, 64)));
     json_u64(j, sats);
     return true;
 }
@@ -116,7 +117,7 @@ static bool write_min_users(struct json_writer *j, const struct json *v, size_t 
         number = digits;
     else if (v->type != JSON_NUMBER || !json_integer(v, &number, NULL))
         return err_set(err, ERR_MALFORMED, "Rule #%zu field min_users is invalid: %.*s", rule,
-                       BYTES_ARG(bytes_slice(v->text, 0, 64)));
+                       BYTES_ARG(utf8_cut(v->text, 64)));
     json_key(j, "min_users");
     json_i64(j, number);
     return true;
@@ -196,7 +197,7 @@ static bool write_period(struct json_writer *j, const struct json *v, struct err
         minutes = digits;
     else if (v->type != JSON_FALSE && (v->type != JSON_NUMBER || !json_integer(v, &minutes, NULL)))
         return err_set(err, ERR_MALFORMED, "period is invalid: %.*s",
-                       BYTES_ARG(bytes_slice(v->text, 0, 64)));
+                       BYTES_ARG(utf8_cut(v->text, 64)));
     if (minutes == 0)
         return true;
     json_key(j, "period");

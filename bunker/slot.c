@@ -2,6 +2,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/require.h"
+#include "base/utf8.h"
 #include "crypto/random.h"
 
 static const char *const state_names[] = {
@@ -117,6 +118,11 @@ void slot_set_preview(struct slot *s, struct bytes text)
     free(s->preview);
     s->preview = text.len > 0 ? copy_of(text) : NULL;
     s->preview_len = text.len;
+    utf8_clean(s->preview, text.len); // "Accept UTF-8, replace control characters."
+    for (size_t i = 0; i < text.len; i++)
+        if ((s->preview[i] < 0x20 && s->preview[i] != '\n' && s->preview[i] != '\t') ||
+            s->preview[i] == 0x7f)
+            s->preview[i] = '?';
 }
 
 void slot_set_result(struct slot *s, struct bytes result, bool is_final, int64_t now_s)

@@ -40,6 +40,17 @@ TEST(bunker_21_24_codes_vanish)
     slot_free(s);
 }
 
+// A device's text that is none once ended the process: the status that shows it is JSON.
+TEST(bunker_9_2_a_preview_is_text)
+{
+    struct slot *s = slot_new();
+    slot_set_preview(s, BYTES("a\xe2\x82\xbf\n\x01\x7f\xff\xe2"));
+    assert_bytes_text(bytes_of(s->preview, s->preview_len), "a\xe2\x82\xbf\n????");
+    slot_set_preview(s, (struct bytes){ 0 });
+    assert_null(s->preview);
+    slot_free(s);
+}
+
 TEST(bunker_9_3_rows)
 {
     struct slot *s = slot_new();

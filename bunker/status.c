@@ -1,14 +1,19 @@
 // The STATUS object: bunker.md 8. Member names and types are the reference's; ours are in `casemate`.
+#include "base/utf8.h"
 #include "bunker/bunker.h"
 #include "bunker/simulate.h"
 
 static void put_text(struct json_writer *j, const char *key, const char *text)
 {
+    char clean[1024]; // some of it a device or a server has said, or is cut
     json_key(j, key);
-    if (text != NULL && text[0] != '\0')
-        json_text(j, text);
-    else
+    if (text == NULL || text[0] == '\0') {
         json_null(j);
+        return;
+    }
+    (void)snprintf(clean, sizeof clean, "%s", text);
+    utf8_clean((uint8_t *)clean, strlen(clean));
+    json_text(j, clean);
 }
 
 static void put_bool(struct json_writer *j, const char *key, bool value)

@@ -1,5 +1,6 @@
 // Pages: a file of web/ with marks that are replaced. Source: bunker.md 17.2, 19.5.
 #include "base/require.h"
+#include "base/utf8.h"
 #include "bunker/pages.h"
 #include "http/form.h"
 
@@ -46,7 +47,7 @@ static void put_target(struct fill *f)
 {
     struct bytes u;
     if (http_form_get(f->page->request->query, "u", &u, f->page->arena))
-        html_write_attribute(f->w, bytes_slice(u, 0, 100));
+        html_write_attribute(f->w, utf8_cut(u, 100));
 }
 
 // "core functions with JavaScript off"
