@@ -22,6 +22,16 @@ static const char word_list[2048][WORD_MAX] = {
 #include "bitcoin/mnemonic_words.inc"
 };
 
+void mnemonic_text_wipe(struct mnemonic_text *text)
+{
+    wipe(text, sizeof *text);
+}
+
+void mnemonic_seed_wipe(struct mnemonic_seed *seed)
+{
+    wipe(seed, sizeof *seed);
+}
+
 struct phrase {
     uint16_t number[WORDS_MAX]; // of each word in the list
     size_t n;

@@ -8,6 +8,16 @@
 #define MNEMONIC_PASSPHRASE_MAX 99
 #define MNEMONIC_SEED_LEN       64
 
+// Room for words and for a seed, wiped on the way out: AUTO(mnemonic_text_wipe).
+struct mnemonic_text {
+    char b[MNEMONIC_TEXT_MAX];
+};
+struct mnemonic_seed {
+    uint8_t b[MNEMONIC_SEED_LEN];
+};
+void mnemonic_text_wipe(struct mnemonic_text *text);
+void mnemonic_seed_wipe(struct mnemonic_seed *seed);
+
 // Cleans what a person typed: any blanks, either case, words by their first four letters (or
 // whole); checks the word count (12, 18, 24) and the checksum; writes full lower-case words with
 // one blank. Fails: ERR_MALFORMED naming the word's number (never the word), the count, or the

@@ -8,15 +8,6 @@ enum { COIN = 100000000, PAID = 30000000, CHANGE_SATS = 69990000 };
 
 static const struct bytes none = { 0 };
 
-static const char *const heads[] = {
-    "Name: native\nPolicy: 2 of 3\nFormat: P2WSH\n",
-    "Name: legacy\nPolicy: 2 of 3\nFormat: P2SH\n",
-    "Name: nested\nPolicy: 2 of 3\nFormat: P2SH-P2WSH\n",
-};
-#define NATIVE heads[0]
-#define LEGACY heads[1]
-#define NESTED heads[2]
-
 // A coin of the wallet, a payment; the change is put at place 1 by the test.
 static struct draft *begin(const struct ms_wallet *wallet)
 {
@@ -67,11 +58,11 @@ static struct bytes key_of(size_t who, const char *suffix)
 
 TEST(psbt_signing_27_68_multisig_change_of_each_format)
 {
-    for (size_t kind = 0; kind <= COUNT(heads); kind++)
+    for (size_t kind = 0; kind <= COUNT(ms_draft_heads); kind++)
         for (uint32_t version = 0; version <= 2; version += 2) {
             struct rig *rig = rig_new();
-            const struct ms_wallet *wallet = kind < COUNT(heads)
-                                                 ? ms_draft_wallet(rig, heads[kind], 3)
+            const struct ms_wallet *wallet = kind < COUNT(ms_draft_heads)
+                                                 ? ms_draft_wallet(rig, ms_draft_heads[kind], 3)
                                                  : ms_draft_unsorted(rig, 2, 3);
             struct draft *d = with_change(wallet);
             assert_out1(rig, draft_write(d, version), true, true);
@@ -87,9 +78,9 @@ TEST(psbt_signing_27_68_multisig_change_of_each_format)
 // Row 1.
 TEST(psbt_signing_27_68_multisig_change_without_a_script)
 {
-    for (size_t kind = 0; kind < COUNT(heads); kind++) {
+    for (size_t kind = 0; kind < COUNT(ms_draft_heads); kind++) {
         struct rig *rig = rig_new();
-        struct draft *d = with_change(ms_draft_wallet(rig, heads[kind], 3));
+        struct draft *d = with_change(ms_draft_wallet(rig, ms_draft_heads[kind], 3));
         draft_drop(&d->out[1], PSBT_OUT_REDEEM_SCRIPT);
         draft_drop(&d->out[1], PSBT_OUT_WITNESS_SCRIPT);
         rig_refuses(rig, draft_v0(d), "Missing redeem/witness script for multisig output #1", "");
@@ -122,10 +113,10 @@ TEST(psbt_signing_27_68_74_wallet_that_no_input_is_of)
 // Row 74 with an active wallet: of another format, the inputs' wallet does not explain the output.
 TEST(psbt_signing_27_68_74_change_of_another_wallet)
 {
-    for (size_t kind = 1; kind < COUNT(heads); kind++) {
+    for (size_t kind = 1; kind < COUNT(ms_draft_heads); kind++) {
         struct rig *rig = rig_new();
         struct draft *d = begin(ms_draft_wallet(rig, NATIVE, 3));
-        const struct ms_place at = { ms_draft_wallet(rig, heads[kind], 3), MS_CHANGE, 0 };
+        const struct ms_place at = { ms_draft_wallet(rig, ms_draft_heads[kind], 3), MS_CHANGE, 0 };
         (void)draft_change_ms(d, &at, CHANGE_SATS);
         assert_out1(rig, draft_v0(d), false, true);
     }

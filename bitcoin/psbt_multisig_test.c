@@ -6,15 +6,6 @@ enum { COIN = 100000000 };
 
 static const struct bytes none = { 0 };
 
-static const char *const heads[] = {
-    "Name: native\nPolicy: 2 of 3\nFormat: P2WSH\n",
-    "Name: legacy\nPolicy: 2 of 3\nFormat: P2SH\n",
-    "Name: nested\nPolicy: 2 of 3\nFormat: P2SH-P2WSH\n",
-};
-#define NATIVE heads[0]
-#define LEGACY heads[1]
-#define NESTED heads[2]
-
 // One coin at receive address 0 of a wallet, paid on.
 static struct draft *spend_from(const struct ms_wallet *wallet)
 {
@@ -61,11 +52,11 @@ static void respend(struct draft *d, struct bytes witness)
 // Another cosigner's signature is added to ours, and the final transaction has both in script order.
 TEST(psbt_signing_27_52_multisig_kinds_sign_and_finalise)
 {
-    for (size_t kind = 0; kind <= COUNT(heads); kind++)
+    for (size_t kind = 0; kind <= COUNT(ms_draft_heads); kind++)
         for (uint32_t version = 0; version <= 2; version += 2) {
             struct rig *rig = rig_new();
-            const struct ms_wallet *wallet = kind < COUNT(heads)
-                                                 ? ms_draft_wallet(rig, heads[kind], 3)
+            const struct ms_wallet *wallet = kind < COUNT(ms_draft_heads)
+                                                 ? ms_draft_wallet(rig, ms_draft_heads[kind], 3)
                                                  : ms_draft_unsorted(rig, 2, 3);
             const struct ms_place at = { wallet, MS_RECEIVE, 0 };
             struct draft *d = spend_from(wallet);
@@ -404,9 +395,9 @@ TEST(psbt_signing_27_62_order_of_keys)
 // A script of the wallet's that the coin is not paid to.
 TEST(psbt_signing_27_62_another_output_script)
 {
-    for (size_t kind = 0; kind < COUNT(heads); kind++) {
+    for (size_t kind = 0; kind < COUNT(ms_draft_heads); kind++) {
         struct rig *rig = rig_new();
-        const struct ms_wallet *wallet = ms_draft_wallet(rig, heads[kind], 3);
+        const struct ms_wallet *wallet = ms_draft_wallet(rig, ms_draft_heads[kind], 3);
         const struct ms_place at = { wallet, MS_RECEIVE, 0 }, next = { wallet, MS_RECEIVE, 1 };
         struct draft *d = spend_from(wallet);
         draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
@@ -529,9 +520,9 @@ TEST(psbt_signing_27_107_more_signatures_than_needed)
 // A cosigner's signature of something else is found out, whichever it is.
 TEST(psbt_signing_27_105_bad_signature_of_a_cosigner)
 {
-    for (size_t kind = 0; kind < COUNT(heads); kind++) {
+    for (size_t kind = 0; kind < COUNT(ms_draft_heads); kind++) {
         struct rig *rig = rig_new();
-        const struct ms_wallet *wallet = ms_draft_wallet(rig, heads[kind], 3);
+        const struct ms_wallet *wallet = ms_draft_wallet(rig, ms_draft_heads[kind], 3);
         const struct ms_place at = { wallet, MS_RECEIVE, 0 };
         struct draft *d = spend_from(wallet);
         const struct psbt_new_sig good = ms_draft_signature(d, 0, &at, COIN, 1, SIGHASH_ALL);
@@ -585,9 +576,9 @@ TEST(psbt_signing_27_104_nested_multisig_without_redeem_script)
 
 TEST(psbt_signing_27_103_incomplete_multisig)
 {
-    for (size_t kind = 0; kind < COUNT(heads); kind++) {
+    for (size_t kind = 0; kind < COUNT(ms_draft_heads); kind++) {
         struct rig *rig = rig_new();
-        const struct ms_wallet *wallet = ms_draft_wallet(rig, heads[kind], 3);
+        const struct ms_wallet *wallet = ms_draft_wallet(rig, ms_draft_heads[kind], 3);
         struct draft *d = spend_from(wallet);
         (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", 1000);
         rig_accepts(rig, draft_v0(d));

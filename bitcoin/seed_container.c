@@ -11,22 +11,6 @@ enum {
     NODE_LEN = 2 * KEY_LEN
 };
 
-struct words {
-    char b[MNEMONIC_TEXT_MAX];
-};
-static void words_wipe(struct words *words)
-{
-    wipe(words->b, sizeof words->b);
-}
-
-struct seed {
-    uint8_t b[MNEMONIC_SEED_LEN];
-};
-static void seed_wipe(struct seed *seed)
-{
-    wipe(seed->b, sizeof seed->b);
-}
-
 void seed_content_wipe(struct seed_content *content)
 {
     wipe(content, sizeof *content);
@@ -119,8 +103,8 @@ static bool node_of_key(struct hdkey *out, const struct seed_content *content, s
 static bool node_of_entropy(struct hdkey *out, const struct seed_content *content,
                             struct bytes passphrase, struct err *err)
 {
-    AUTO(words_wipe) struct words words;
-    AUTO(seed_wipe) struct seed seed;
+    AUTO(mnemonic_text_wipe) struct mnemonic_text words;
+    AUTO(mnemonic_seed_wipe) struct mnemonic_seed seed;
     struct writer w = writer_of(words.b, sizeof words.b);
     return mnemonic_from_entropy(&w, bytes_of(content->b, content->len), err) &&
            mnemonic_to_seed(seed.b, writer_bytes(&w), passphrase, err) &&

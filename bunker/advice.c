@@ -1,6 +1,5 @@
 #include "bunker/advice.h"
 #include "base/hex.h"
-#include "bitcoin/psbt_analyse.h"
 #include "policy/canonical.h"
 #include "policy/exposure.h"
 #include "policy/lint.h"
@@ -8,10 +7,9 @@
 #include "policy/simulate.h"
 #include "policy/summary.h"
 
-#define NAMES_MAX     1000
-#define TEXT_MAX      ((size_t)4 << 20)
-#define FEE_LIMIT_PCT 10   // a device's default
-#define PAYEES_SHOWN  2000 // scripts that are derived for a forecast, on the loop
+#define NAMES_MAX    1000
+#define TEXT_MAX     ((size_t)4 << 20)
+#define PAYEES_SHOWN 2000 // scripts that are derived for a forecast, on the loop
 
 // --- A policy, whose users and wallets are taken to exist ---
 
@@ -116,34 +114,14 @@ bool advice_on_policy(struct json_writer *j, struct bytes text, const struct cha
 
 // --- What it would say ---
 
-// The device proves with its seed which keys are its own; here the key paths are believed.
-static void believe_claims(struct tx_facts *tx)
-{
-    for (size_t i = 0; i < tx->n_in; i++)
-        tx->in[i].own = tx->in[i].claims;
-    for (size_t i = 0; i < tx->n_out; i++)
-        tx->out[i].own |= tx->out[i].change;
-}
-
 static bool read_facts(struct psbt_facts *out, const struct advice_case *c, struct arena *arena,
                        struct err *err)
 {
-    struct psbt *psbt = arena_alloc(arena, sizeof *psbt);
-    struct signer_view view = { .chain = c->chain,
-                                .unit = UNIT_COIN,
-                                .fee_limit_pct = FEE_LIMIT_PCT,
-                                .hsm_mode = true,
-                                .pms = -1,
-                                .taproot = true };
-    if (psbt == NULL)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the PSBT");
-    if (!hex_decode(view.xfp.b, sizeof view.xfp.b, c->xfp))
+    struct xfp xfp;
+    if (!hex_decode(xfp.b, sizeof xfp.b, c->xfp))
         return err_set(err, ERR_STATE, "the device's fingerprint is not known");
-    if (!psbt_parse(psbt, c->psbt, arena, err) || !psbt_analyse(out, psbt, &view, arena, err))
-        return err_within(err, "the device would answer with an error");
-    out->tx.psbt_hash = sha256(c->psbt);
-    believe_claims(&out->tx);
-    return true;
+    return policy_claimed_facts(out, c->psbt, xfp, c->chain, arena, err) ||
+           err_within(err, "the device would answer with an error");
 }
 
 static bool read_assumptions(struct assumptions *out, const struct policy *policy,

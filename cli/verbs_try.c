@@ -1,7 +1,6 @@
 // What would happen to a PSBT under a policy: policy.md D18, item 87.
 #include "base/hex.h"
 #include "base/reader.h"
-#include "bitcoin/psbt_analyse.h"
 #include "cli/policy_file.h"
 #include "cli/psbt_input.h"
 #include "cli/verbs.h"
@@ -9,8 +8,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-#define DECISION_MAX  ((size_t)16 << 20)
-#define FEE_LIMIT_PCT 10 // the signer's default
+#define DECISION_MAX ((size_t)16 << 20)
 
 // --- The signer that is meant, and what of the PSBT can be known without its seed ---
 
@@ -31,37 +29,15 @@ static bool read_signer(struct xfp *out, const struct options *o, struct err *er
     return true;
 }
 
-// The signer proves with its seed which keys are its own. Here the key paths that the PSBT gives are
-// believed.
-static void believe_claims(struct tx_facts *tx)
-{
-    for (size_t i = 0; i < tx->n_in; i++)
-        tx->in[i].own = tx->in[i].claims;
-    for (size_t i = 0; i < tx->n_out; i++)
-        tx->out[i].own |= tx->out[i].change;
-}
-
 static bool read_facts(struct psbt_facts *out, struct cli *cli, const struct chain *chain,
                        struct err *err)
 {
-    struct psbt *psbt = arena_alloc(cli->arena, sizeof *psbt);
     struct bytes raw;
-    struct signer_view view = { .chain = chain,
-                                .unit = UNIT_COIN,
-                                .fee_limit_pct = FEE_LIMIT_PCT,
-                                .hsm_mode = true,
-                                .pms = -1,
-                                .taproot = true };
-    if (psbt == NULL)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the PSBT");
-    if (!read_signer(&view.xfp, cli->o, err) ||
-        !psbt_input_read(cli, &raw, cli->line.words[1], err))
+    struct xfp xfp;
+    if (!read_signer(&xfp, cli->o, err) || !psbt_input_read(cli, &raw, cli->line.words[1], err))
         return false;
-    if (!psbt_parse(psbt, raw, cli->arena, err) || !psbt_analyse(out, psbt, &view, cli->arena, err))
-        return err_within(err, "the signer would answer with an error");
-    out->tx.psbt_hash = sha256(raw);
-    believe_claims(&out->tx);
-    return true;
+    return policy_claimed_facts(out, raw, xfp, chain, cli->arena, err) ||
+           err_within(err, "the signer would answer with an error");
 }
 
 // --- What is assumed ---

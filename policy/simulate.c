@@ -2,7 +2,36 @@
 #include "crypto/otp.h"
 #include "policy/clauses.h"
 
-#define SECRET_LEN 15 // of a local code
+#define SECRET_LEN    15 // of a local code
+#define FEE_LIMIT_PCT 10 // a signer's default
+
+// --- A PSBT's claims ---
+
+bool policy_claimed_facts(struct psbt_facts *out, struct bytes raw, struct xfp signer,
+                          const struct chain *chain, struct arena *arena, struct err *err)
+{
+    struct psbt *psbt = arena_alloc(arena, sizeof *psbt);
+    const struct signer_view view = { .chain = chain,
+                                      .xfp = signer,
+                                      .unit = UNIT_COIN,
+                                      .fee_limit_pct = FEE_LIMIT_PCT,
+                                      .hsm_mode = true,
+                                      .pms = -1,
+                                      .taproot = true };
+    if (psbt == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the PSBT");
+    if (!psbt_parse(psbt, raw, arena, err) || !psbt_analyse(out, psbt, &view, arena, err))
+        return false;
+    struct tx_facts *tx = &out->tx;
+    tx->psbt_hash = sha256(raw);
+    for (size_t i = 0; i < tx->n_in; i++)
+        tx->in[i].own = tx->in[i].claims;
+    for (size_t i = 0; i < tx->n_out; i++)
+        tx->out[i].own |= tx->out[i].change;
+    return true;
+}
+
+// --- Its people ---
 
 // The people of a simulation: password users with a secret that stands for whatever they know, so that
 // their codes are checked as any others.

@@ -5,6 +5,7 @@
 // Source: policy.md D18, item 87.
 #ifndef CASEMATE_POLICY_SIMULATE_H
 #define CASEMATE_POLICY_SIMULATE_H
+#include "bitcoin/psbt_analyse.h"
 #include "policy/evaluate.h"
 
 // The clauses of a rule, in the order of policy.md 10.3. The first that does not hold is its reason.
@@ -33,6 +34,13 @@ struct simulation {
     size_t n_rules;
     struct rule_verdict *rules; // every rule, also behind the one that decided; none for messages
 };
+
+// What can be known of a PSBT without the seed of the signer with that fingerprint, under a signer's usual
+// settings. The signer proves which keys are its own; here the key paths that the PSBT gives are believed.
+// *out borrows from `raw` and the arena. Fails: as psbt_parse and psbt_analyse; ERR_NO_MEMORY.
+MUST_CHECK bool policy_claimed_facts(struct psbt_facts *out, struct bytes raw, struct xfp signer,
+                                     const struct chain *chain, struct arena *arena,
+                                     struct err *err);
 
 // The same for a text message: its decision alone. Fails: as policy_simulate.
 MUST_CHECK bool policy_simulate_message(struct decision *out, const struct policy *policy,

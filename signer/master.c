@@ -21,22 +21,6 @@ static void scratch_wipe(struct scratch *s)
     wipe(s->b, sizeof s->b);
 }
 
-struct text {
-    char b[MNEMONIC_TEXT_MAX];
-};
-static void text_wipe(struct text *t)
-{
-    wipe(t->b, sizeof t->b);
-}
-
-struct seed {
-    uint8_t b[MNEMONIC_SEED_LEN];
-};
-static void seed_wipe(struct seed *seed)
-{
-    wipe(seed->b, sizeof seed->b);
-}
-
 struct secret *master_of_nothing(void)
 {
     const uint8_t kind = MASTER_NONE;
@@ -47,8 +31,8 @@ struct secret *master_of_nothing(void)
 bool master_of_words(struct secret **out, struct bytes words, struct bytes passphrase,
                      struct err *err)
 {
-    AUTO(text_wipe) struct text text;
-    AUTO(seed_wipe) struct seed seed;
+    AUTO(mnemonic_text_wipe) struct mnemonic_text text;
+    AUTO(mnemonic_seed_wipe) struct mnemonic_seed seed;
     AUTO(scratch_wipe) struct scratch entropy, container;
     struct writer full = writer_of(text.b, sizeof text.b);
     struct writer bits = writer_of(entropy.b, ENTROPY_MAX);
@@ -137,8 +121,8 @@ enum master_kind master_kind(const struct secret *container)
 static bool node_of_words(struct hdkey *out, struct bytes entropy, struct bytes passphrase,
                           struct err *err)
 {
-    AUTO(text_wipe) struct text text;
-    AUTO(seed_wipe) struct seed seed;
+    AUTO(mnemonic_text_wipe) struct mnemonic_text text;
+    AUTO(mnemonic_seed_wipe) struct mnemonic_seed seed;
     struct writer w = writer_of(text.b, sizeof text.b);
     return mnemonic_from_entropy(&w, entropy, err) &&
            mnemonic_to_seed(seed.b, writer_bytes(&w), passphrase, err) &&

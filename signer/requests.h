@@ -72,6 +72,10 @@ struct job *request_start_job(struct exchange *ex, enum job_kind kind);
 MUST_CHECK bool request_poll_job(struct exchange *ex, struct job *job, enum job_kind kind,
                                  bool *finished, struct err *err);
 
+// A poll's answer once there is a file: its length and hash. Whoever started the request has had the lease
+// on it since it finished, unless he gave it up; another who asks, outside HSM mode, gets one now.
+void reply_file(struct exchange *ex, struct job *job, uint32_t file);
+
 // An address on the screen until a key dismisses it, in place of the request that is pending.
 void show_address(struct device *device, struct bytes text);
 

@@ -206,15 +206,8 @@ bool serve_bkok(struct exchange *ex, struct err *err)
     bool finished;
     if (!request_poll_job(ex, job, JOB_BACKUP, &finished, err))
         return false;
-    if (!finished)
-        return true;
-    struct reply reply = { .id = REPLY_STRX };
-    reply.strx.length = (uint32_t)job->result_len;
-    reply.strx.sha = job->result_hash;
-    if (job->peer != ex->peer->id)
-        lease_grant(&ex->peer->lease, FILE_NUMBER, &job->result);
-    job_drop(job);
-    ex->reply = reply;
+    if (finished)
+        reply_file(ex, job, FILE_NUMBER);
     return true;
 }
 

@@ -4,6 +4,8 @@
 #include "signer/requests.h"
 #include "signer/sign_message.h"
 
+#define RESULT_FILE 1 // wire-protocol.md 6.2
+
 static bool wants_signed_story(uint32_t flags)
 {
     return (flags & STXN_VISUALIZE) != 0 && (flags & STXN_SIGNED) != 0;
@@ -145,24 +147,26 @@ bool request_poll_job(struct exchange *ex, struct job *job, enum job_kind kind, 
     return true;
 }
 
+void reply_file(struct exchange *ex, struct job *job, uint32_t file)
+{
+    struct reply reply = { .id = REPLY_STRX };
+    reply.strx.length = (uint32_t)job->result_len;
+    reply.strx.sha = job->result_hash;
+    if (job->peer != ex->peer->id)
+        lease_grant(&ex->peer->lease, file, &job->result);
+    job_drop(job);
+    store_step(ex->device->store, "reply");
+    ex->reply = reply;
+}
+
 bool serve_stok(struct exchange *ex, struct err *err)
 {
     struct job *job = device_job(ex->device, ex->peer);
     bool finished;
     if (!request_poll_job(ex, job, JOB_TRANSACTION, &finished, err))
         return false;
-    if (!finished)
-        return true;
-    struct reply reply = { .id = REPLY_STRX };
-    reply.strx.length = (uint32_t)job->result_len;
-    reply.strx.sha = job->result_hash;
-    // Who started it has its lease since it finished, unless he gave it up; another who asks for the
-    // result outside HSM mode gets one now.
-    if (job->peer != ex->peer->id)
-        lease_grant(&ex->peer->lease, 1, &job->result);
-    job_drop(job);
-    store_step(ex->device->store, "reply");
-    ex->reply = reply;
+    if (finished)
+        reply_file(ex, job, RESULT_FILE);
     return true;
 }
 

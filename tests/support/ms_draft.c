@@ -3,6 +3,12 @@
 
 static const struct bytes none = { 0 };
 
+const char *const ms_draft_heads[MS_HEADS] = {
+    "Name: native\nPolicy: 2 of 3\nFormat: P2WSH\n",
+    "Name: legacy\nPolicy: 2 of 3\nFormat: P2SH\n",
+    "Name: nested\nPolicy: 2 of 3\nFormat: P2SH-P2WSH\n",
+};
+
 static struct writer text_writer(void)
 {
     return writer_growing(test_arena(), 1 << 16);

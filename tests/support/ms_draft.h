@@ -14,6 +14,13 @@ struct ms_place {
     uint32_t index;
 };
 
+// 2 of 3 in each form: what a test registers, or goes through in turn.
+enum { MS_HEADS = 3 };
+extern const char *const ms_draft_heads[MS_HEADS];
+#define NATIVE ms_draft_heads[0]
+#define LEGACY ms_draft_heads[1]
+#define NESTED ms_draft_heads[2]
+
 // Registers the m of n wallet of the cosigners 0 to n - 1 at MS_RIG_PATH; `head` has the lines before
 // the keys.
 const struct ms_wallet *ms_draft_wallet(struct rig *rig, const char *head, size_t n);
