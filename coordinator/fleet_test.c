@@ -137,6 +137,14 @@ static void wait_until_ready(const struct team *t)
         wait_for_state(t, i, "verified");
 }
 
+static bool did(const struct fake_device *d, const char *calls)
+{
+    fake_lock();
+    const bool found = strstr(d->calls, calls) != NULL;
+    fake_unlock();
+    return found;
+}
+
 static struct fleet_answer ask(struct team *t, size_t i, const struct fleet_auth *auth)
 {
     struct fleet_answer answer;
@@ -284,7 +292,7 @@ TEST(coordinator_D8_reboot_leaves_k)
     start(&t);
     wait_until_ready(&t);
     assert_true(fleet_order(t.fleet, t.rig.signers[2], FLEET_REBOOT, &err));
-    for (int ms = 0; strstr(t.device[2]->calls, "reboot load activate") == NULL; ms += 5) {
+    for (int ms = 0; !did(t.device[2], "reboot load activate"); ms += 5) {
         assert_true(view_of(&t, 0).ready && view_of(&t, 1).ready);
         assert_true(ms < PATIENCE_MS);
         (void)usleep(5000);
