@@ -176,10 +176,12 @@ TEST(restore_drill)
     put_file("backup", sealed);
     if (!restore(&t, "second", "backup", ANSWERS(WORDS, PINS), &err))
         fail_msg("%s", err.text);
-    assert_non_null(strstr(t.seen,
-                           "The backup of signer rig, fingerprint 0F056943, Bitcoin Testnet 4.\n"
-                           "Made 2026-09-21T14:13:20Z.\n"
-                           "3 users, 1 multisig wallets, a policy.\n"));
+    assert_non_null(
+        strstr(t.seen, "The backup of signer rig, fingerprint 0F056943, Bitcoin Testnet 4.\n"
+                       "Made 2026-09-21T14:13:20Z.\n"
+                       "3 users, 1 multisig wallets, a policy.\n"
+                       "HOTP codes that were used after it would be good again. Make these users "
+                       "anew: bob.\n"));
     assert_non_null(strstr(t.seen, "set chain = XTN in signer.conf."));
     assert_null(strstr(t.seen, "abandon")); // nothing secret is echoed
 

@@ -83,10 +83,25 @@ static void take_policy(const struct init_options *o, struct backup *b, struct a
 
 // --- What is in it ---
 
+// Nobody knows how many of their codes were used after the backup: the operator is told.
+static void say_counted_users(struct writer *w, const struct backup *b)
+{
+    const char *before =
+        "HOTP codes that were used after it would be good again. Make these users anew: ";
+    for (size_t i = 0; i < b->users.n; i++) {
+        if (b->users.items[i].mode != USER_HOTP)
+            continue;
+        writer_printf(w, "%s%.*s", before, BYTES_ARG(user_name(&b->users.items[i])));
+        before = ", ";
+    }
+    if (before[0] == ',')
+        writer_text(w, ".\n");
+}
+
 static bool say_content(const struct init_options *o, const struct backup *b, struct err *err)
 {
     AUTO(hdkey_wipe) struct hdkey node = { 0 };
-    char text[512], when[CLOCK_TEXT_SIZE], xfp[XFP_TEXT_SIZE];
+    char text[1024 + USERS_MAX * USER_NAME_SIZE], when[CLOCK_TEXT_SIZE], xfp[XFP_TEXT_SIZE];
     struct writer w = writer_of(text, sizeof text);
     if (!master_node(&node, b->master, err))
         return false;
@@ -99,6 +114,7 @@ static bool say_content(const struct init_options *o, const struct backup *b, st
         writer_printf(&w, "Made %s.\n", when);
     writer_printf(&w, "%zu users, %zu multisig wallets, %s.\n", b->users.n, b->n_wallets,
                   b->policy.form.len > 0 ? "a policy" : "no policy");
+    say_counted_users(&w, b);
     o->io.show(o->io.context, writer_bytes(&w));
     return true;
 }
