@@ -192,6 +192,7 @@ void regtest_restart(struct regtest *r, bool keep_mempool)
 
 // --- Calls ---
 
+PRINTF_LIKE(1, 0)
 static struct bytes formatted(const char *fmt, va_list args)
 {
     const size_t size = 1 << 20;
