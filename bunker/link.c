@@ -5,6 +5,8 @@
 #define WAIT_MS   4000 // for others' jobs, before `busy`
 #define CHEAP_MAX FLOOD_MAX
 
+#define SIMULATOR_SERIAL "F1F1F1F1F1F1"
+
 struct link_client {
     struct bunker *b;
     struct http_socket *socket;
@@ -62,12 +64,15 @@ static void note(struct bunker *b, const struct link_client *c, const char *outc
 
 // --- States ---
 
-// A simulator, ours or the Coldcard's, says so with its serial number; what else listens on a unix socket is ours.
+// Ours says in its status what it is, also behind a USB gadget; a Coldcard's simulator has a serial number of its own.
 static const char *kind_of(const struct bunker *b)
 {
+    const struct json *own = json_get(b->hsm, "casemate"), *simulator = json_get(own, "simulator");
+    if (own != NULL)
+        return simulator != NULL && simulator->type == JSON_TRUE ? "simulator" : "casemate";
     if (b->config->usb)
         return "coldcard";
-    return strcmp(b->device->view.serial, "F1F1F1F1F1F1") == 0 ? "simulator" : "casemate";
+    return strcmp(b->device->view.serial, SIMULATOR_SERIAL) == 0 ? "simulator" : "casemate";
 }
 
 static void push(struct bunker *b, struct link_client *c)
@@ -268,7 +273,7 @@ static void start_job(struct link_client *c, struct bytes message, bool single)
     job->provision = c->listener->link_provision;
     job->listener = c->listener->name;
     memcpy(job->certificate, c->certificate, sizeof job->certificate);
-    job->codes = &b->links.codes;
+    job->left = &b->links.left;
     job->replied = replied;
     job->context = b;
     c->job = job;

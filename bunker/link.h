@@ -17,7 +17,7 @@ struct link_client;
 struct links { // of a bunker; zeroed: none
     struct link_client *first;
     uint64_t last_id;
-    struct link_codes codes; // the device's thread alone
+    struct link_left left; // the device's thread alone
 };
 
 // The functions of struct http_app, for sockets of such listeners.

@@ -164,38 +164,11 @@ static bool read_state(struct device_line *line, struct link_job *job, bool *act
     return err->code == ERR_INVALID || err->code == ERR_REFUSED;
 }
 
-// --- Codes ---
-
-static bool is_recent(int64_t then_ms)
-{
-    return wait_now_ms() - then_ms <= LINK_CODES_MS;
-}
-
-static bool are_own(const struct link_job *job, uint64_t pending)
-{
-    const struct link_codes *c = job->codes;
-    return strcmp(c->certificate, job->certificate) == 0 && is_recent(c->given_ms) &&
-           pending <= c->n;
-}
-
-// "the user may proceed explicitly": by asking once more.
-static bool was_warned(struct link_job *job)
-{
-    struct link_codes *c = job->codes;
-    const bool warned = strcmp(c->warned, job->certificate) == 0 && is_recent(c->warned_ms);
-    c->warned[0] = '\0';
-    if (!warned) {
-        memcpy(c->warned, job->certificate, sizeof c->warned);
-        c->warned_ms = wait_now_ms();
-    }
-    return warned;
-}
-
+// Codes of others would authorise what this job is for.
 static bool has_leftovers(struct link_job *job, enum request_id id, uint64_t pending)
 {
-    if (pending == 0)
-        job->codes->certificate[0] = '\0';
-    if (pending == 0 || !link_is_about_codes(id) || are_own(job, pending) || was_warned(job))
+    if (!link_is_about_codes(id) ||
+        !link_left_stops(job->left, job->certificate, pending, wait_now_ms()))
         return false;
     char text[200];
     (void)snprintf(
@@ -207,26 +180,6 @@ static bool has_leftovers(struct link_job *job, enum request_id id, uint64_t pen
     (void)snprintf(job->progress.reason, sizeof job->progress.reason, "codes of others");
     job->progress.outcome = LINK_FAILED;
     return true;
-}
-
-// Those of this job count from now on as its certificate's.
-static void note_codes(struct link_job *job)
-{
-    struct link_codes *c = job->codes;
-    const struct link_progress *p = &job->progress;
-    if (p->users.n == 0)
-        return;
-    if (strcmp(c->certificate, job->certificate) != 0 || !is_recent(c->given_ms))
-        c->n = 0;
-    memcpy(c->certificate, job->certificate, sizeof c->certificate);
-    c->given_ms = wait_now_ms();
-    for (size_t i = 0; i < p->users.n; i++) {
-        size_t k = 0;
-        while (k < c->n && strcmp(c->users[k], p->users.items[i]) != 0)
-            k++;
-        if (k == c->n && c->n < COUNT(c->users))
-            memcpy(c->users[c->n++], p->users.items[i], sizeof c->users[0]);
-    }
 }
 
 // --- One message ---
@@ -256,7 +209,8 @@ static bool pass_on(struct device_line *line, struct link_job *job, struct bytes
         return false;
     link_progress_step(&job->progress, message, reply);
     job->n_passed++;
-    note_codes(job);
+    link_left_add_users(job->left, job->certificate, &job->progress.users, wait_now_ms());
+    link_left_keep(job->left, message, reply);
     if (job->progress.over)
         mark_ended(job); // before the reply is seen, which brings the next message
     reply_with(job, reply);
@@ -276,6 +230,10 @@ static bool first_message(struct device_line *line, struct link_job *job, struct
         reply_nothing_there(job, id);
         return true;
     }
+    if (id == job->left->poll && id != REQUEST_NONE) {
+        reply_with(job, bytes_of(job->left->decision, job->left->decision_len));
+        return true;
+    }
     if ((gate != LINK_ALWAYS || link_opens_job(id)) &&
         !read_state(line, job, &active, &pending, err))
         return false;
@@ -287,6 +245,7 @@ static bool first_message(struct device_line *line, struct link_job *job, struct
         if (has_leftovers(job, id, active ? pending : 0))
             return true;
         memcpy(line->owner, job->certificate, sizeof line->owner);
+        job->left->poll = REQUEST_NONE;
     }
     *goes_on = !job->single;
     return pass_on(line, job, message, err);
@@ -361,6 +320,7 @@ static bool finish_decision(struct device_line *line, struct link_job *job, int6
         if (!connection_relay(line->connection, writer_bytes(&w), &reply, NULL, err))
             return false;
         link_progress_step(&job->progress, writer_bytes(&w), reply);
+        link_left_keep(job->left, writer_bytes(&w), reply);
         if (job->progress.awaited != REQUEST_NONE &&
             !connection_pause(line->connection, POLL_MS, err))
             return false;

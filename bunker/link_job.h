@@ -6,25 +6,15 @@
 // (3) The gate is decided on the device's thread, by the state that the device is in then.
 // (4) What is on the device belongs to a certificate's name: results to whom asked for them, codes for
 //     LINK_CODES_MS to whom gave them. To others they are not there, or stop a signing.
-// (5) If the socket ends while the device decides, its decision is waited for and left where it is: the next
-//     job finds a device that has nothing to do.
+// (5) If the socket ends while the device decides, its decision is waited for and kept: the next job finds a
+//     device that has nothing to do, and the same certificate may still ask what it was.
 // Source: bunker.md 3.4, 9.5.
 #ifndef CASEMATE_BUNKER_LINK_JOB_H
 #define CASEMATE_BUNKER_LINK_JOB_H
 #include "bunker/device.h"
-#include "bunker/link_rules.h"
+#include "bunker/link_left.h"
 #include "client/link_text.h"
 #include <pthread.h>
-
-// Codes that links left on the device. The device's thread alone uses it.
-struct link_codes {
-    char certificate[DEVICE_OWNER_SIZE]; // who gave them; empty: nobody
-    size_t n;
-    char users[30][17];
-    int64_t given_ms;
-    char warned[DEVICE_OWNER_SIZE]; // who was told of codes that are not its own
-    int64_t warned_ms;
-};
 
 // Over a pipe between two threads: the loop gives messages, the device's thread gives replies.
 struct link_job {
@@ -34,8 +24,8 @@ struct link_job {
     bool single;     // of one message
     bool provision;
     char certificate[DEVICE_OWNER_SIZE];
-    const char *listener; // its name
-    struct link_codes *codes;
+    const char *listener;   // its name
+    struct link_left *left; // the device's thread alone uses it
     // Runs on the loop, with a reply that came; `job` may have been freed.
     void (*replied)(void *context, uint64_t client, struct bytes reply);
     void *context;

@@ -38,19 +38,22 @@ enum link_outcome {
 };
 const char *link_outcome_name(enum link_outcome outcome); // "message_signed"
 
+#define LINK_USERS_MAX 30 // that a device has
+struct link_users {
+    size_t n;
+    char items[LINK_USERS_MAX][17];
+};
+
 // What a job has done so far. Zeroed: nothing.
 struct link_progress {
     enum link_outcome outcome;
     bool over;
     enum request_id
         awaited; // `stok` or `smok`: what the device is at, and the poll that tells; REQUEST_NONE: nothing
-    uint32_t result_len; // once known
-    char psbt_hash[65];  // of `stxn`; empty: none
-    char reason[256];    // of a failure, or which provisioning command it was
-    struct {
-        size_t n;
-        char items[30][17];
-    } users; // to whom codes were given
+    uint32_t result_len;     // once known
+    char psbt_hash[65];      // of `stxn`; empty: none
+    char reason[256];        // of a failure, or which provisioning command it was
+    struct link_users users; // to whom codes were given
 };
 
 // Takes a message that was sent and the reply that came. Neither is trusted.
