@@ -89,6 +89,8 @@ class Browser:
         self.number, self.complaints, self.requests = 0, [], []
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(domain + ".enable")
+        if shots:
+            self.call("Emulation.setScrollbarsHidden", hidden=True)
 
     def event(self, message):
         kind, data = message["method"], message["params"]

@@ -26,7 +26,7 @@ function device(app) {
       redraw(about, pair("State", label), pair("Serial number", visible(status.serial_number ?? "–")), pair("Fingerprint", status.xfp ?? "–"),
         pair("Firmware", visible(d.firmware ?? "–")), pair("Attached by", d.kind), pair("Bunker", visible(status.casemate.version)),
         pair("You are", visible(status.casemate.account ?? "–"), ` (${status.casemate.role})`),
-        pair("Settings", status.sl_loaded ? "opened with the device's key" : "not kept yet"));
+        pair("Settings", status.sl_loaded ? "kept" : "not kept yet"));
     }};
 }
 
@@ -70,7 +70,7 @@ function audit(app) {
   async function load() {
     const all = await ask("/api/audit");
     problem.textContent = all.error ?? "";
-    if (!all.error) replace(rows, all.slice(-RECORDS).reverse().map((r) => el("tr", {}, el("td", {}, visible(r.time)),
+    if (!all.error) replace(rows, all.slice(-RECORDS).reverse().map((r) => el("tr", {}, el("td", {}, visible(r.time).replace("T", " ")),
       el("td", {}, visible(r.event)), el("td", {}, visible(r.account ?? "")), el("td", {}, visible(r.outcome ?? "")),
       el("td", {class: "wide"}, quote(r.reason ?? "")))));
   }
@@ -93,7 +93,8 @@ function ending(app) {
 
 export function bunkerPage(app, body) {
   const parts = [device(app), login(app), secondFactor(app), torCard(app), audit(app), ending(app)];
-  replace(body, parts.map((part) => part.node));
+  const [about, door, factor, tor, records, end] = parts.map((part) => part.node);
+  replace(body, about, el("div", {class: "columns"}, el("div", {}, door, factor), tor), records, end);
   return {
     update(status) { parts.forEach((part) => part.update(status)); },
     frame(data, frame) { parts.forEach((part) => part.frame?.(data, frame)); },

@@ -194,8 +194,12 @@ export function setupPage(app, body) {
     el("p", {}, "The device can start it again. It shows it first, and somebody there approves it."),
     button("Start HSM mode", () => app.link.act("start_hsm_btn"), "main"));
   const inForce = el("pre"), force = el("section", {class: "card", "aria-labelledby": "force"}, el("h2", {id: "force"}, "In force on the device"), inForce);
+  const way = el("section", {class: "card", "aria-labelledby": "way"}, el("h2", {id: "way"}, "From here to HSM mode"), el("ol", {}, [
+    "Add the users who may approve, if any rule should ask for them.", "Write the policy below, or import it. What it means stands beside it.",
+    "Try it on a transaction that is loaded on the Sign page.", "Send it. The device shows it; somebody there reads and approves it."]
+    .map((text) => el("li", {}, text))));
   const people = users(app);
-  replace(body, active, stored, el("div", {class: "columns"}, people.node, force),
+  replace(body, active, stored, el("div", {class: "columns"}, el("div", {}, force, way), people.node),
     el("div", {class: "columns"}, el("div", {}, editor, end), meaning.node));
   take(EMPTY);
   return {
@@ -204,6 +208,7 @@ export function setupPage(app, body) {
       show(active, is);
       show(stored, Boolean(status.hsm.policy_available) && !is && admin);
       show(force, is);
+      show(way, !is);
       inForce.textContent = visible(status.hsm.summary?.trim() ?? "Not shown: the policy prefers privacy.") +
         (status.hsm.policy_hash ? `\n\nPolicy hash ${visible(status.hsm.policy_hash)}` : "");
       send.disabled = is || !admin || !status.connected;
