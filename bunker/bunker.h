@@ -95,10 +95,11 @@ struct bunker {
     struct arena *status_arena; // of `hsm`
     const struct json *hsm;     // the device's status, parsed; NULL: none
     bool setup_mode;
-    bool logs_out_all; // at the next tick: whoever asked for it gets an answer first
-    bool stops;        // likewise
-    bool asked_locker; // once per process and device
-    bool other_device; // than settings.pin
+    bool logs_out_all;    // at the next tick: whoever asked for it gets an answer first
+    bool stops;           // likewise
+    bool asked_locker;    // once per process and device
+    bool other_device;    // than settings.pin
+    int64_t trapped_s[2]; // when a scanner was last written down: /admin, *.php
     struct pending_policy pending;
     struct secret *pending_key; // of a policy that waits for approval; NULL: none
     int64_t polled_ms, pushed_s;

@@ -110,11 +110,28 @@ static bool ends_with(struct bytes path, const char *suffix)
 // What scanners ask for. "answer /admin and *.php with 404 ... No cookie."
 static bool is_trap(struct bytes path)
 {
-    static const char *const never[] = { "/favicon.ico", "/robots.txt", "/humans.txt", "/admin" };
+    static const char *const never[] = { "/favicon.ico", "/robots.txt", "/humans.txt" };
     for (size_t i = 0; i < COUNT(never); i++)
         if (bytes_equal_text(path, never[i]))
             return true;
-    return ends_with(path, ".php");
+    return bytes_equal_text(path, "/admin") || ends_with(path, ".php");
+}
+
+// "write one audit record per minute per path class"
+static void record_trap(struct page *p)
+{
+    const bool is_php = ends_with(p->request->path, ".php");
+    int64_t *last_s = &p->b->trapped_s[is_php];
+    const int64_t now_s = bunker_now_s(p->b);
+    const struct audit_event e = { .event = "trap",
+                                   .listener = p->request->listener->name,
+                                   .reason = is_php ? BYTES("*.php") : BYTES("/admin") };
+    if ((!is_php && !bytes_equal_text(p->request->path, "/admin")) ||
+        (now_s - *last_s < 60 && now_s >= *last_s))
+        return;
+    *last_s = now_s;
+    if (!audit_add(&p->b->audit, now_s, &e))
+        LOG(p->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", e.event));
 }
 
 // "not logged in: 302 to /login?u=<path without slash>"
@@ -144,6 +161,7 @@ static const struct route *find_route(const struct http_request *r)
 static void serve_page(struct page *p)
 {
     if (is_trap(p->request->path)) {
+        record_trap(p);
         page_status(p, 404);
         return;
     }

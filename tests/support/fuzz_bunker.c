@@ -17,8 +17,20 @@ struct http_socket {
 // What one input has opened, and what its jobs have left for the loop.
 static struct http_socket *open_sockets;
 
+// A status is long, and most of a run would be reading it: one in eight is read to its end.
+static bool is_skipped(const struct http_socket *s, struct bytes text)
+{
+    return text.len > 1200 && s->seen.n_frames % 8 != 0;
+}
+
 static void look_at(struct http_socket *s, struct bytes text)
 {
+    if (is_skipped(s, text)) {
+        REQUIRE(text.ptr[0] == '{' && text.ptr[text.len - 1] == '}');
+        s->seen.n_frames++;
+        s->seen.n_files += memmem(text.ptr, text.len, "\"local_download\"", 16) != NULL;
+        return;
+    }
     AUTO(arena_freep) struct arena *arena = arena_new((size_t)96 << 20);
     const struct json *frame;
     struct err err;
