@@ -15,6 +15,8 @@ static void end_work(struct job *job)
     job->facts = NULL;
     job->is_understood = false;
     job->story = (struct bytes){ 0 };
+    job->was_tried = false;
+    job->unproved = NULL;
     job->decision = NULL;
     job->decision_text = (struct bytes){ 0 };
     job->before = NULL;

@@ -51,9 +51,11 @@ struct job {
     struct arena *arena;
     struct psbt *container;
     struct psbt_facts *facts;
-    struct bytes story;     // as the screen shows it
-    bool is_understood;     // all of these are there
-    struct sign_work *work; // that goes on (sign_work.h); NULL: none
+    struct bytes story;         // as the screen shows it, or as it is visualised
+    bool was_tried;             // visualised: it was looked whether it can be proved, for a dry run
+    const struct err *unproved; // and why not; NULL: it can
+    bool is_understood;         // all of these are there
+    struct sign_work *work;     // that goes on (sign_work.h); NULL: none
 
     // In HSM mode, from the decision until there is a signature; they live in the arena.
     const struct decision *decision; // NULL: none yet

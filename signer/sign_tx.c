@@ -30,7 +30,7 @@ static bool write_story_signature(struct writer *w, const struct device *device,
 
 static bool visualize(struct device *device, struct job *job, struct err *err)
 {
-    const struct bytes story = sign_work_story(device, job, STORY_TEXT);
+    const struct bytes story = job->story;
     struct writer w = writer_growing(job->arena, JOB_ARENA_MAX);
     writer_put(&w, story);
     if ((job->flags & STXN_SIGNED) != 0 && !write_story_signature(&w, device, story, err))
@@ -400,23 +400,13 @@ static bool result_can_be_fetched(const struct job *job, struct err *err)
     return true;
 }
 
-// What would come of it, for the status report. The facts are proved first, as they would be.
-static void dry_run(struct device *device, struct job *job)
-{
-    struct err err;
-    if (device->state != DEVICE_HSM || device->hsm->policy.priv_over_ux || device->keys == NULL ||
-        sign_work_is_busy(device))
-        return;
-    const bool ok = psbt_prove(job->facts, device->keys, &err);
-    hsm_report_dry_run(device, job, ok ? NULL : &err);
-}
-
 static bool go_on(struct device *device, struct job *job, struct err *err)
 {
     if ((job->flags & STXN_VISUALIZE) != 0) {
         if (!visualize(device, job, err))
             return false;
-        dry_run(device, job);
+        if (job->was_tried && device->state == DEVICE_HSM) // what would come of it
+            hsm_report_dry_run(device, job, job->unproved);
         finish(device, job);
         return true;
     }

@@ -41,6 +41,8 @@ struct sign_work {
     struct psbt *container;
     struct psbt_facts *facts;
     struct bytes story;
+    bool tries, was_tried; // to prove what is only shown
+    struct err *unproved;
     struct seen_amounts seen;
     size_t next_seen;
     struct psbt_signing *signing;
@@ -67,6 +69,7 @@ static struct sign_work *new_work(struct device *device, struct job *job, sign_w
     w->keys = device->keys;
     w->container = job->container;
     w->facts = job->facts;
+    w->tries = device->state == DEVICE_HSM && !device->hsm->policy.priv_over_ux && w->keys != NULL;
     device_view(device, &w->view);
     device->work = job->work = w;
     return w;
@@ -78,6 +81,8 @@ static void give_back(struct sign_work *w)
     job->container = w->container;
     job->facts = w->facts;
     job->story = w->story;
+    job->was_tried = w->was_tried;
+    job->unproved = w->unproved;
     blob_move(&job->result, &w->result);
     job->result_len = job->result.len;
     job->result_hash = w->result_hash;
@@ -141,15 +146,30 @@ static bool parse(struct sign_work *w)
     return psbt_parse(w->container, w->raw, w->arena, &w->err);
 }
 
+// That it cannot be proved is part of what is shown, and no error.
+static bool try_to_prove(struct sign_work *w)
+{
+    struct err err;
+    w->was_tried = true;
+    if (psbt_prove(w->facts, w->keys, &err))
+        return true;
+    w->unproved = arena_alloc(w->arena, sizeof err);
+    if (w->unproved == NULL)
+        return no_memory(w);
+    *w->unproved = err;
+    return true;
+}
+
 static bool analyse(struct sign_work *w)
 {
+    const bool is_shown = (w->flags & STXN_VISUALIZE) != 0;
     if (!psbt_analyse(w->facts, w->container, &w->view, w->arena, &w->err))
         return false;
-    w->story = write_story(w->arena, w->facts, w->view.unit, STORY_SCREEN);
+    w->story = write_story(w->arena, w->facts, w->view.unit, is_shown ? STORY_TEXT : STORY_SCREEN);
     if (w->story.len == 0)
         return no_memory(w);
-    if ((w->flags & STXN_VISUALIZE) != 0)
-        return true;
+    if (is_shown)
+        return !w->tries || try_to_prove(w);
     if (w->keys == NULL)
         return err_set(&w->err, ERR_STATE, "Signing failed late");
     return psbt_prove(w->facts, w->keys, &w->err);

@@ -21,8 +21,8 @@ struct sign_outcome {
 typedef void sign_work_fn(struct device *device, struct job *job,
                           const struct sign_outcome *outcome);
 
-// Parses, analyses and tells the story; proves, unless it is only to be shown. Sets arena, container,
-// facts and story of the job.
+// Parses, analyses and tells the story; proves, where it is only to be shown for a dry run alone. Sets
+// arena, container, facts and story of the job.
 void sign_work_understand(struct device *device, struct job *job, sign_work_fn *done);
 
 // Signs what was proved, and writes the result with its hash into the job. What limits later spends is

@@ -226,6 +226,23 @@ TEST(wire_4_3_forgotten_in_the_middle)
     }
 }
 
+// What is visualised is proved for the dry run, and nobody waits for that.
+TEST(policy_d18_a_dry_run_of_a_large_one)
+{
+    WITH_WORKER(rig, host);
+    struct rig_host *other = rig_host_linked(rig);
+    rig_activate(host, LIMIT);
+    assert_okay(rig_stxn(host, large(rig, 700), STXN_VISUALIZE));
+    rig_run(rig);
+    assert_true(sign_work_is_busy(&rig->device));
+    assert_bytes_text(rig_ask(other, REQUEST_BLKC).data, "XTN");
+    assert_int_equal(wait_for(host).result, RIG_SIGNED);
+    const struct json *run = json_get(json_get(rig_status(host), "casemate"), "dry_run");
+    assert_non_null(run);
+    assert_int_equal(json_get(run, "signed")->type, JSON_TRUE);
+    assert_status(host, "approvals", "0");
+}
+
 // --- Normal mode ---
 
 TEST(psbt_signing_24_8_accepted_with_keys)
