@@ -43,7 +43,7 @@ TEST(coordinator_annex_sizes)
         uint64_t vsize;
     } cases[] = {
         { "wsh", 2, 3, 1, 189 },    // 31 and 43 bytes of outputs
-        { "wsh", 1, 1, 1, 154 },    // 4 * 125 + 2 + 2 + 73 + 1 + 37, by four
+        { "wsh", 1, 2, 1, 163 },    // 4 * 125 + 2 + 2 + 73 + 1 + 71, by four
         { "wsh", 3, 5, 4, 644 },    //
         { "wsh", 15, 15, 1, 529 },  // a script above 252 bytes
         { "sh(wsh", 2, 3, 1, 213 }, // scriptSig, and a shorter change output

@@ -81,6 +81,7 @@ static bool load(struct node *node, const char *wallet, struct arena *arena,
     const struct json *result;
     node_params_begin(&p, arena);
     json_text(&p.j, wallet);
+    json_bool(&p.j, true); // at every start of the node from now on
     return call(node, NULL, "loadwallet", node_params_end(&p), &result, arena, fault, err) ||
            fault->kind == RPC_FAULT_WALLET_LOADED;
 }

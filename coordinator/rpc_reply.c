@@ -21,6 +21,7 @@ static const struct {
     { -4, "Transaction amount too small", RPC_FAULT_DUST },
     { -4, "already exists", RPC_FAULT_WALLET_EXISTS },
     { -4, "already loaded", RPC_FAULT_WALLET_LOADED },
+    { -4, "already loading", RPC_FAULT_WALLET_LOADED }, // by somebody else, just now
     { -35, NULL, RPC_FAULT_WALLET_LOADED },
     { -18, NULL, RPC_FAULT_WALLET_ABSENT },
     { -5, "Invalid Bitcoin address", RPC_FAULT_BAD_ADDRESS },

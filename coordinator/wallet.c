@@ -129,6 +129,9 @@ static bool read_keys(struct wallet *wallet, const struct wallet_text *text, str
         return recoded(err);
     if (!keys->sorted || keys->format == ADDR_P2SH)
         return bad(err, "only wsh(sortedmulti()) and sh(wsh(sortedmulti())) are supported");
+    // Devices take an output with one key path for a single key's, and refuse such change.
+    if (keys->n < 2)
+        return bad(err, "a wallet has two keys or more");
     if (text->desc_change.len == 0)
         return is_pair(text->desc_receive) || bad(err, "there is no change descriptor");
     if (!is_plain(text->desc_receive))
@@ -164,8 +167,9 @@ static bool write_descriptors(struct wallet *wallet, struct err *err)
 
 static bool read_wallet(struct wallet *wallet, const struct wallet_text *text, struct err *err)
 {
-    const struct bytes registered =
-        text->registered_name != NULL ? bytes_of_text(text->registered_name) : text->name;
+    const struct bytes registered = text->registered_name != NULL
+                                        ? bytes_of_text(text->registered_name)
+                                        : bytes_slice(text->name, 0, MS_NAME_MAX);
     if (!set_name(wallet->name, WALLET_NAME_MAX, text->name))
         return bad(err, "the name is not 1 to 64 printable characters");
     if (!find_network(wallet, text->network))

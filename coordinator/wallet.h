@@ -15,7 +15,7 @@ struct wallet;
 struct wallet_text {
     struct bytes name, network, desc_receive,
         desc_change;             // network: main, test, testnet4, signet, regtest
-    const char *registered_name; // on the devices; NULL: name
+    const char *registered_name; // on the devices; NULL: the name, cut to MS_NAME_MAX characters
 };
 
 // Copies what it needs. desc_change may be left empty where desc_receive has both branches as "<0;1>".

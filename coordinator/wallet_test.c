@@ -201,6 +201,10 @@ TEST(coordinator_D1_what_is_no_pair_of_one_wallet_is_refused)
     text.registered_name = "";
     refuses(&text, "the name on the devices is not 1 to 20 printable characters");
     text = good;
+    text.desc_receive = ms_rig_descriptor("sortedmulti", 1, 1, "/0/*");
+    text.desc_change = ms_rig_descriptor("sortedmulti", 1, 1, "/1/*");
+    refuses(&text, "a wallet has two keys or more");
+    text = good;
     text.desc_receive = ms_rig_text("Policy: 2 of 3\nFormat: P2WSH\n", 3); // no descriptor
     struct wallet *wallet = NULL;
     struct err err;
@@ -245,6 +249,15 @@ TEST(coordinator_A2_registration_text_is_read_as_the_same_wallet)
     const struct ms_wallet *read = ms_rig_wallet(&device, writer_bytes(&w));
     assert_wallets_equal(read, wallet_keys(wallet));
     assert_string_equal(read->name, "cold");
+}
+
+TEST(coordinator_D1_a_long_name_is_cut_for_devices)
+{
+    struct wallet_text text = usual();
+    text.name = BYTES("the treasury of the northern branch");
+    AUTO(wallet_freep) struct wallet *wallet = made(&text);
+    assert_string_equal(wallet_name(wallet), "the treasury of the northern branch");
+    assert_string_equal(wallet_keys(wallet)->name, "the treasury of the ");
 }
 
 TEST(coordinator_D1_up_to_15_of_15)
