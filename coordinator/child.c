@@ -159,10 +159,11 @@ static bool listen_to(struct run *run, struct err *err)
     }
 }
 
-static void finish(struct run *run)
+static void finish(struct run *run, bool ended)
 {
     if (run->pid > 0) {
-        (void)kill(-run->pid, SIGKILL); // its group, whatever is left of it
+        if (!ended || !run->child->may_leave)
+            (void)kill(-run->pid, SIGKILL); // its group, whatever is left of it
         while (waitpid(run->pid, &run->status, 0) < 0 && errno == EINTR)
             ;
     }
@@ -186,7 +187,7 @@ bool child_run(struct bytes *out, const struct child *child, struct arena *arena
     struct writer w = writer_growing(arena, child->output_max);
     struct run run = { .child = child, .pid_fd = -1, .out_fd = -1, .w = &w };
     const bool ok = start(&run, err) && listen_to(&run, err);
-    finish(&run);
+    finish(&run, ok);
     if (!ok || !ended_well(&run, err))
         return false;
     return writer_finish(&w, out) ||

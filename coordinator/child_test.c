@@ -2,6 +2,8 @@
 #include "base/file.h"
 #include "coordinator/deadline.h"
 #include "tests/support/test.h"
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -9,7 +11,9 @@ static bool run_shell(struct bytes *out, const char *script, struct bytes input,
                       int stop_fd, struct err *err)
 {
     const char *const argv[] = { "/bin/sh", "-c", script, NULL };
-    const struct child child = { argv, input, most, stop_fd };
+    const struct child child = {
+        .argv = argv, .input = input, .output_max = most, .stop_fd = stop_fd
+    };
     return child_run(out, &child, test_arena(), err);
 }
 
@@ -32,7 +36,7 @@ TEST(coordinator_F35_child_environment_is_clean)
     struct err err;
     setenv("CASEMATE_SECRET", "leaks", 1);
     const char *const argv[] = { "/usr/bin/env", NULL };
-    const struct child child = { argv, { 0 }, 1000, 0 };
+    const struct child child = { .argv = argv, .output_max = 1000 };
     assert_true(child_run(&out, &child, test_arena(), &err));
     unsetenv("CASEMATE_SECRET");
     assert_bytes_text(out, "PATH=/usr/local/bin:/usr/bin:/bin\nLANG=C.UTF-8\n");
@@ -62,11 +66,11 @@ TEST(coordinator_F35_child_that_fails)
         assert_err(&err, rows[i].code, rows[i].text);
     }
     const char *const nobody[] = { "/nonexistent/signer", NULL };
-    const struct child none = { nobody, { 0 }, 10, 0 };
+    const struct child none = { .argv = nobody, .output_max = 10 };
     assert_false(child_run(&out, &none, test_arena(), &err));
     assert_err(&err, ERR_NOT_FOUND, "/nonexistent/signer: No such file or directory");
     const char *const bare[] = { "sh", NULL }; // no search along PATH
-    const struct child named = { bare, { 0 }, 10, 0 };
+    const struct child named = { .argv = bare, .output_max = 10 };
     assert_false(child_run(&out, &named, test_arena(), &err));
     assert_err(&err, ERR_NOT_FOUND, "sh: No such file or directory");
 }
@@ -107,6 +111,22 @@ TEST(coordinator_F35_child_leaves_something_behind)
     struct err err;
     assert_true(run_shell(&out, "sleep 100 & echo done", (struct bytes){ 0 }, 100, 0, &err));
     assert_bytes_text(out, "done\n");
+}
+
+// A command that restarts a signer leaves it running.
+TEST(coordinator_D8_child_that_may_leave_something)
+{
+    char script[300], path[200];
+    struct bytes out, pid;
+    struct err err;
+    (void)snprintf(path, sizeof path, "%s/left", test_dir());
+    (void)snprintf(script, sizeof script, "sleep 100 >/dev/null & echo $! > %s", path);
+    const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+    const struct child child = { .argv = argv, .output_max = 10, .may_leave = true };
+    assert_true(child_run(&out, &child, test_arena(), &err));
+    assert_true(file_read(&pid, path, 20, test_arena(), &err));
+    usleep(50000);
+    assert_int_equal(kill((pid_t)strtol((const char *)pid.ptr, NULL, 10), SIGKILL), 0);
 }
 
 TEST(deadlines_are_extended_up_to_a_point)

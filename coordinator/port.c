@@ -102,6 +102,7 @@ bool restart_signer(const struct port_options *options, struct deadline *deadlin
     AUTO(arena_freep) struct arena *arena = arena_new(4 * RESTART_OUTPUT_MAX);
     const struct child child = { .argv = options->section->restart_command,
                                  .output_max = RESTART_OUTPUT_MAX,
+                                 .may_leave = true,
                                  .stop_fd = deadline->fd };
     struct bytes said;
     if (child.argv[0] == NULL)
