@@ -88,6 +88,17 @@ static size_t needed(const struct psbt_map *in)
     return f->value.ptr[0] >= 0x51 && f->value.ptr[0] <= 0x60 ? f->value.ptr[0] - 0x50u : SIZE_MAX;
 }
 
+// Whether the device has a key of this input that has not signed yet: it adds one signature.
+static bool adds_signature(const struct psbt_map *in, const uint8_t xfp[4])
+{
+    const struct psbt_field *f = NULL;
+    while ((f = psbt_next(in, PSBT_IN_KEY_PATH, f)) != NULL)
+        if (f->value.len >= 4 && memcmp(f->value.ptr, xfp, 4) == 0 &&
+            psbt_find_keyed(in, PSBT_IN_PARTIAL_SIG, bytes_slice(f->key, 1, SIZE_MAX)) == NULL)
+            return true;
+    return psbt_get(in, PSBT_IN_TAP_KEY_PATH) != NULL && psbt_get(in, PSBT_IN_TAP_KEY_SIG) == NULL;
+}
+
 bool review_is_completed_by(const struct psbt *psbt, struct bytes xfp)
 {
     uint8_t own[4];
@@ -97,7 +108,8 @@ bool review_is_completed_by(const struct psbt *psbt, struct bytes xfp)
         const struct psbt_map *in = &psbt->in[i];
         if (is_final(in))
             continue;
-        if (!has_xfp(in, own) || needed(in) > count_fields(in, PSBT_IN_PARTIAL_SIG) + 1)
+        if (!has_xfp(in, own) ||
+            needed(in) > count_fields(in, PSBT_IN_PARTIAL_SIG) + adds_signature(in, own))
             return false;
     }
     return psbt_get(&psbt->global, PSBT_GLOBAL_MESSAGE) == NULL; // BIP-322 comes back as a PSBT
