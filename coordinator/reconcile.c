@@ -31,13 +31,13 @@ static struct sighting sighting_of(const struct node_tx *tx)
                               .depth = tx->depth };
 }
 
-static bool tell(const struct pass *p, const struct hash256 *txid, const struct node_tx *tx,
-                 struct sighting *best, bool *ours, struct err *err)
+// As this node sees it now, or another did a moment ago.
+static struct sighting best_of(const struct pass *p, const struct hash256 *txid,
+                               const struct node_tx *tx)
 {
     const struct sighting seen = sighting_of(tx);
-    *best = sights_put(p->c->sights, p->c->node_number, txid, &seen,
-                       p->c->clock->monotonic_ms(p->c->clock));
-    return ledger_sighted(p->c->db, p->w->row.id, txid, best, ours, err);
+    return sights_put(p->c->sights, p->c->node_number, txid, &seen,
+                      p->c->clock->monotonic_ms(p->c->clock));
 }
 
 // --- Transactions that are not ours ---
@@ -99,8 +99,10 @@ static bool read_event(struct pass *p, const struct node_event *event, struct er
     struct bytes raw;
     struct tx tx;
     bool ours;
-    if (!node_transaction(p->c->node, p->w->wallet, &event->txid, &where, &raw, arena, err) ||
-        !tell(p, &event->txid, &where, &best, &ours, err))
+    if (!node_transaction(p->c->node, p->w->wallet, &event->txid, &where, &raw, arena, err))
+        return false;
+    best = best_of(p, &event->txid, &where);
+    if (!ledger_sighted(p->c->db, p->w->row.id, &event->txid, &best, &ours, err))
         return false;
     if (ours)
         return true; // read_live looks at those
@@ -178,8 +180,13 @@ static bool read_live(struct pass *p, struct err *err)
         struct node_tx tx;
         struct sighting best;
         bool ours;
-        if (!node_find(p->c->node, p->w->wallet, &a->txid, &tx, err) ||
-            !tell(p, &a->txid, &tx, &best, &ours, err))
+        if (!node_find(p->c->node, p->w->wallet, &a->txid, &tx, err))
+            return false;
+        best = best_of(p, &a->txid, &tx);
+        // What was never sent is nowhere: that is no news, and nobody has to be woken for it.
+        if (best.where == SIGHT_GONE && a->state != ATTEMPT_SENT && a->state != ATTEMPT_CONFIRMED)
+            continue;
+        if (!ledger_sighted(p->c->db, p->w->row.id, &a->txid, &best, &ours, err))
             return false;
         if (a->state == ATTEMPT_CONFIRMED && best.where != SIGHT_BLOCK)
             p->out->removed++;

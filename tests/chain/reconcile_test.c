@@ -256,6 +256,8 @@ TEST(coordinator_D5_threads_look_when_woken_and_end_at_once)
     sends(s, built(s));
     reconcile_wake(threads);
     assert_true(waits_for_foreign(s, COIN));
+    for (int i = 0; i < 200 && changes == 0; i++)
+        scene_pause_ms(50); // told when the pass is over
     assert_true(changes > 0);
     // A node that is gone is shown as such, and nobody waits for it at the end.
     regtest_stop(s->r);
