@@ -46,6 +46,7 @@ struct link_job *link_job_new(struct bytes message, bool single)
     job->base.work = work;
     job->base.brief = single;
     job->single = single;
+    job->limit_ms = LINK_JOB_MS;
     job->owes = true;
     keep_message(job, message);
     return job;
@@ -341,7 +342,7 @@ static void incoming_wipe(struct incoming *in)
 static bool serve(struct device_line *line, struct link_job *job, struct err *err)
 {
     AUTO(incoming_wipe) struct incoming in;
-    const int64_t end_ms = wait_now_ms() + LINK_JOB_MS;
+    const int64_t end_ms = wait_now_ms() + job->limit_ms;
     bool goes_on = true;
     for (bool is_first = true; goes_on; is_first = false) {
         switch (await(job, in.bytes, &in.len, end_ms, err)) {

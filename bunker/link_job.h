@@ -2,7 +2,7 @@
 //
 // (1) While it runs the device's thread serves this link alone: nothing of others comes between its messages.
 // (2) A job of several messages begins with what opens one, and is over as link_rules.h says, at the socket's
-//     end, or after LINK_JOB_MS. Anything else is a job of one message.
+//     end, or after its limit. Anything else is a job of one message.
 // (3) The gate is decided on the device's thread, by the state that the device is in then.
 // (4) What is on the device belongs to a certificate's name: results to whom asked for them, codes for
 //     LINK_CODES_MS to whom gave them. To others they are not there, or stop a signing.
@@ -22,6 +22,7 @@ struct link_job {
     // For both, not changed once it is submitted:
     uint64_t client; // to whom replies go
     bool single;     // of one message
+    int limit_ms;    // LINK_JOB_MS
     bool provision;
     char certificate[DEVICE_OWNER_SIZE];
     const char *listener;   // its name
