@@ -527,7 +527,8 @@ TEST(coordinator_F53_the_checker_finds_what_is_broken)
         { "UPDATE spend SET state = 'failed'", "invariant 20: an ended spend" },
         { "UPDATE spend SET state = 'parked'", "invariant 14" },
         { "DROP TRIGGER event_stays; UPDATE event SET after = '{}' WHERE seq = 2", "invariant 14" },
-        { "DROP TRIGGER event_stays; UPDATE event SET actor = 'x' WHERE seq = 2", "invariant 34: event 2: was changed" },
+        { "DROP TRIGGER event_stays; UPDATE event SET actor = 'x' WHERE seq = 2",
+          "invariant 34: event 2: was changed" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct ledger_rig rig;
