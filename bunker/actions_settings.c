@@ -92,7 +92,7 @@ struct new_config {
     uint64_t client;
     struct secret *password; // NULL: it stays
     char verifier[PASSWORD_TEXT_MAX];
-    bool has_reboots, allow_reboots, has_tor, tor_enabled, ok;
+    bool has_easy, easy_captcha, has_reboots, allow_reboots, has_tor, tor_enabled, ok;
     struct secret *onion_key; // NULL: it stays
     bool has_clients;
     size_t n_clients;
@@ -133,6 +133,8 @@ static bool keep_config(struct new_config *n, struct err *err)
         return false;
     if (n->has_reboots)
         s->allow_reboots = n->allow_reboots;
+    if (n->has_easy)
+        s->easy_captcha = n->easy_captcha;
     if (n->has_tor) {
         s->tor_is_set = true;
         s->tor_enabled = n->tor_enabled;
@@ -233,6 +235,9 @@ static bool read_config(struct action_call *call, struct new_config *n, struct a
     reboots = json_get(config, "allow_reboots");
     n->has_reboots = reboots != NULL;
     n->allow_reboots = reboots == NULL || reboots->type != JSON_FALSE;
+    const struct json *easy = json_get(config, "easy_captcha");
+    n->has_easy = easy != NULL;
+    n->easy_captcha = easy != NULL && easy->type == JSON_TRUE;
     tor = json_get(config, "tor_enabled");
     n->has_tor = tor != NULL && tor->type != JSON_NULL;
     n->tor_enabled = tor != NULL && tor->type == JSON_TRUE;

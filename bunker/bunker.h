@@ -16,6 +16,7 @@
 #include "bunker/settings.h"
 #include "bunker/spent.h"
 #include "http/assets.h"
+#include "http/captcha.h"
 #include "http/password.h"
 #include "http/server.h"
 #include "http/session.h"
@@ -39,6 +40,7 @@ struct visitor {
     struct secret *totp;   // of an enrolment that is not confirmed; NULL: none
     struct secret *picked; // an onion key that may be saved; NULL: none
     char handle[ONION_HANDLE_SIZE];
+    char captcha[CAPTCHA_SIZE]; // of its login; empty: none, or it was used
 };
 
 // An open socket or event stream.

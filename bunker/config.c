@@ -46,6 +46,7 @@ static const struct key keys[] = {
     { "", "ping_rate", KEY_SECONDS, MEMBER(ping_rate) },
     { "", "data_files", KEY_TEXT, MEMBER(data_files) },
     { "", "settings_key_file", KEY_TEXT, MEMBER(settings_key_file) },
+    { "", "easy_captcha", KEY_FLAG, MEMBER(easy_captcha) },
     { "", "compat_message_download", KEY_FLAG, MEMBER(compat_message_download) },
     { "", "allow_shutdown_remote", KEY_FLAG, MEMBER(allow_shutdown_remote) },
     { "device", "path", KEY_TEXT, MEMBER(device_path) },
@@ -160,6 +161,7 @@ enum yaml_kind {
     YAML_PORT,
     YAML_NCRY,
     YAML_TORD,
+    YAML_FLAG,
     YAML_PASSWORD,
     YAML_SKIP,
 };
@@ -173,7 +175,7 @@ static const struct {
     { "MAX_IDLE_TIME", YAML_SECONDS, MEMBER(max_idle_time) },
     { "MAX_LOGIN_WAIT_TIME", YAML_SECONDS, MEMBER(max_login_wait_time) },
     { "MASTER_PW", YAML_PASSWORD, 0 },
-    { "EASY_CAPTCHA", YAML_SKIP, 0 },
+    { "EASY_CAPTCHA", YAML_FLAG, MEMBER(easy_captcha) },
     { "ALLOW_REBOOTS", YAML_SKIP, 0 },
     { "DATA_FILES", YAML_TEXT, MEMBER(data_files) },
     { "EXPLORA", YAML_TEXT, MEMBER(esplora_url) },
@@ -233,6 +235,9 @@ static bool take_yaml(const struct yaml_file *f, size_t key, struct bytes value,
         if (!read_number(value, 1, 65535, &number))
             break;
         c->tor_control = port_text(f->arena, (unsigned)number);
+        return true;
+    case YAML_FLAG:
+        *(bool *)member = bytes_equal_text(value, "true") || bytes_equal_text(value, "True");
         return true;
     case YAML_PASSWORD:
         c->had_default_password = true;

@@ -33,7 +33,8 @@ struct bunker_config {
     uint64_t factor_time;   // seconds after which admins are asked for their second factor again
     const char *data_files; // folder
     const char *settings_key_file; // 32 bytes as hex; NULL: none
-    bool shared_slot;              // slot_mode = shared
+    bool easy_captcha;
+    bool shared_slot; // slot_mode = shared
     bool compat_message_download;
     enum message_frame compat_message_signed;
     bool allow_shutdown_remote;

@@ -12,7 +12,12 @@ TEST(bunker_2_modes_are_presets)
     struct bunker_config c;
     struct err err;
     assert_true(parse(&c, "", (struct config_request){ 0 }, &err));
-    assert_int_equal(c.listeners.n, 1);
+    assert_int_equal(c.listeners.n, 2);
+    assert_ptr_equal(c.onion, &c.listeners.items[1]);
+    assert_string_equal(c.onion->path, "./data/onion.sock");
+    assert_int_equal(c.onion->auth, LISTENER_PASSWORD);
+    assert_false(c.onion->loopback); // who comes from there is not on this host
+    assert_int_equal(c.roles[1], ROLE_OPERATOR);
     assert_string_equal(c.listeners.items[0].address, "127.0.0.1"); // never every interface
     assert_int_equal(c.listeners.items[0].port, 9823);
     assert_int_equal(c.listeners.items[0].auth, LISTENER_PASSWORD);
@@ -22,6 +27,8 @@ TEST(bunker_2_modes_are_presets)
     assert_int_equal(c.listeners.items[0].auth, 0);
     assert_int_equal(c.roles[0], ROLE_ADMIN);
     assert_true(c.local_mode);
+    assert_null(c.onion);
+    assert_null(c.tor_control);
     assert_true(parse(&c, "", (struct config_request){ .setup = true }, &err));
     assert_true(c.setup_mode);
     assert_int_equal(c.listeners.items[0].auth, 0);
@@ -30,6 +37,31 @@ TEST(bunker_2_modes_are_presets)
     assert_err(&err, ERR_USAGE,
                "listener local: auth = none is for loopback and unix sockets; "
                "allow_unauthenticated_remote = yes overrules this");
+}
+
+TEST(bunker_14_the_onion_services_listener)
+{
+    static const struct {
+        const char *text, *why; // why NULL: it is taken
+    } cases[] = {
+        { "[tor]\ncontrol = none\n", NULL },
+        { "[tor]\nauth = password+totp\nrole = admin\nsocket = /run/x\n", NULL },
+        { "[tor]\nauth = none\n", "[tor] auth: onion visitors always give a password" },
+        { "[tor]\nauth = token\n", "[tor] auth: onion visitors always give a password" },
+        { "[tor]\nsocket = /a b\n", "[tor] socket: too long, or with blanks or commas" },
+        { "[tor]\nsocket = /a,b\n", "[tor] socket: too long, or with blanks or commas" },
+        { "[tor]\nrole = king\n",
+          "listener onion: role 'king' is none of viewer, operator, admin" },
+    };
+    struct bunker_config c;
+    struct err err;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const bool ok = parse(&c, cases[i].text, (struct config_request){ 0 }, &err);
+        if (ok != (cases[i].why == NULL) || (!ok && strcmp(err.text, cases[i].why) != 0))
+            fail_msg("case %zu: %s", i, ok ? "taken" : err.text);
+    }
+    assert_true(parse(&c, "[tor]\ncontrol = none\n", (struct config_request){ 0 }, &err));
+    assert_null(c.onion);
 }
 
 TEST(bunker_13_our_format)

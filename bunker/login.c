@@ -112,6 +112,7 @@ static const struct {
     { "wait", "Too many attempts. Wait a little, then try again." },
     { "unset", "No password has been set yet. Set one on this host: casemate-bunker setup" },
     { "stale", "This form was too old. Try again." },
+    { "captcha", "There have been many attempts: copy the characters of the picture as well." },
 };
 
 void login_get(struct page *p)
@@ -133,6 +134,44 @@ void login_get(struct page *p)
         if (bytes_equal_text(code, complaints[i].code))
             text = complaints[i].text;
     template_send(p, "bunker/login.html", text, false);
+}
+
+// --- The captcha, while passwords are being guessed ---
+
+bool login_wants_captcha(const struct page *p)
+{
+    return throttle_wants_captcha(&p->b->throttle, bunker_now_ms(p->b));
+}
+
+// "404 without a session cookie"; "The same session always gets the same code until consumed."
+void login_captcha(struct page *p)
+{
+    struct writer w = writer_growing(p->arena, 65536);
+    if (p->session == NULL) {
+        page_status(p, 404);
+        return;
+    }
+    struct visitor *v = session_visitor(p->b, p->session);
+    if (v->captcha[0] == '\0')
+        captcha_pick(v->captcha);
+    captcha_png(&w, v->captcha, p->b->config->easy_captcha || p->b->settings.easy_captcha);
+    page_reply(
+        p, &(struct http_reply){ .status = 200, .type = "image/png", .body = writer_bytes(&w) });
+}
+
+// Used up by the attempt, right or wrong; with a session that is too old it is nobody's.
+static bool has_captcha(struct page *p)
+{
+    struct bytes given;
+    if (p->session == NULL || p->session->data == NULL)
+        return false;
+    struct visitor *v = p->session->data;
+    const int64_t age_s = bunker_now_s(p->b) - p->session->created_s;
+    const bool ok = http_form_get(p->request->body, "captcha", &given, p->arena) &&
+                    captcha_is(v->captcha, bytes_trim(given)) &&
+                    age_s <= (int64_t)p->b->config->max_login_wait_time;
+    wipe(v->captcha, sizeof v->captcha);
+    return ok;
 }
 
 struct attempt {
@@ -298,6 +337,8 @@ void login_post(struct page *p)
         refused = "wrong";
     else if (!settings_has_password(&p->b->settings))
         refused = "unset"; // there is no default password
+    else if (login_wants_captcha(p) && !has_captcha(p))
+        refused = "captcha";
     else if (throttle_wait_ms(&p->b->throttle, bytes_of_text(a->account), bunker_now_ms(p->b)) > 0)
         refused = "wait";
     if (refused == NULL) {

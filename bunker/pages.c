@@ -89,6 +89,7 @@ static const struct route routes[] = {
     { HTTP_GET, "/help", true, send_app },
     { HTTP_GET, "/login", false, login_get },
     { HTTP_POST, "/login", false, login_post },
+    { HTTP_GET, "/captcha", false, login_captcha },
     { HTTP_GET, "/logout", false, login_logout },
     { HTTP_POST, "/logout", false, login_logout },
     { HTTP_GET, "/healthz", false, send_health },

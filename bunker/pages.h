@@ -27,6 +27,8 @@ void page_json(struct page *p, unsigned status, struct bytes json);
 // certificate does.
 void login_find(struct page *p);
 void login_get(struct page *p);
+void login_captcha(struct page *p); // the picture
+bool login_wants_captcha(const struct page *p);
 void login_post(struct page *p);
 void login_logout(struct page *p);
 

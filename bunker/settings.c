@@ -253,6 +253,8 @@ void settings_write(struct writer *w, const struct settings *s)
     write_tokens(&j, s);
     json_key(&j, "allow_reboots");
     json_bool(&j, s->allow_reboots);
+    json_key(&j, "easy_captcha");
+    json_bool(&j, s->easy_captcha);
     json_key(&j, "policy");
     if (s->policy != NULL)
         json_string(&j, bytes_of(s->policy, s->policy_len));
@@ -355,6 +357,8 @@ static bool read_all(struct settings *s, const struct json *object)
         if (!read_token(s, v))
             return false;
     s->allow_reboots = reboots == NULL || reboots->type == JSON_TRUE;
+    const struct json *easy = json_get(object, "easy_captcha");
+    s->easy_captcha = easy != NULL && easy->type == JSON_TRUE;
     settings_set_policy(s, text_of(object, "policy"));
     return copy_text(s->xfp, sizeof s->xfp, text_of(object, "xfp")) &&
            copy_text(s->serial, sizeof s->serial, text_of(object, "serial")) &&
@@ -438,6 +442,8 @@ static void take_reference(struct settings *s, struct bytes text, struct arena *
         return;
     const struct json *reboots = json_get(object, "allow_reboots");
     const struct json *policy = json_get(object, "policy");
+    const struct json *easy = json_get(object, "easy_captcha");
+    s->easy_captcha = easy != NULL && easy->type == JSON_TRUE;
     s->allow_reboots = reboots == NULL || reboots->type != JSON_FALSE;
     if (policy != NULL && policy->type == JSON_OBJECT)
         settings_set_policy(s, policy->text);

@@ -51,7 +51,7 @@ struct settings {
     size_t n_accounts, n_tokens;
     struct account accounts[ACCOUNTS_MAX];
     struct token tokens[TOKENS_MAX];
-    bool allow_reboots;
+    bool allow_reboots, easy_captcha;
     uint8_t *policy; // sanitised JSON; NULL: none
     size_t policy_len;
     char xfp[9], serial[33]; // of the device that the policy went to

@@ -56,6 +56,16 @@ static void put_plain(struct fill *f)
     plain_write(f->w, f->page);
 }
 
+static void put_captcha(struct fill *f)
+{
+    if (login_wants_captcha(f->page))
+        writer_text(f->w,
+                    "<div class=\"field\"><label for=\"captcha\">Characters of the picture</label>"
+                    "<img src=\"/captcha\" width=\"256\" height=\"64\" alt=\"Eight letters and "
+                    "digits\"><input id=\"captcha\" name=\"captcha\" autocomplete=\"off\" "
+                    "maxlength=\"8\" required></div>");
+}
+
 static void put_version(struct fill *f)
 {
     writer_text(f->w, CASEMATE_VERSION);
@@ -68,7 +78,8 @@ static const struct {
 } marks[] = {
     { "BOOTSTRAP", true, put_bootstrap }, { "CSRF", false, put_csrf },
     { "ERROR", false, put_error },        { "TARGET", false, put_target },
-    { "PLAIN", true, put_plain },         { "VERSION", false, put_version },
+    { "CAPTCHA", false, put_captcha },    { "PLAIN", true, put_plain },
+    { "VERSION", false, put_version },
 };
 
 // A mark is %NAME%; "%v:PATH%" is the tag of an asset.

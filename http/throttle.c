@@ -50,6 +50,11 @@ int64_t throttle_wait_ms(struct throttle *t, struct bytes account, int64_t now_m
     return 0;
 }
 
+bool throttle_wants_captcha(const struct throttle *t, int64_t now_ms)
+{
+    return t->recent >= THROTTLE_CAPTCHA && now_ms - t->window_ms <= 1000 * THROTTLE_WINDOW_S;
+}
+
 void throttle_failed(struct throttle *t, struct bytes account, int64_t now_ms)
 {
     struct throttle_account *a = find(t, account);

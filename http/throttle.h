@@ -29,6 +29,10 @@ struct throttle {
 // Milliseconds after which an attempt may be looked at; 0: now, and it then counts.
 int64_t throttle_wait_ms(struct throttle *t, struct bytes account, int64_t now_ms);
 
+// Whether so many attempts have failed, of everybody, that a captcha is asked for.
+#define THROTTLE_CAPTCHA 5 // in THROTTLE_WINDOW_S
+bool throttle_wants_captcha(const struct throttle *t, int64_t now_ms);
+
 void throttle_failed(struct throttle *t, struct bytes account, int64_t now_ms);
 void throttle_succeeded(struct throttle *t, struct bytes account);
 

@@ -21,6 +21,20 @@ TEST(bunker_21_7_a_thousand_wrong_passwords_lock_nobody_out)
     assert_int_equal(throttle_wait_ms(&t, BYTES("admin"), now + wait + 1000), 0);
 }
 
+// "After 5 global failures in 10 minutes require a captcha again."
+TEST(bunker_21_7_guessing_calls_for_a_captcha)
+{
+    struct throttle t = { 0 };
+    for (int i = 0; i < THROTTLE_CAPTCHA; i++) {
+        assert_false(throttle_wants_captcha(&t, 1000000 + i));
+        throttle_failed(&t, BYTES("a"), 1000000 + i);
+    }
+    assert_true(throttle_wants_captcha(&t, 1000010));
+    throttle_succeeded(&t, BYTES("a")); // of one account says nothing about the others
+    assert_true(throttle_wants_captcha(&t, 1000000 + 1000 * THROTTLE_WINDOW_S));
+    assert_false(throttle_wants_captcha(&t, 1000001 + 1000 * THROTTLE_WINDOW_S));
+}
+
 TEST(bunker_4_3_pauses_double)
 {
     static const int64_t pauses[] = { 1, 2, 4, 8, 16, 32, 60, 60 };

@@ -11,6 +11,8 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.parse
+import zlib
 
 CASEMATE, SIGNER, BUNKER, MAKE_PSBT = (os.path.abspath(path) for path in sys.argv[1:5])
 WAIT_SECONDS = 60
@@ -234,6 +236,44 @@ class Rig:
     def open(self, headers=None):
         _, cookie, path, _ = self.visit(headers)
         return Socket(self.port, path, cookie)
+
+
+# --- Logging in ---
+
+def read_captcha(png):
+    """The text of an easy captcha: its glyphs are those of http/captcha.c."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http", "captcha.c")
+    with open(source, encoding="ascii") as file:
+        glyphs = {tuple(int(n, 16) for n in columns.split(",")): c
+                  for columns, c in re.findall(r"\{ (0x[0-9a-fx, ]+) \}, // (.)", file.read())}
+    at, data = 8, b""
+    while at < len(png):
+        size = struct.unpack(">I", png[at:at + 4])[0]
+        kind, content = png[at + 4:at + 8], png[at + 8:at + 8 + size]
+        crc = struct.unpack(">I", png[at + 8 + size:at + 12 + size])[0]
+        assert crc == zlib.crc32(kind + content), "a wrong checksum"
+        data += content if kind == b"IDAT" else b""
+        at += 12 + size
+    rows = [zlib.decompress(data)[y * 33 + 1:y * 33 + 33] for y in range(64)]
+
+    def black(x, y):
+        return not rows[y][x // 8] >> (7 - x % 8) & 1
+    return "".join(glyphs[tuple(sum(black(32 * i + 6 + 4 * x, 16 + 4 * y) << y for y in range(8)) for x in range(5))]
+                   for i in range(8))
+
+
+def try_login(rig, password, cookie=None, **more):
+    """Status, where it goes and the new cookie; a captcha that is asked for is copied from its picture."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Referer": "http://evil.example/"}
+    headers.update({"Cookie": cookie} if cookie else {})
+    body = urllib.parse.urlencode(dict(more, password=password)).encode()
+    status, got, _ = rig.http("POST", "/login", body, headers)
+    location = got.get("location") or ""
+    if location.startswith("/login?e=captcha") and "captcha" not in more:
+        cookie = rig.http("GET", "/login")[1]["set-cookie"].split(";")[0]
+        png = rig.http("GET", "/captcha", headers={"Cookie": cookie})[2]
+        return try_login(rig, password, cookie, captcha=read_captcha(png), **more)
+    return status, got.get("location"), got.get("set-cookie", "").split(";")[0]
 
 
 def upload(ws, content):
