@@ -249,6 +249,8 @@ bool call_wallet(const struct call *c, struct treasury_wallet *out, struct bytes
 {
     struct treasury_wallet *all, *found = NULL;
     size_t n;
+    if (call_roles(c, "") == 0 && c->caller.kind == CALLER_NOBODY)
+        return code_fail(err, CODE_UNAUTHENTICATED, "sign in required");
     if (!treasury_all(c->api->treasury, c->db, &all, &n, c->arena, err))
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -583,5 +585,6 @@ unsigned api_upgrade(void *context, const struct http_request *request, struct b
 void api_closed(void *context, struct http_socket *socket)
 {
     struct api *api = context;
-    streams_closed(api->streams, socket);
+    if (api->streams != NULL) // at the end they go before their sockets
+        streams_closed(api->streams, socket);
 }

@@ -215,7 +215,7 @@ bool api_get_destinations(struct call *c, struct err *err)
     struct json_writer j = call_json(c, &w);
     if (!call_wallet(c, &t, call_parameter(c, "wallet"), ROLE_VIEWER, err) ||
         !db_query(c->db, &rows,
-                  "SELECT id, name, address, state, active_at, retired_at FROM destination "
+                  "SELECT id, name, address, state, created_at FROM destination "
                   "WHERE wallet_id = $1 ORDER BY state, name",
                   DB_ARGS(db_text(t.row.id)), c->arena, err))
         return false;
@@ -228,10 +228,8 @@ bool api_get_destinations(struct call *c, struct err *err)
             json_key(&j, names[k]);
             json_string(&j, db_cell_bytes(&rows, i, k));
         }
-        json_key(&j, "active_at");
+        json_key(&j, "created_at");
         auth_time_write(&j, db_cell_int(&rows, i, 4));
-        json_key(&j, "retired_at");
-        auth_time_write(&j, db_cell_int(&rows, i, 5));
         json_end_object(&j);
     }
     json_end_array(&j);

@@ -391,15 +391,14 @@ static bool apply_add(const struct change_context *c, struct err *err)
     return text_member(c, "name", WORD_MAX, &name, err) &&
            text_member(c, "address", ADDRESS_TEXT_MAX, &address, err) &&
            script_of(c, address, &script, err) &&
-           db_exec(
-               c->db, NULL,
-               "INSERT INTO destination(id, wallet_id, name, address, script, state, active_at, "
-               "added_by) VALUES($1, $2, $3, $4, $5, 'active', $6, $7) "
-               "ON CONFLICT(wallet_id, script) DO UPDATE SET name = $3, address = $4, "
-               "state = 'active', active_at = $6, retired_at = NULL, added_by = $7",
-               DB_ARGS(db_text(id), db_text(c->wallet_id), db_text_of(name), db_text_of(address),
-                       db_blob(script), db_int(c->now_us), db_text(c->principal_id)),
-               err) &&
+           db_exec(c->db, NULL,
+                   "INSERT INTO destination(id, wallet_id, name, address, script, state, added_by) "
+                   "VALUES($1, $2, $3, $4, $5, 'active', $6) "
+                   "ON CONFLICT(wallet_id, script) DO UPDATE SET name = $3, address = $4, "
+                   "state = 'active', added_by = $6",
+                   DB_ARGS(db_text(id), db_text(c->wallet_id), db_text_of(name),
+                           db_text_of(address), db_blob(script), db_text(c->principal_id)),
+                   err) &&
            change_policies(c, err);
 }
 
@@ -433,9 +432,8 @@ static bool apply_remove(const struct change_context *c, struct err *err)
 {
     struct db_rows rows;
     return named_destination(c, &rows, err) &&
-           db_exec(c->db, NULL,
-                   "UPDATE destination SET state = 'retired', retired_at = $2 WHERE id = $1",
-                   DB_ARGS(db_text_of(db_cell_bytes(&rows, 0, 0)), db_int(c->now_us)), err) &&
+           db_exec(c->db, NULL, "UPDATE destination SET state = 'retired' WHERE id = $1",
+                   DB_ARGS(db_text_of(db_cell_bytes(&rows, 0, 0))), err) &&
            change_policies(c, err);
 }
 

@@ -18,7 +18,7 @@ static bool read_list(struct making *m, struct err *err)
     struct db_rows rows;
     if (!db_query(c->db, &rows,
                   "SELECT address FROM destination WHERE wallet_id = $1 AND state = 'active' "
-                  "ORDER BY active_at, id",
+                  "ORDER BY id",
                   DB_ARGS(db_text(c->wallet_id)), c->arena, err))
         return false;
     m->whitelist = arena_array(c->arena, rows.n, sizeof *m->whitelist);

@@ -97,7 +97,7 @@ static bool read_list(struct call *c, const char *wallet_id, struct db_rows *out
     return db_query(
         c->db, out,
         "SELECT address, name FROM destination WHERE wallet_id = $1 AND state = 'active' "
-        "ORDER BY (name <> 'sink'), active_at, id",
+        "ORDER BY (name <> 'sink'), id",
         DB_ARGS(db_text(wallet_id)), c->arena, err);
 }
 

@@ -28,12 +28,6 @@ static bool send_asset(struct call *c, struct bytes path)
     return true;
 }
 
-static bool get_page(struct call *c, struct err *err)
-{
-    (void)err;
-    return send_asset(c, BYTES("coordinator/app.html"));
-}
-
 static bool get_login(struct call *c, struct err *err)
 {
     (void)err;
@@ -60,9 +54,12 @@ static void redirect(struct call *c, const char *to)
     http_reply_add(&c->reply, "location", bytes_of_text(to));
 }
 
+// Its links are relative: without the slash they would lead elsewhere.
 static bool get_ui(struct call *c, struct err *err)
 {
     (void)err;
+    if (bytes_equal_text(c->request->path, "/ui/"))
+        return send_asset(c, BYTES("coordinator/app.html"));
     redirect(c, "/ui/");
     return true;
 }
@@ -88,28 +85,27 @@ static bool start_session(struct call *c, const char *principal_id, struct err *
     return true;
 }
 
-// Guessing is slowed down, whoever guesses: keys and tokens cannot be guessed, but trying costs us work.
-static bool may_try(struct call *c, struct bytes who, struct err *err)
+// Keys and tokens cannot be guessed, but trying costs us work: once attempts fail, so many of everybody's are
+// looked at in a second. Nobody's failures make another wait longer than that.
+static bool may_try(struct call *c, struct err *err)
 {
     struct api *api = c->api;
+    int64_t wait_ms = 0;
     (void)pthread_mutex_lock(&api->lock);
-    const int64_t wait_ms =
-        throttle_wait_ms(&api->throttle, who, api->clock->monotonic_ms(api->clock));
+    if (api->throttle.recent > 0)
+        wait_ms = throttle_wait_ms(&api->throttle, BYTES("sign-in"),
+                                   api->clock->monotonic_ms(api->clock));
     (void)pthread_mutex_unlock(&api->lock);
     return wait_ms == 0 || code_fail(err, CODE_RATE_LIMITED, "too many attempts; try again later");
 }
 
-static void tried(struct call *c, struct bytes who, bool ok)
+static void failed(struct call *c)
 {
     struct api *api = c->api;
     (void)pthread_mutex_lock(&api->lock);
-    if (ok)
-        throttle_succeeded(&api->throttle, who);
-    else
-        throttle_failed(&api->throttle, who, api->clock->monotonic_ms(api->clock));
+    throttle_failed(&api->throttle, BYTES("failed"), api->clock->monotonic_ms(api->clock));
     (void)pthread_mutex_unlock(&api->lock);
-    if (!ok)
-        atomic_fetch_add(&api->counters.logins_failed, 1);
+    atomic_fetch_add(&api->counters.logins_failed, 1);
 }
 
 // A bearer token, typed once; or the client certificate, shown already.
@@ -124,10 +120,11 @@ static bool login(struct call *c, struct err *err)
             return code_fail(err, CODE_UNAUTHENTICATED, "the token is missing");
         return start_session(c, c->caller.person.id, err);
     }
-    if (!may_try(c, BYTES("token"), err) ||
+    if (!may_try(c, err) ||
         !auth_token_find(c->db, bytes_trim(token), principal_id, &scopes, &found, err))
         return false;
-    tried(c, BYTES("token"), found);
+    if (!found)
+        failed(c);
     // A session has all of its principal's rights: a token of fewer would gain some.
     if (found && scopes != ROLES_ALL)
         return code_fail(err, CODE_FORBIDDEN, "this token is for programs");
@@ -261,7 +258,7 @@ static bool refuse_event(struct call *c, unsigned status, const char *text)
     json_text(&j, code_name(status == 400 ? CODE_BAD_REQUEST : CODE_UNAUTHENTICATED));
     json_end_object(&j);
     call_reply(c, status, &w);
-    atomic_fetch_add(&c->api->counters.logins_failed, 1);
+    failed(c);
     return true;
 }
 
@@ -306,23 +303,19 @@ bool pages_verify(struct call *c, struct err *err)
     struct nostr_event event;
     struct bytes challenge;
     struct err why;
-    if (!may_try(c, BYTES("nostr"), err))
+    if (!may_try(c, err))
         return false;
     if (!nostr_event_read(&event, c->request->body, c->arena, &why))
         return refuse_event(c, 400, why.text);
-    const struct bytes who = bytes_of(event.pubkey_text, 24);
     if (!nostr_event_verify(&event, c->arena, &why) || !check_event(c, &event, &challenge, &why)) {
-        tried(c, who, false);
         return refuse_event(c, 401, why.text);
     }
     if (!admit(c, &event, challenge, &why)) {
-        tried(c, who, false);
         if (code_of(&why) == CODE_UNAUTHENTICATED)
             return refuse_event(c, 401, why.text);
         *err = why;
         return false;
     }
-    tried(c, who, true);
     struct writer w;
     struct json_writer j = call_json(c, &w);
     json_begin_object(&j);
@@ -356,7 +349,6 @@ bool api_metrics(struct call *c, struct err *err)
 
 const struct route page_routes[] = {
     { HTTP_GET, "/ui", 0, FILES, get_ui },
-    { HTTP_GET, "/ui/", 0, FILES, get_page },
     { HTTP_GET, "/ui/login", 0, FILES, get_login },
     { HTTP_POST, "/ui/login", 0, ROUTE_PUBLIC, post_login },
     { HTTP_POST, "/ui/logout", 0, ROUTE_PUBLIC | ROUTE_CHANGES, post_ui_logout },

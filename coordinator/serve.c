@@ -229,6 +229,7 @@ static void stop_threads(struct server *s)
         workers_stop(s->engine.workers, STOP_WAIT_S);
     pool_free(s->api.pool);
     streams_free(s->api.streams);
+    s->api.streams = NULL;
     upkeep_free(s->upkeep);
 }
 

@@ -256,7 +256,8 @@ static bool apply_all(struct db *db, const struct plan *p, const char *wallet_id
         return true;
     if (list->type != JSON_ARRAY)
         return bad(err, member, "is no list");
-    for (const struct json *item = list->items; item != NULL; item = item->next)
+    // Ids are ordered by their milliseconds: the file's order is the list's.
+    for (const struct json *item = list->items; item != NULL; item = item->next, now_us += 1000)
         if (!apply_as(db, p, wallet_id, kind, item, now_us, err))
             return false;
     return true;
