@@ -23,7 +23,7 @@ struct certificate_wish {
     size_t n_names;
     const char *names[CERTIFICATE_NAMES_MAX];
     int64_t now_s;
-    unsigned days;
+    unsigned days; // an authority gets one more
 };
 struct certificate_pem { // in the arena; the key is secret
     struct bytes certificate, key;

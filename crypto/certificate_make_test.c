@@ -88,7 +88,7 @@ TEST(only_an_authority_signs)
 {
     const struct certificate_pem ca = authority(100), other = authority(100);
     const struct certificate_wish w = wish(CERTIFICATE_CLIENT, "a", 100),
-                                  longer = wish(CERTIFICATE_CLIENT, "a", 101);
+                                  longer = wish(CERTIFICATE_CLIENT, "a", 102);
     const struct certificate_pem client = made(&w, &ca);
     const struct certificate_pem mixed = { ca.certificate, other.key };
     const struct certificate_pem no_key = { ca.certificate, BYTES("x") };
@@ -102,7 +102,7 @@ TEST(only_an_authority_signs)
         { &w, &mixed, "authority: the key is not the certificate's" },
         { &w, &no_key, "authority: its key is not a private key in PEM" },
         { &w, &no_certificate, "authority: not a certificate in PEM" },
-        { &longer, &ca, "would outlive its authority, which ends in 100 days" },
+        { &longer, &ca, "would outlive its authority, which ends in 101 days" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct certificate_pem out;
