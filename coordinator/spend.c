@@ -7,6 +7,7 @@
 
 #define DRIVE_ARENA   ((size_t)256 << 20) // thousands of coins with their previous transactions
 #define MOVES_MAX     32                  // of one drive: more is a circle
+#define OTHERS_MAX    100                 // transactions that were made before for the same
 #define SURGE_WAIT_US ((int64_t)30000000) // for the replica that has the code
 
 // --- Shared ---
@@ -111,6 +112,35 @@ struct attempt *drive_attempt(const struct attempts *all)
 
 // --- Building ---
 
+static bool is_known(struct drive *d, const struct hash256 *txid, bool *out, struct err *err)
+{
+    struct db_rows rows;
+    if (!db_query(d->c->db, &rows, "SELECT 1 FROM attempt WHERE txid = $1",
+                  DB_ARGS(db_blob(BYTES_OF(txid->b))), d->arena, err))
+        return false;
+    *out = rows.n > 0;
+    return true;
+}
+
+// A spend that ended leaves its coins and its change address to the next, which may pay the same: that would be the
+// same transaction, of which dead signatures exist. Another locktime, in the past, makes it another one.
+static bool build_other(struct drive *d, struct build *out, struct build_request *request,
+                        struct err *err)
+{
+    struct node_state state;
+    bool known = false;
+    if (!build_spend(out, request, d->arena, err) || !is_known(d, &out->txid, &known, err))
+        return false;
+    if (known && !node_state(d->c->node, &state, err))
+        return false;
+    for (uint32_t i = 0; known && i < OTHERS_MAX && i < state.height; i++) {
+        request->locktime = state.height - i;
+        if (!build_spend(out, request, d->arena, err) || !is_known(d, &out->txid, &known, err))
+            return false;
+    }
+    return !known || code_fail(err, CODE_CONFLICT, "each transaction for it was made before");
+}
+
 static bool build_now(struct drive *d, struct build *out, struct err *err)
 {
     struct outpoints locked;
@@ -124,7 +154,7 @@ static bool build_now(struct drive *d, struct build *out, struct err *err)
                                      .limits = &d->t.rules.limits };
     return drive_fee_rate(d, &request.fee_rate, err) && drive_coins(d, err) &&
            ledger_locked_inputs(d->c->db, &locked, d->s->wallet_id, d->arena, err) &&
-           build_spend(out, &request, d->arena, err);
+           build_other(d, out, &request, err);
 }
 
 static bool choose(struct drive *d, struct fleet_signer out[static SIGNERS_MAX], size_t *n,

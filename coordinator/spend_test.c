@@ -247,6 +247,29 @@ TEST(coordinator_F24_a_silent_signer_keeps_the_amount_charged)
     done(&r);
 }
 
+// The same payment after one that was released: not the same transaction, of which a signature exists.
+TEST(coordinator_D3_a_new_spend_is_never_an_old_transaction)
+{
+    struct rig r = rig(1);
+    struct hash256 last = { { 0 } };
+    for (unsigned i = 0; i < 4; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "r%u", i);
+        r.world->signers[1].mood = i < 3 ? MOOD_REFUSES : MOOD_SIGNS;
+        (void)snprintf(r.world->signers[1].tag, 16, "warning");
+        struct spend s = world_submit(r.ledger, r.db, id, 100000, TIER_AUTO);
+        s = drive(&r, &s, 1);
+        assert_state(s, i < 3 ? SPEND_REFUSED : SPEND_SENT);
+        struct attempts all;
+        struct err err;
+        assert_true(ledger_attempts(r.db, &all, s.id, test_arena(), &err));
+        assert_int_equal(all.n, 1);
+        assert_memory_not_equal(&all.items[0].txid, &last, sizeof last);
+        last = all.items[0].txid;
+    }
+    done(&r);
+}
+
 // Signers that cannot be reached are waited for, and given up in the end.
 TEST(coordinator_D4_signers_that_are_away_are_waited_for)
 {
