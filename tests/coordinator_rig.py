@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import threading
 import time
@@ -166,20 +167,58 @@ class Reply:
         return [json.loads(line[6:]) for line in self.body.decode().splitlines() if line.startswith("data: ")]
 
 
+class Postgres:
+    """A throw-away server (tests/support/postgres); `uri` None: there is none to be had."""
+
+    def __init__(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "support/postgres")
+        self.process = subprocess.Popen([script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline().strip()
+        self.uri = None if not line or line.startswith("SKIP") else line
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(WAIT_SECONDS)
+
+
 class Rig:
-    def __init__(self, program, folder):
-        self.program, self.folder = program, folder
+    def __init__(self, program, folder, postgres=None):
+        self.program, self.folder, self.postgres = program, folder, postgres
         self.config = folder + "/coordinator.conf"
         self.process = None
         self.tokens = {}
         self.secrets = []  # whatever must be found nowhere
         self.answers = []  # bodies of all replies, for the same
 
-    def write_config(self, listener="auth = token", compat="", more="", store=None):
+    def write_config(self, listener="auth = token", compat="", more=""):
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"{more}\n[store]\nsqlite = {store or self.folder + '/ledger.db'}\n[compat]\n{compat}\n"
+            place = f"postgres = {self.postgres}" if self.postgres else f"sqlite = {self.folder}/ledger.db"
+            file.write(f"{more}\n[store]\n{place}\n[compat]\n{compat}\n"
                        f"[log]\nlevel = debug\n[listener api]\nbind = 127.0.0.1:0\nconnections = 200\n{listener}\n"
                        "[listener metrics]\nbind = 127.0.0.1:0\nauth = none\nserve = metrics\n")
+
+    def sql(self, *statements):
+        """Behind the program's back."""
+        if self.postgres:
+            for statement in statements:
+                subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.postgres, "-c",
+                                "SET search_path TO casemate; " + statement], check=True, capture_output=True)
+            return
+        store = sqlite3.connect(self.folder + "/ledger.db")
+        for statement in statements:
+            store.execute(statement)
+        store.commit()
+        store.close()
+
+    def dump(self):
+        """All that the ledger holds, as text; blobs as hex."""
+        if self.postgres:
+            return subprocess.run(["pg_dump", "-a", "-n", "casemate", "-d", self.postgres], check=True,
+                                  capture_output=True, text=True).stdout
+        store = sqlite3.connect(self.folder + "/ledger.db")
+        text = "\n".join(store.iterdump())
+        store.close()
+        return text
 
     def command(self, *words, expect=0, text=None):
         done = subprocess.run([self.program, "-c", self.config, *words], capture_output=True, input=text,
