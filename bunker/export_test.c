@@ -30,13 +30,18 @@ TEST(bunker_12_6_export_and_import)
     settings_free(&s);
 }
 
+#define SHORT                                                                                      \
+    "{\"casemate_settings\": 1, \"salt\": \"000102030405060708090a0b0c0d0e0f\", "                  \
+    "\"sealed\": \"AAAA\"}"
+
 TEST(bunker_12_6_what_is_no_export)
 {
     static const char *const texts[] = {
-        "", "{}", "{\"casemate_settings\": 2, \"salt\": \"\", \"sealed\": \"\"}",
+        "",
+        "{}",
+        "{\"casemate_settings\": 2, \"salt\": \"\", \"sealed\": \"\"}",
         "{\"casemate_settings\": 1, \"salt\": \"00\", \"sealed\": \"AAAA\"}",
-        "{\"casemate_settings\": 1, \"salt\": \"000102030405060708090a0b0c0d0e0f\", \"sealed\": "
-        "\"AAAA\"}"
+        (SHORT),
     };
     struct settings s;
     struct err err;
