@@ -1,4 +1,4 @@
-#include "base/log.h"
+#include "coordinator/fleet.h"
 #include "base/require.h"
 #include "client/wait.h"
 #include "coordinator/fleet_internal.h"

@@ -1,3 +1,4 @@
+#include "coordinator/fleet.h"
 #include "base/file.h"
 #include "client/wait.h"
 #include "coordinator/fleet_internal.h"
