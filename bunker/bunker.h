@@ -105,6 +105,7 @@ struct bunker {
     struct pending_policy pending;
     struct secret *pending_key; // of a policy that waits for approval; NULL: none
     int64_t polled_ms, pushed_s;
+    int64_t watchdog_ms, fed_ms; // systemd's; 0: nobody watches
     struct bytes preload; // of -f
 };
 

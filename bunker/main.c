@@ -5,6 +5,7 @@
 #include "bunker/bunker.h"
 #include "bunker/command.h"
 #include "bunker/web.h"
+#include "http/notify.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -212,9 +213,19 @@ static void end_all_sessions(struct bunker *b)
     b->logs_out_all = false;
 }
 
+// The loop comes round, so it lives.
+static void feed_watchdog(struct bunker *b)
+{
+    if (b->watchdog_ms == 0 || bunker_now_ms(b) - b->fed_ms < b->watchdog_ms)
+        return;
+    b->fed_ms = bunker_now_ms(b);
+    notify_send("WATCHDOG=1");
+}
+
 static void tick(void *context)
 {
     struct bunker *b = context;
+    feed_watchdog(b);
     sessions_expire(&b->sessions, bunker_now_s(b));
     expire_codes(b);
     links_tick(b);
@@ -388,7 +399,10 @@ static bool serve(struct bunker *b, struct arena *arena, struct err *err)
     announce(b);
     if (!settings_has_password(&b->settings))
         LOG_NOTE(b->log, LOG_WARNING, "no_password_set");
+    b->watchdog_ms = notify_watchdog_ms();
+    notify_send("READY=1");
     http_server_run(b->server);
+    notify_send("STOPPING=1");
     LOG_NOTE(b->log, LOG_INFO, "stopped");
     (void)pthread_cancel(thread);
     (void)pthread_join(thread, NULL);
