@@ -326,6 +326,11 @@ static void keep_enabled(struct member *m)
         LOG(m->fleet->options.log, LOG_WARNING, "order_lost", LOG_TEXT("signer", m->known->name),
             LOG_TEXT("error", err.text));
     m->next_poll_ms = 0; // its state is another now
+    (void)pthread_mutex_lock(&m->fleet->lock);
+    known_signer_free(m->next_known); // may have been read before the order was written
+    m->next_known = NULL;
+    (void)pthread_mutex_unlock(&m->fleet->lock);
+    fleet_reload(m->fleet);
 }
 
 static void carry_out(struct member *m, const struct work *w)
