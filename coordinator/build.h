@@ -50,7 +50,7 @@ struct build_request {
         everything_to_change; // ATTEMPT_VOID, ATTEMPT_CHILD: no outputs; the anchor goes to the change address
     struct sats least_fee; // of a replacement: the fees of all that it replaces; 0: none
     uint32_t change_index;
-    uint32_t second_change_index; // when change is split; UINT32_MAX: it is not
+    uint32_t second_change_index; // when change is split, may be the first; UINT32_MAX: it is not
     uint32_t locktime;
     const struct build_limits *limits;
 };

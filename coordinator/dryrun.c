@@ -84,7 +84,6 @@ static bool build(struct dry_run *out, struct db *db, struct node *node,
                                .coins = &coins,
                                .locked = &locked,
                                .outputs = &outputs,
-                               .second_change_index = UINT32_MAX,
                                .limits = &rules->limits };
     if (!find_rate(node, rules, request, &out->fee_rate, err) ||
         !node_coins(node, wallet, &coins, arena, err) ||
@@ -92,6 +91,7 @@ static bool build(struct dry_run *out, struct db *db, struct node *node,
         !next_change(db, request->wallet_id, &b.change_index, arena, err))
         return false;
     b.fee_rate = out->fee_rate;
+    b.second_change_index = b.change_index; // as the spend would
     return build_spend(&out->build, &b, arena, err);
 }
 

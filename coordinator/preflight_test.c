@@ -354,6 +354,26 @@ TEST(coordinator_D7_a_transfer_to_change_costs_no_budget)
         preflight(t->wallet, t->build.psbt, &t->outputs, &f->limits, 1, test_arena(), &err));
 }
 
+// "One change address per spend", and change in two while coins are few: both go there.
+TEST(coordinator_D6_split_change_of_one_address_is_signed)
+{
+    AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
+    const struct signer_limits limits = {
+        .name = "A", .xfp = ms_rig_xfp(0), .max_amount = { 100000 }, .budget = { 100000 }
+    };
+    struct err err;
+    (void)coffer_coin(t, MS_RECEIVE, 0, 10000000);
+    (void)coffer_pay(t, 1, 100000);
+    t->request.change_index = t->request.second_change_index = 5;
+    coffer_builds(t);
+    assert_int_equal(t->build.n_change, 2);
+    assert_true(preflight(t->wallet, t->build.psbt, &t->outputs, &limits, 1, test_arena(), &err));
+    assert_true(coffer_sign(0, t->build.psbt, wallet_keys(t->wallet),
+                            "{\"must_log\": false, \"rules\": [{\"max_amount\": 100000, "
+                            "\"wallet\": \"treasury\"}]}")
+                    .signed_it);
+}
+
 TEST(coordinator_D6_what_is_no_psbt_fails)
 {
     AUTO(flight_end) struct flight *f = flight_new();

@@ -149,7 +149,8 @@ static bool build_now(struct drive *d, struct build *out, struct err *err)
                                      .locked = &locked,
                                      .outputs = &d->outputs,
                                      .change_index = d->s->change_index,
-                                     .second_change_index = UINT32_MAX,
+                                     // "One change address per spend", in two parts too.
+                                     .second_change_index = d->s->change_index,
                                      .anchor = d->s->has_anchor ? &d->s->anchor : NULL,
                                      .limits = &d->t.rules.limits };
     return drive_fee_rate(d, &request.fee_rate, err) && drive_coins(d, err) &&

@@ -706,7 +706,7 @@ struct spend world_spend(struct db *db, const char *id)
     return spend;
 }
 
-static const struct log SILENT = { -1, LOG_ERROR, NULL };
+static const struct log SILENT = { .fd = -1 };
 
 bool world_drive_claimed(struct world *world, const struct world_ledger *ledger, struct db *db)
 {
