@@ -1,5 +1,6 @@
 #include "signer/audit.h"
 #include "base/file.h"
+#include "base/require.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -96,25 +97,71 @@ bool audit_open(struct audit *out, int state_dir_fd, enum audit_kind kind,
     return opened;
 }
 
-// A new file's name is on the disk only when its folder is.
-static bool flush(const struct audit *audit, struct err *err)
+// Half a record would read as a whole one cut by somebody else. If the card is gone, so be it.
+static void cut_back(struct audit *audit)
 {
-    if (fsync(audit->file) != 0 || (audit->made && fsync(audit->folder) != 0))
-        return unusable(err, errno);
+    if (ftruncate(audit->file, audit->start) == 0)
+        (void)fsync(audit->file);
+    audit_cancel(audit);
+}
+
+bool audit_append(struct audit_list *list, struct audit *audit, struct bytes record,
+                  struct err *err)
+{
+    REQUIRE(list->n < AUDIT_TOGETHER_MAX);
+    if (!file_write_fd(audit->file, "card", record, err)) {
+        cut_back(audit);
+        return false;
+    }
+    list->items[list->n++] = *audit;
+    *audit = (struct audit){ 0 };
     return true;
+}
+
+// A new file's name is on the disk only when its folder is.
+static bool flush_folder(const struct audit_list *list, size_t i)
+{
+    struct stat st, before;
+    if (!list->items[i].made || fstat(list->items[i].folder, &st) != 0)
+        return !list->items[i].made;
+    for (size_t k = 0; k < i; k++) // that one is new, too: its folder is flushed already
+        if (list->items[k].made && fstat(list->items[k].folder, &before) == 0 &&
+            before.st_dev == st.st_dev && before.st_ino == st.st_ino)
+            return true;
+    return fsync(list->items[i].folder) == 0;
+}
+
+static bool flush_all(const struct audit_list *list)
+{
+    // On their way all at once, so that the first wait is for all of them.
+    for (size_t i = 0; i < list->n && list->n > 1; i++)
+        (void)sync_file_range(list->items[i].file, 0, 0, SYNC_FILE_RANGE_WRITE);
+    for (size_t i = 0; i < list->n; i++)
+        if (fsync(list->items[i].file) != 0)
+            return false;
+    for (size_t i = 0; i < list->n; i++)
+        if (!flush_folder(list, i))
+            return false;
+    return true;
+}
+
+bool audit_flush(struct audit_list *list, struct err *err)
+{
+    const bool ok = flush_all(list) || unusable(err, errno);
+    while (list->n > 0) { // the last first: several may be in one file
+        struct audit *audit = &list->items[--list->n];
+        if (ok)
+            close_both(audit);
+        else
+            cut_back(audit);
+    }
+    return ok;
 }
 
 bool audit_save(struct audit *audit, struct bytes record, struct err *err)
 {
-    const bool saved = file_write_fd(audit->file, "card", record, err) && flush(audit, err);
-    // Half a record would read as a whole one cut by somebody else. If the card is gone, so be it.
-    if (!saved && ftruncate(audit->file, audit->start) == 0)
-        (void)fsync(audit->file);
-    if (saved)
-        close_both(audit);
-    else
-        audit_cancel(audit);
-    return saved;
+    struct audit_list one = { .n = 0 };
+    return audit_append(&one, audit, record, err) && audit_flush(&one, err);
 }
 
 void audit_cancel(struct audit *audit)

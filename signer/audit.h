@@ -4,7 +4,7 @@
 // written by policy/audit_text.h.
 // (1) audit_open before the decision tells whether the card is usable; nothing is decided without
 //     it when the policy has must_log.
-// (2) audit_save returns true only when the record is on stable storage.
+// (2) audit_save and audit_flush return true only when the records are on stable storage.
 // (3) No symlink is followed at or below `card`, and only a regular file with one name is written.
 //
 // Source: policy.md 17.1, 17.2, 17.5.
@@ -37,8 +37,23 @@ bool audit_has_card(int state_dir_fd);
 MUST_CHECK bool audit_open(struct audit *out, int state_dir_fd, enum audit_kind kind,
                            const struct hash256 *digest, struct err *err);
 
-// Appends the record, waits until it is on the disk, closes. On failure the file is cut back to what
-// it was, as far as the card still allows. Fails: ERR_IO.
+// Records that are waited for together. Zeroed: none.
+#define AUDIT_TOGETHER_MAX 32
+struct audit_list {
+    size_t n;
+    struct audit items[AUDIT_TOGETHER_MAX];
+};
+
+// Appends the record to its file and to the list, which has room. On failure the file is cut back to what
+// it was, as far as the card still allows, and the record closed. Fails: ERR_IO.
+MUST_CHECK bool audit_append(struct audit_list *list, struct audit *audit, struct bytes record,
+                             struct err *err);
+
+// Waits until all of the list are on the disk, and closes them. On failure all of them are cut back.
+// Fails: ERR_IO.
+MUST_CHECK bool audit_flush(struct audit_list *list, struct err *err);
+
+// Both, for one record.
 MUST_CHECK bool audit_save(struct audit *audit, struct bytes record, struct err *err);
 
 // Closes without a record; a file that audit_open made is removed. For AUTO too; none is fine.

@@ -237,6 +237,63 @@ TEST(policy_24_82_half_a_record_is_taken_back)
     assert_false(exists("card/messages/" EXAMPLE_FILE)); // made for it, and removed
 }
 
+// A descriptor of a file that cannot be waited for, in the place of a record's.
+static void break_file(const struct audit *audit)
+{
+    const int path_only = open("/", O_PATH | O_CLOEXEC);
+    assert_true(path_only >= 0);
+    assert_int_equal(dup3(path_only, audit->file, O_CLOEXEC), audit->file);
+    assert_int_equal(close(path_only), 0);
+}
+
+static void append(struct audit_list *list, int dir, uint8_t which, struct bytes text)
+{
+    struct audit audit;
+    struct err err;
+    struct hash256 digest = example();
+    digest.b[31] ^= which;
+    assert_true(audit_open(&audit, dir, AUDIT_PSBT, &digest, &err));
+    assert_true(audit_append(list, &audit, text, &err));
+    assert_false(audit.open); // the list's now
+}
+
+TEST(records_that_are_waited_for_together)
+{
+    struct audit_list list = { 0 };
+    struct err err;
+    const int dir = state_dir();
+    insert_card();
+    assert_true(audit_flush(&list, &err)); // none
+    for (uint8_t i = 0; i < AUDIT_TOGETHER_MAX; i++)
+        append(&list, dir, i % 3, i < 3 ? BYTES("first\n") : BYTES("again\n"));
+    assert_true(audit_flush(&list, &err));
+    assert_int_equal(list.n, 0);
+    const struct bytes written = content("card/psbt/" EXAMPLE_FILE);
+    assert_int_equal(written.len, 6 * 11);
+    assert_bytes_text(bytes_slice(written, 0, 12), "first\nagain\n");
+    assert_int_equal(close(dir), 0);
+}
+
+// All or none: what came before in the same files stays.
+TEST(records_that_fail_together)
+{
+    struct audit_list list = { 0 };
+    struct err err;
+    const int dir = state_dir();
+    insert_card();
+    assert_true(record(AUDIT_PSBT, BYTES("before\n"), &err));
+    append(&list, dir, 0, BYTES("one\n"));
+    append(&list, dir, 0, BYTES("two\n"));
+    append(&list, dir, 1, BYTES("three\n"));
+    append(&list, dir, 2, BYTES("four\n"));
+    break_file(&list.items[2]);
+    assert_false(audit_flush(&list, &err));
+    assert_err(&err, ERR_IO, "card: Bad file descriptor");
+    assert_int_equal(list.n, 0);
+    assert_bytes_text(content("card/psbt/" EXAMPLE_FILE), "before\n");
+    assert_int_equal(close(dir), 0);
+}
+
 // The card is pulled between opening and saving: the record goes to the file that was opened, or
 // fails; never elsewhere.
 TEST(a_card_pulled_in_mid_record)

@@ -3,6 +3,8 @@
 #include "signer/hsm.h"
 #include "signer/sign_work.h"
 #include "tests/support/device_checks.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -135,6 +137,85 @@ TEST(a_commit_that_fails_signs_nothing_and_forgets_nothing)
     assert_int_equal(rig_progress(rig, "alice"), 57000000);
     assert_status(host, "approvals", "1");
 }
+
+// --- Records on the card ---
+
+struct card {
+    struct device_rig *rig;
+    unsigned n_logged, n_commits, n_too_early;
+    bool breaks; // once: the last record of the batch cannot be waited for
+};
+
+static void on_card_step(void *context, const char *name)
+{
+    struct card *card = context;
+    struct audit_list *records = card->rig->device.records;
+    card->n_logged += strcmp(name, "logged") == 0;
+    card->n_too_early += strcmp(name, "state") == 0 && card->n_logged == 0;
+    card->n_commits += strcmp(name, "committed") == 0;
+    if (!card->breaks || records == NULL || records->n < HOSTS - 1)
+        return;
+    const int path_only = open("/", O_PATH | O_CLOEXEC);
+    assert_true(path_only >= 0);
+    assert_true(dup3(path_only, records->items[records->n - 1].file, O_CLOEXEC) >= 0);
+    assert_int_equal(close(path_only), 0);
+    card->breaks = false;
+}
+
+static size_t n_records(struct device_rig *rig)
+{
+    size_t n = 0;
+    const int fd = openat(store_dir_fd(rig->store), "card/psbt", O_RDONLY | O_DIRECTORY);
+    DIR *dir = fdopendir(fd);
+    assert_non_null(dir);
+    for (const struct dirent *e; (e = readdir(dir)) != NULL;)
+        n += strstr(e->d_name, ".log") != NULL;
+    (void)closedir(dir);
+    return n;
+}
+
+static void decide_with_card(struct card *card, struct rig_host *host)
+{
+    static const uint64_t sats[HOSTS] = { 1000, 2000, 3000, 1500, 600, 500 };
+    static const bool expected[HOSTS] = { true, true, false, true, false, true };
+    struct device_rig *rig = card->rig;
+    const struct crowd crowd = ask_all(rig, sats);
+    store_set_hook(rig->store, (struct store_hook){ on_card_step, card });
+    rig_run(rig);
+    store_set_hook(rig->store, (struct store_hook){ NULL, NULL });
+    for (size_t i = 0; i < HOSTS; i++)
+        assert_int_equal(rig_fetch(crowd.hosts[i]).result, expected[i] ? RIG_SIGNED : RIG_REFUSED);
+    assert_int_equal(n_records(rig), HOSTS);
+    assert_int_equal(card->n_commits, 1);
+    assert_int_equal(card->n_too_early, 0);
+    assert_status(host, "has_spent", "[5000]");
+    assert_status(host, "approvals", "4");
+    assert_status(host, "refusals", "2");
+}
+
+#define LOGGED_5000 "{\"must_log\":true,\"period\":10,\"rules\":[{\"per_period\":5000}]}"
+
+TEST(policy_17_2_records_of_a_batch_are_on_the_card_before_its_commit)
+{
+    WITH_RIG(rig, host);
+    struct card card = { .rig = rig };
+    rig_activate(host, LOGGED_5000);
+    decide_with_card(&card, host);
+    assert_int_equal(card.n_logged, 1); // waited for together
+}
+
+// Nothing is decided on what the card did not keep; then each record is its own decision's affair.
+TEST(policy_17_2_a_card_that_fails_a_batch_is_tried_record_by_record)
+{
+    WITH_RIG(rig, host);
+    struct card card = { .rig = rig, .breaks = true };
+    rig_activate(host, LOGGED_5000);
+    decide_with_card(&card, host);
+    assert_false(card.breaks);
+    assert_int_equal(card.n_logged, HOSTS);
+}
+
+// --- The clock ---
 
 // That the clock was set forward is noticed once: a batch that fails does not make it unseen.
 TEST(policy_24_65_a_clock_set_forward_is_noticed_though_the_commit_fails)

@@ -10,6 +10,7 @@
 #include "bitcoin/keycache.h"
 #include "bitcoin/multisig.h"
 #include "policy/users.h"
+#include "signer/audit.h"
 #include "signer/config.h"
 #include "signer/hsm.h"
 #include "signer/journal.h"
@@ -72,12 +73,13 @@ struct device {
     struct secret *users;      // struct user_list
     struct ms_wallets wallets; // registered, in order; they live in:
     struct arena *wallets_arena;
-    bool hsm_commands;      // the switch of 5.3
-    bool bound;             // link version 2 is in force
-    struct job job;         // outside HSM mode
-    struct sign_work *work; // of some job, or NULL
-    uint64_t last_order;    // of jobs
-    struct hsm *hsm;        // in HSM mode
+    bool hsm_commands;          // the switch of 5.3
+    bool bound;                 // link version 2 is in force
+    struct job job;             // outside HSM mode
+    struct sign_work *work;     // of some job, or NULL
+    uint64_t last_order;        // of jobs
+    struct hsm *hsm;            // in HSM mode
+    struct audit_list *records; // of the batch, to be waited for together; NULL: each by itself
 
     struct journal_state journal;
 

@@ -98,23 +98,50 @@ static void fail_decided(struct device *device)
         job_fail(job, &late);
 }
 
-// Decides what waits, each on top of the one before, and makes all of it durable at once. A crash
-// before that loses decisions that nobody has heard of; after it, signatures.
-static void decide_batch(struct device *device)
+// As if it had not been decided: the batch was undone.
+static void undecide(struct job *job)
+{
+    job->begun = false;
+    job->decision = NULL;
+    job->decision_text = (struct bytes){ 0 };
+    job->before = NULL;
+    if (job->kind == JOB_TRANSACTION)
+        return; // the rest of its arena is what was understood
+    arena_free(job->arena);
+    job->arena = NULL;
+}
+
+// False if the card failed where records were waited for together: nothing is decided then.
+static bool decide_some(struct device *device, bool together)
 {
     const int64_t end_ms = device->clock->monotonic_ms(device->clock) + TURN_MS;
     struct hsm_batch batch;
     struct job *job;
     struct err err;
-    hsm_batch_begin(&batch, device);
+    hsm_batch_begin(&batch, device, together);
     do {
         job = first_at(device, STAGE_NEW);
         if (job != NULL)
             run_job(device, job);
     } while (job != NULL && may_go_on(device, end_ms));
-    if (!hsm_batch_commit(&batch, &err)) {
-        LOG(device->log, LOG_ERROR, "decisions_not_stored", LOG_TEXT("error", err.text));
+    if (hsm_batch_commit(&batch, &err))
+        return true;
+    LOG(device->log, LOG_ERROR, "decisions_not_stored", LOG_TEXT("error", err.text));
+    if (!batch.card_failed)
         fail_decided(device);
+    return !batch.card_failed;
+}
+
+// Decides what waits, each on top of the one before, and makes all of it durable at once. A crash
+// before that loses decisions that nobody has heard of; after it, signatures. What a card that fails
+// means is each decision's own affair, so they are made anew, each with its record.
+static void decide_batch(struct device *device)
+{
+    struct job *job;
+    if (!decide_some(device, true)) {
+        while ((job = first_at(device, STAGE_DECIDED)) != NULL)
+            undecide(job);
+        (void)decide_some(device, false);
     }
     while ((job = first_at(device, STAGE_DECIDED)) != NULL)
         job->committed = true;

@@ -91,18 +91,21 @@ struct hsm_before;
 struct hsm_batch {
     struct device *device;
     struct hsm_before *before;
+    struct audit_list *records; // owned
+    bool card_failed;           // in hsm_batch_commit
 };
 
 // Begins a batch: decisions of requests that wait for the same commit. Nothing else of the signer may
-// change before its end.
-void hsm_batch_begin(struct hsm_batch *batch, struct device *device);
+// change before its end. `together`: records on the card are waited for at the batch's end, before its
+// decisions are stored; else each before its decision.
+void hsm_batch_begin(struct hsm_batch *batch, struct device *device, bool together);
 
 // Carries a decision out as far as it is about state, with its line of the journal: the next decision
 // of the batch is made on top of it. On failure nothing has changed, and the batch may go on.
 MUST_CHECK bool hsm_decide(struct device *device, const struct hsm_ruling *ruling, struct err *err);
 
 // Puts all of the batch on disk, in one commit. On failure none of it is there, nor in memory, and
-// nothing of it may be signed.
+// nothing of it may be signed. Where the card failed, the same may be decided again, one by one.
 MUST_CHECK bool hsm_batch_commit(struct hsm_batch *batch, struct err *err);
 
 // Takes a charge back, durably, because no signature was computed: policy.md 10.1. `decision` charged

@@ -140,7 +140,7 @@ static void keep_users(struct hsm_before *before, const struct device *device)
     device_close_users(device);
 }
 
-void hsm_batch_begin(struct hsm_batch *batch, struct device *device)
+void hsm_batch_begin(struct hsm_batch *batch, struct device *device, bool together)
 {
     // First: that the clock was set forward is noticed once, and a batch that fails must not undo it.
     (void)hsm_now_s(device);
@@ -163,7 +163,12 @@ void hsm_batch_begin(struct hsm_batch *batch, struct device *device)
     blob_set(&before->last_decision, blob_bytes(&hsm->last_decision));
     keep_users(before, device);
     (void)device_open_users(device); // until the batch ends: each opening costs two system calls
-    *batch = (struct hsm_batch){ device, before };
+    *batch = (struct hsm_batch){ .device = device, .before = before };
+    if (together) {
+        batch->records = calloc(1, sizeof *batch->records);
+        REQUIRE(batch->records != NULL);
+    }
+    device->records = batch->records;
     store_batch_begin(device->store);
 }
 
@@ -188,11 +193,28 @@ static void put_back(struct device *device, struct hsm_before *before)
     device_close_users(device);
 }
 
+// "flush before release": what the records tell of is not stored before they are on the card.
+static bool flush_records(struct hsm_batch *batch, struct err *err)
+{
+    struct device *device = batch->device;
+    struct audit_list *records = batch->records;
+    const bool has_records = records != NULL && records->n > 0;
+    batch->records = device->records = NULL;
+    batch->card_failed = has_records && !audit_flush(records, err);
+    if (has_records && !batch->card_failed)
+        store_step(device->store, "logged");
+    free(records);
+    return !batch->card_failed;
+}
+
 bool hsm_batch_commit(struct hsm_batch *batch, struct err *err)
 {
     struct device *device = batch->device;
     struct hsm_before *before = batch->before;
-    const bool ok = store_batch_commit(device->store, err);
+    const bool is_logged = flush_records(batch, err);
+    if (!is_logged)
+        store_batch_undo(device->store);
+    const bool ok = is_logged && store_batch_commit(device->store, err);
     device_close_users(device);
     if (!ok)
         put_back(device, before);

@@ -146,6 +146,7 @@ static const char *const allowed[] = {
     "rmdir",
     "stat",
     "statx",
+    "sync_file_range",
     "umask",
     "unlink",
     "unlinkat",

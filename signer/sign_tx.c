@@ -158,7 +158,19 @@ static bool evaluate(struct device *device, struct ruling *ruling, const struct 
     return writer_finish(&w, &ruling->text) || err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
 }
 
-// The record is on the card before anything else is done. False if it could not be put there.
+// On the card, and on its disk before the decision is on ours. False if it could not be put there.
+static bool put_record(struct device *device, struct audit *record, struct bytes text,
+                       struct err *err)
+{
+    struct audit_list *records = device->records;
+    if (records != NULL && records->n < AUDIT_TOGETHER_MAX)
+        return audit_append(records, record, text, err);
+    if (!audit_save(record, text, err))
+        return false;
+    store_step(device->store, "logged");
+    return true;
+}
+
 static bool save_record(struct device *device, struct ruling *ruling, const struct job *job)
 {
     if (!ruling->auth.card_usable || !ruling->decision.log) {
@@ -174,10 +186,8 @@ static bool save_record(struct device *device, struct ruling *ruling, const stru
         audit_cancel(&ruling->record);
         return false;
     }
-    if (audit_save(&ruling->record, record, &err)) {
-        store_step(device->store, "logged");
+    if (put_record(device, &ruling->record, record, &err))
         return true;
-    }
     LOG(device->log, LOG_WARNING, "card_failed", LOG_TEXT("error", err.text));
     return false;
 }

@@ -139,6 +139,9 @@ void store_batch_begin(struct store *store);
 // Fails: ERR_IO.
 MUST_CHECK bool store_batch_commit(struct store *store, struct err *err);
 
+// None of the batch is on disk, and the store is as it was before.
+void store_batch_undo(struct store *store);
+
 // --- Storage locker ---
 
 // Counts the read, then gives the value (empty if none was ever stored).

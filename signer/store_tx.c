@@ -207,3 +207,10 @@ bool store_batch_commit(struct store *store, struct err *err)
         store_close_keys(store);
     return ok;
 }
+
+void store_batch_undo(struct store *store)
+{
+    struct err undone;
+    store->batch.lost = true;
+    (void)!store_batch_commit(store, &undone);
+}
