@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "base/writer.h"
 #include <errno.h>
@@ -7,6 +8,7 @@
 #define LINE_MAX_LEN 4096 // PIPE_BUF: lines of several processes in one pipe do not mix
 #define VALUE_MAX    512  // bytes of one text
 #define CUT          " cut=1\n"
+#define CUT_JSON     ", \"cut\": 1}\n"
 
 static bool is_bare(struct bytes text)
 {
@@ -61,6 +63,44 @@ static void write_text(struct writer *w, struct bytes text)
         write_quoted(w, text, "");
 }
 
+// JSON is UTF-8: what is not has its bytes escaped by hand, as logfmt does.
+static void write_json_text(struct writer *w, struct bytes text)
+{
+    struct json_writer j = json_writer_of(w);
+    uint8_t mem[4 * VALUE_MAX];
+    struct writer escaped = writer_of(mem, sizeof mem);
+    j.ascii = true; // no terminal is steered by it
+    if (utf8_is_valid(text)) {
+        json_string(&j, utf8_cut(text, VALUE_MAX));
+        return;
+    }
+    for (size_t i = 0; i < text.len && i < VALUE_MAX; i++)
+        if (text.ptr[i] >= 0x20 && text.ptr[i] < 0x7f && text.ptr[i] != '\\')
+            writer_u8(&escaped, text.ptr[i]);
+        else
+            writer_printf(&escaped, "\\x%02x", text.ptr[i]);
+    json_string(&j, writer_bytes(&escaped));
+}
+
+static void write_value_json(struct writer *w, const struct log_field *f)
+{
+    writer_printf(w, ", \"%s\": ", f->name);
+    switch (f->type) {
+    case LOG_FIELD_TEXT:
+        write_json_text(w, f->text);
+        break;
+    case LOG_FIELD_U64:
+        writer_printf(w, "%" PRIu64, f->u64);
+        break;
+    case LOG_FIELD_I64:
+        writer_printf(w, "%" PRId64, f->i64);
+        break;
+    case LOG_FIELD_BOOL:
+        writer_text(w, f->u64 != 0 ? "true" : "false");
+        break;
+    }
+}
+
 static void write_field(struct writer *w, const struct log_field *f)
 {
     writer_printf(w, " %s=", f->name);
@@ -84,12 +124,21 @@ static void write_head(struct writer *w, const struct log *log, enum log_level l
                        const char *event)
 {
     static const char *const names[] = { "debug", "info", "warning", "error" };
-    char stamp[CLOCK_TEXT_SIZE];
-    if (log->clock != NULL) {
+    char stamp[CLOCK_TEXT_SIZE] = "";
+    if (log->clock != NULL)
         clock_to_text(stamp, log->clock->wall_s(log->clock));
-        writer_printf(w, "%s ", stamp);
-    }
-    writer_printf(w, "level=%s event=%s", names[level], event);
+    if (log->json && log->clock != NULL)
+        writer_printf(w, "{\"time\": \"%s\", \"level\": \"%s\", \"event\": \"%s\"", stamp,
+                      names[level], event);
+    else if (log->json)
+        writer_printf(w, "{\"level\": \"%s\", \"event\": \"%s\"", names[level], event);
+    else
+        writer_printf(w, "%s%slevel=%s event=%s", stamp, log->clock != NULL ? " " : "",
+                      names[level], event);
+    if (log->replica == NULL)
+        return;
+    const struct log_field replica = LOG_TEXT("replica", log->replica);
+    (log->json ? write_value_json : write_field)(w, &replica);
 }
 
 // There is nobody to tell that logging failed; a full pipe must not stop a signer either.
@@ -107,15 +156,16 @@ void log_event(const struct log *log, enum log_level level, const char *event,
     char line[LINE_MAX_LEN];
     if (log->fd < 0 || level < log->min)
         return;
-    struct writer w = writer_of(line, sizeof line - (sizeof CUT - 1));
+    const char *cut = log->json ? CUT_JSON : CUT, *end = log->json ? "}\n" : "\n";
+    struct writer w = writer_of(line, sizeof line - strlen(cut));
     write_head(&w, log, level, event);
     struct writer whole = w; // up to the last field that fits
     for (size_t i = 0; i < n_fields && !w.failed; i++) {
-        write_field(&w, &fields[i]);
+        (log->json ? write_value_json : write_field)(&w, &fields[i]);
         if (!w.failed)
             whole = w;
     }
     whole.cap = whole.limit = sizeof line;
-    writer_text(&whole, w.failed ? CUT : "\n");
+    writer_text(&whole, w.failed ? cut : end);
     write_line(log->fd, writer_bytes(&whole));
 }

@@ -12,6 +12,8 @@ struct log {
     int fd; // -1: discard
     enum log_level min;
     const struct clock *clock; // NULL: no time stamp
+    bool json;           // an object a line: {"time": ..., "level": ..., "event": ..., fields}
+    const char *replica; // named in each line; NULL: not
 };
 
 struct log_field {
@@ -28,7 +30,7 @@ struct log_field {
 #define LOG_I64(name, value)  ((struct log_field){ (name), LOG_FIELD_I64, { 0, 0 }, 0, (value) })
 #define LOG_BOOL(name, value) ((struct log_field){ (name), LOG_FIELD_BOOL, { 0, 0 }, (value), 0 })
 
-// One write(2) of one line. Text with other than [A-Za-z0-9_.:/+@-] is quoted; control bytes,
+// One write(2) of one line. As logfmt: text with other than [A-Za-z0-9_.:/+@-] is quoted; control bytes,
 // quotes and backslashes in it are escaped, so that no value can forge a field or a line. A text
 // above 512 bytes ends in "..."; of a line above 4 KiB the last fields are left out for `cut=1`.
 void log_event(const struct log *log, enum log_level level, const char *event,

@@ -19,7 +19,7 @@ static void capture_open(struct capture *c, enum log_level min, const struct clo
 {
     int fds[2];
     assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-    *c = (struct capture){ .log = { fds[1], min, clock }, .read_fd = fds[0] };
+    *c = (struct capture){ .log = { .fd = fds[1], .min = min, .clock = clock }, .read_fd = fds[0] };
 }
 
 // What was logged since the last call, in one read: each line must be one write.
@@ -60,6 +60,48 @@ TEST(every_kind_of_field)
     assert_string_equal(captured(&c), "level=warning event=bare\n");
 }
 
+// The same as objects: what a text holds stays within its quotes.
+TEST(coordinator_D13_lines_of_json)
+{
+    AUTO(capture_close) struct capture c;
+    capture_open(&c, LOG_DEBUG, &fixed_clock);
+    c.log.json = true;
+    c.log.replica = "one";
+    LOG(&c.log, LOG_INFO, "e", LOG_U64("n", 2), LOG_BOOL("t", true),
+        LOG_TEXT("quoted", "a\"b\\c\nd\x1b"), LOG_TEXT("wide", "\xc3\xa4"),
+        LOG_BYTES("bad", bytes_of("\xff\\", 2)));
+    assert_string_equal(captured(&c),
+                        "{\"time\": \"2026-11-21T10:15:30Z\", \"level\": \"info\", \"event\": "
+                        "\"e\", \"replica\": \"one\", \"n\": 2, \"t\": true, \"quoted\": "
+                        "\"a\\\"b\\\\c\\nd\\u001b\", \"wide\": \"\\u00e4\", \"bad\": "
+                        "\"\\\\xff\\\\x5c\"}\n");
+}
+
+TEST(coordinator_D13_a_long_line_of_json_is_still_an_object)
+{
+    AUTO(capture_close) struct capture c;
+    char text[600];
+    struct log_field fields[12];
+    const struct json *object;
+    struct err err;
+    capture_open(&c, LOG_DEBUG, NULL);
+    c.log.json = true;
+    memset(text, '\x01', sizeof text - 1); // six characters each
+    text[sizeof text - 1] = '\0';
+    for (size_t i = 0; i < COUNT(fields); i++)
+        fields[i] = LOG_TEXT("f", text);
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        static const char names[][2] = {
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"
+        };
+        fields[i].name = names[i];
+    }
+    log_event(&c.log, LOG_INFO, "e", fields, COUNT(fields));
+    const char *line = captured(&c);
+    assert_true(json_parse(&object, bytes_trim(bytes_of_text(line)), test_arena(), &err));
+    assert_non_null(json_get(object, "cut"));
+}
+
 TEST(levels)
 {
     AUTO(capture_close) struct capture c;
@@ -70,7 +112,7 @@ TEST(levels)
     log_event(&c.log, LOG_WARNING, "c", NULL, 0);
     log_event(&c.log, LOG_ERROR, "d", NULL, 0);
     assert_string_equal(captured(&c), "level=warning event=c\nlevel=error event=d\n");
-    const struct log nowhere = { -1, LOG_DEBUG, NULL };
+    const struct log nowhere = { .fd = -1, .min = LOG_DEBUG };
     log_event(&nowhere, LOG_ERROR, "x", NULL, 0);
 }
 

@@ -425,7 +425,9 @@ static int run(const struct command *command, struct bunker_config *config, stru
                         .assets = web_assets(),
                         .setup_mode = config->setup_mode,
                         .audit.fd = -1 };
-    const struct log log = { STDERR_FILENO, command->quiet ? LOG_WARNING : LOG_INFO, &b.clock };
+    const struct log log = { .fd = STDERR_FILENO,
+                             .min = command->quiet ? LOG_WARNING : LOG_INFO,
+                             .clock = &b.clock };
     struct err err;
     b.log = &log;
     b.polled_ms = b.clock.monotonic_ms(&b.clock) - 3600000;

@@ -48,7 +48,11 @@ static int run(const struct command *command, struct arena *arena)
         config_write(&out, config);
         return print(writer_bytes(&out));
     }
-    const struct log log = { .fd = STDERR_FILENO, .min = config->log_level, .clock = &clock };
+    const struct log log = { .fd = STDERR_FILENO,
+                             .min = config->log_level,
+                             .clock = &clock,
+                             .json = config->log_json,
+                             .replica = config->replica };
     struct run r = {
         .command = command, .config = config, .log = &log, .arena = arena, .out = &out
     };

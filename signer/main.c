@@ -325,7 +325,9 @@ static void remove_temporary(const struct program *p)
 static bool run_signer(struct program *p, struct err *err)
 {
     p->clock = clock_system();
-    p->log = (struct log){ STDERR_FILENO, p->options.quiet ? LOG_WARNING : LOG_INFO, &p->clock };
+    p->log = (struct log){ .fd = STDERR_FILENO,
+                           .min = p->options.quiet ? LOG_WARNING : LOG_INFO,
+                           .clock = &p->clock };
     p->loop = loop_new(&p->clock);
     bool ok = start(p, err);
     if (ok && p->device.state != DEVICE_STOPPED)
