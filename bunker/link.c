@@ -185,10 +185,17 @@ static const char *outcome_of(const struct link_job *job)
     return link_outcome_name(job->base.ok ? job->progress.outcome : LINK_FAILED);
 }
 
-// Of signatures only.
+// Signed, or asked to and refused or failed.
+static bool is_signature(const struct link_job *job)
+{
+    return job->progress.outcome == LINK_MESSAGE_SIGNED ||
+           (job->progress.psbt_hash[0] != '\0' && job->progress.outcome != LINK_UNFINISHED &&
+            job->progress.outcome != LINK_PROVISIONED);
+}
+
 static void count(struct metrics *m, const struct link_job *job)
 {
-    if (job->progress.psbt_hash[0] == '\0' && job->progress.outcome != LINK_MESSAGE_SIGNED)
+    if (!is_signature(job))
         return;
     switch (job->progress.outcome) {
     case LINK_SIGNED:
@@ -205,6 +212,27 @@ static void count(struct metrics *m, const struct link_job *job)
         return;
     default:
         return;
+    }
+}
+
+// What people who watch the pages are told of it.
+static void tell_feed(struct bunker *b, const struct link_job *job)
+{
+    static const enum feed_kind kinds[] = { [LINK_SIGNED] = FEED_APPROVED,
+                                            [LINK_REFUSED] = FEED_REFUSED,
+                                            [LINK_FAILED] = FEED_FAILED,
+                                            [LINK_MESSAGE_SIGNED] = FEED_MESSAGE };
+    const enum link_outcome outcome = job->progress.outcome;
+    const struct json *why = json_get(b->hsm, "last_refusal");
+    struct feed_event e = { .kind = kinds[outcome < COUNT(kinds) ? outcome : 0] };
+    char text[FEED_TEXT_MAX + 1] = "over a signer link";
+    if (is_signature(job)) {
+        if (outcome == LINK_REFUSED && why != NULL && why->type == JSON_STRING)
+            (void)snprintf(text, sizeof text, "%.*s", BYTES_ARG(why->text));
+        (void)snprintf(e.account, sizeof e.account, "%.*s", FEED_NAME_SIZE - 1, job->certificate);
+        feed_set_text(&e, text);
+        feed_add(b->feed, bunker_now_s(b), &e);
+        clients_push(b);
     }
 }
 
@@ -234,6 +262,7 @@ static void record(struct bunker *b, const struct link_job *job, const char *lis
                                    .outcome = outcome_of(job),
                                    .reason = write_reason(&w, job) };
     count(&b->metrics, job);
+    tell_feed(b, job);
     LOG(b->log, LOG_INFO, e.event, LOG_TEXT("certificate", job->certificate),
         LOG_TEXT("outcome", e.outcome));
     if (!audit_add(&b->audit, bunker_now_s(b), &e))
