@@ -7,6 +7,8 @@
 
 #define LINE_MAX  4096
 #define HEALTH_MS 30000 // "on change, and every 15th poll (about 30 s)"
+#define RETRY_MS  1000
+#define RELOAD_MS 10000 // what another replica has changed
 
 struct tally {
     const struct known_wallet *wallet;
@@ -90,6 +92,11 @@ static void hand_out(struct fleet *fleet, struct known_signers *all)
             continue;
         }
         known_signer_free(m->next_known);
+        m->next_known = NULL;
+        if (m->known != NULL && known_signer_equal(m->known, all->items[i])) {
+            known_signer_free(all->items[i]);
+            continue;
+        }
         m->next_known = all->items[i];
         if (m->has_thread)
             (void)pthread_cond_signal(&m->wake);
@@ -112,13 +119,38 @@ static void wait_for_change(struct fleet *fleet, uint64_t *seen)
     (void)pthread_mutex_unlock(&fleet->lock);
 }
 
-static bool take_flag(struct fleet *fleet, bool *flag)
+// Told to, or after a while: other replicas tell nobody here.
+static bool is_time_to_read(struct fleet *fleet, int64_t *read_ms)
+{
+    const int64_t now_ms = wait_now_ms();
+    (void)pthread_mutex_lock(&fleet->lock);
+    const bool due = fleet->reload || now_ms - *read_ms >= RELOAD_MS;
+    fleet->reload = false;
+    (void)pthread_mutex_unlock(&fleet->lock);
+    *read_ms = due ? now_ms : *read_ms;
+    return due;
+}
+
+static bool is_stopped(struct fleet *fleet)
 {
     (void)pthread_mutex_lock(&fleet->lock);
-    const bool was = *flag;
-    *flag = false;
+    const bool stop = fleet->stop;
     (void)pthread_mutex_unlock(&fleet->lock);
-    return was;
+    return stop;
+}
+
+// False: the store is away; again in a second.
+static bool read_ledger(struct fleet *fleet, struct db **db)
+{
+    struct known_signers all;
+    struct err err;
+    if ((*db == NULL && !db_open(db, fleet->options.db, &err)) ||
+        !store_read_signers(*db, &all, &err)) {
+        LOG(fleet->options.log, LOG_WARNING, "signers_unread", LOG_TEXT("error", err.text));
+        return false;
+    }
+    hand_out(fleet, &all);
+    return true;
 }
 
 void *watcher_thread(void *argument)
@@ -126,30 +158,13 @@ void *watcher_thread(void *argument)
     struct fleet *fleet = argument;
     AUTO(db_close) struct db *db = NULL;
     char last[LINE_MAX] = "";
-    int64_t said_ms = 0;
+    int64_t said_ms = 0, read_ms = 0;
     uint64_t seen = 0;
-    for (;;) {
-        struct known_signers all;
-        struct err err;
-        (void)pthread_mutex_lock(&fleet->lock);
-        const bool stop = fleet->stop;
-        (void)pthread_mutex_unlock(&fleet->lock);
-        if (stop)
-            return NULL;
-        if (take_flag(fleet, &fleet->reload)) {
-            if ((db == NULL && !db_open(&db, fleet->options.db, &err)) ||
-                !store_read_signers(db, &all, &err)) {
-                LOG(fleet->options.log, LOG_WARNING, "signers_unread", LOG_TEXT("error", err.text));
-                (void)pthread_mutex_lock(&fleet->lock);
-                fleet->reload = true; // again in a second
-                (void)pthread_mutex_unlock(&fleet->lock);
-                struct err stopped;
-                (void)!wait_pause(1000, WAIT_NO_CANCEL, &stopped);
-            } else {
-                hand_out(fleet, &all);
-            }
-        }
+    while (!is_stopped(fleet)) {
+        if (is_time_to_read(fleet, &read_ms) && !read_ledger(fleet, &db))
+            read_ms = wait_now_ms() - RELOAD_MS + RETRY_MS;
         put_health(fleet, last, &said_ms);
         wait_for_change(fleet, &seen);
     }
+    return NULL;
 }

@@ -17,6 +17,23 @@ void known_signer_free(struct known_signer *signer)
         arena_free(signer->arena); // it lies in there itself
 }
 
+bool known_signer_equal(const struct known_signer *a, const struct known_signer *b)
+{
+    bool same = strcmp(a->id, b->id) == 0 && a->number == b->number &&
+                memcmp(a->xfp.b, b->xfp.b, sizeof a->xfp.b) == 0 && strcmp(a->pin, b->pin) == 0 &&
+                strcmp(a->domain, b->domain) == 0 && a->enabled == b->enabled &&
+                a->is_command == b->is_command && a->vouched_for == b->vouched_for &&
+                a->vouched_amount.n == b->vouched_amount.n &&
+                a->vouched_budget.n == b->vouched_budget.n &&
+                a->vouched_period_min == b->vouched_period_min && a->max_psbt == b->max_psbt &&
+                a->max_inputs == b->max_inputs && a->n_wallets == b->n_wallets &&
+                strcmp(a->policy_id, b->policy_id) == 0;
+    for (size_t i = 0; same && i < a->n_wallets; i++)
+        same = strcmp(a->wallets[i].id, b->wallets[i].id) == 0 &&
+               strcmp(a->wallets[i].keys.name, b->wallets[i].keys.name) == 0;
+    return same;
+}
+
 static uint64_t limit_of(const struct json *limits, const char *key, uint64_t otherwise)
 {
     const struct json *value = limits != NULL ? json_get(limits, key) : NULL;

@@ -52,6 +52,8 @@ struct known_signers {
 };
 MUST_CHECK bool store_read_signers(struct db *db, struct known_signers *out, struct err *err);
 void known_signer_free(struct known_signer *signer); // NULL is fine
+// Whether the ledger says the same of it, but for what only tells how it was (state).
+bool known_signer_equal(const struct known_signer *a, const struct known_signer *b);
 
 // signer.state, with its row of the audit ("signer.state").
 MUST_CHECK bool store_set_state(struct db *db, const struct known_signer *signer,
