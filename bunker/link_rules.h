@@ -7,8 +7,7 @@
 // Source: bunker.md 3.4.
 #ifndef CASEMATE_BUNKER_LINK_RULES_H
 #define CASEMATE_BUNKER_LINK_RULES_H
-#include "wire/reply.h"
-#include "wire/request.h"
+#include "client/connection.h"
 
 #define LINK_JOB_MS   120000 // "or 120 s"
 #define LINK_CODES_MS 90000  // "those that the same certificate left within 90 s count as its own"
