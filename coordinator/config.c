@@ -363,13 +363,43 @@ bool config_parse(struct coordinator_config *out, const char *file, struct bytes
            conf_finish(&conf, err);
 }
 
+// "credential:NAME" is a file that systemd has put where only this service reads it. Without systemd it stays what
+// it is, and opening it fails.
+static bool resolve(const char **path, struct arena *arena, struct err *err)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    struct reader r = reader_of(bytes_of_text(*path));
+    struct writer w = writer_growing(arena, 4096);
+    if (*path == NULL || folder == NULL || !reader_accept_bytes(&r, BYTES("credential:")))
+        return true;
+    const struct bytes name = reader_rest(&r);
+    if (!is_name(name))
+        return err_set(err, ERR_USAGE, "%s: is no name of a credential", *path);
+    writer_printf(&w, "%s/%.*s", folder, BYTES_ARG(name));
+    *path = arena_text(arena, writer_bytes(&w));
+    return *path != NULL || err_set(err, ERR_USAGE, "the credentials' folder is too long");
+}
+
+static bool resolve_all(struct coordinator_config *c, struct arena *arena, struct err *err)
+{
+    bool ok =
+        resolve(&c->password_file, arena, err) && resolve(&c->compat_totp_secret_file, arena, err);
+    for (size_t i = 0; ok && i < c->n_nodes; i++)
+        ok = resolve(&c->nodes[i].credential_file, arena, err);
+    for (size_t i = 0; ok && i < c->n_signers; i++)
+        ok = resolve(&c->signers[i].client_key, arena, err);
+    for (size_t i = 0; ok && i < c->listeners.n; i++)
+        ok = resolve(&c->listeners.items[i].tls_key, arena, err);
+    return ok;
+}
+
 bool config_load(struct coordinator_config *out, const char *path, struct arena *arena,
                  struct err *err)
 {
     const char *file = path != NULL ? path : COORDINATOR_CONF;
     struct bytes text = { 0 };
     return file_read(&text, file, CONF_FILE_MAX, arena, err) &&
-           config_parse(out, file, text, arena, err);
+           config_parse(out, file, text, arena, err) && resolve_all(out, arena, err);
 }
 
 const struct signer_config *config_signer(const struct coordinator_config *c, struct bytes name)

@@ -76,7 +76,8 @@ struct coordinator_config {
 MUST_CHECK bool config_parse(struct coordinator_config *out, const char *file, struct bytes text,
                              struct arena *arena, struct err *err);
 
-// path NULL: COORDINATOR_CONF, if it is there. Fails: ERR_USAGE, ERR_NOT_FOUND for a file that was asked for.
+// path NULL: COORDINATOR_CONF. Files of secrets may be named "credential:NAME" (systemd's LoadCredential).
+// Fails: ERR_USAGE, ERR_NOT_FOUND for a file that was asked for.
 MUST_CHECK bool config_load(struct coordinator_config *out, const char *path, struct arena *arena,
                             struct err *err);
 
