@@ -159,9 +159,12 @@ class Treasury:
                 self.panel(letter, do="keys", keys=digit[1] if digit else "y")
             time.sleep(0.1)
 
-    def casemate(self, letter, *arguments):
-        done = subprocess.run([self.programs["casemate"], "--socket", self.socket_of(letter), *arguments],
+    def run_casemate(self, letter, *arguments):
+        return subprocess.run([self.programs["casemate"], "--socket", self.socket_of(letter), *arguments],
                               capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+
+    def casemate(self, letter, *arguments):
+        done = self.run_casemate(letter, *arguments)
         if done.returncode:
             raise RuntimeError(f"casemate {' '.join(arguments)}: {done.stderr}")
         return done.stdout.strip()
