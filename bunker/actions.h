@@ -10,6 +10,7 @@
 //   totp_confirm [code]      a note
 //   create_user [name, "totp_here" | "rand_pw_here", ""], after a modal with code "badlen"
 //                            {"vue_app_cb": {"new_user_secret": {name, secret, url, qr} or {name, password}}}
+//   cancel []                the waiting job fails with code "cancelled"; outside HSM mode only
 //   simulate [] or [{users, local, spent, policy}]   {"vue_app_cb": {"simulation": ...}}; see simulate.h
 //   verify_message [address, signature, text]        {"vue_app_cb": {"message_verified": {ok, text}}}
 //   confirm_device [serial]  after code "other_device"; `casemate.other_device`, `casemate.pin`

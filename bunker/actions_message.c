@@ -141,6 +141,7 @@ static void run_message(struct action_call *call)
     m->client = call->c->id;
     m->job.format = format;
     m->job.base.work = message_work;
+    m->job.base.who = call->c->session;
     m->job.base.done = message_done;
     (void)snprintf(m->account, sizeof m->account, "%s", call->c->session->account);
     (void)snprintf(m->job.text, sizeof m->job.text, "%.*s", BYTES_ARG(text));

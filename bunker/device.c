@@ -231,10 +231,18 @@ static void run(void *argument)
     drain(line->cancel_fd);
     if (is_real(job))
         line->owner[0] = '\0';
-    job->ok = try_connect(line, job);
+    job->ok = !atomic_load(&job->cancelled) && try_connect(line, job);
     if (job->ok && job->work != NULL)
         job->ok = job->work(line, job, &job->err);
-    if (!job->ok && line->connection != NULL && !is_usable_after(job->err.code)) {
+    if (!job->ok && atomic_load(&job->cancelled)) {
+        if (job->err.code == ERR_INTERRUPTED) { // in the middle of an answer: begin anew
+            disconnect(line, DEVICE_CONNECTING, "");
+            drain(line->cancel_fd);
+            if (try_connect(line, job))
+                refresh(line, job->arena);
+        }
+        (void)err_set(&job->err, ERR_INTERRUPTED, DEVICE_CANCELLED);
+    } else if (!job->ok && line->connection != NULL && !is_usable_after(job->err.code)) {
         const bool gone = job->err.code == ERR_NOT_FOUND;
         disconnect(line, gone ? DEVICE_ABSENT : DEVICE_ERROR, job->err.text);
         if (gone)
@@ -255,6 +263,9 @@ static void finished(void *argument)
     job->report = (struct device_report){ 0 };
     d->seen_ms = wait_now_ms();
     d->n_jobs--;
+    d->first = job->next; // one thread, one queue: they end in their order
+    if (d->first == NULL)
+        d->last = &d->first;
     d->n_real -= is_real(job);
     d->options.changed(d->options.context, &before, &d->view);
     report_wipe(&before);
@@ -274,6 +285,7 @@ struct device *device_new(const struct device_options *options)
     d->line = (struct device_line){ .options = &d->options, .cancel_fd = d->cancel_fd };
     d->pool = pool_new(1, options->loop);
     d->view.state = d->line.report.state = DEVICE_ABSENT;
+    d->last = &d->first;
     return d;
 }
 
@@ -282,6 +294,20 @@ void device_cancel(struct device *d)
     const uint64_t one = 1;
     if (write(d->cancel_fd, &one, sizeof one) < 0)
         return; // it is set already
+}
+
+size_t device_cancel_of(struct device *d, const void *who)
+{
+    size_t n = 0;
+    for (struct device_job *job = d->first; job != NULL; job = job->next) {
+        if (who == NULL || job->who != who)
+            continue;
+        atomic_store(&job->cancelled, true);
+        if (job == d->first)
+            device_cancel(d);
+        n++;
+    }
+    return n;
 }
 
 void device_free(struct device *d)
@@ -303,6 +329,8 @@ void device_submit(struct device *d, struct device_job *job)
     job->ok = false;
     if (pool_submit(d->pool, (struct pool_job){ run, finished, job }, WAITING_MAX)) {
         d->n_jobs++;
+        *d->last = job;
+        d->last = &job->next;
         d->n_real += is_real(job);
         return;
     }

@@ -12,6 +12,7 @@
 #include "client/hsm_status.h"
 #include "crypto/certificate.h"
 #include "http/pool.h"
+#include <stdatomic.h>
 
 #define DEVICE_BUSY_MS  30000 // how long a busy device is asked again
 #define DEVICE_RETRY_MS 250
@@ -62,8 +63,11 @@ struct device_job {
     device_work *work;                    // on the thread; NULL: only the status is wanted
     bool brief;                           // a question: it changes nothing that others rely on
     void (*done)(struct device_job *job); // on the loop; frees the job
+    const void *who;                      // a session, compared only: it may cancel; NULL: nobody
     struct device *device;                // set by device_submit
-    struct arena *arena;                  // of the job, made and freed by the device
+    struct device_job *next;              // of the queue, for the loop
+    atomic_bool cancelled;
+    struct arena *arena; // of the job, made and freed by the device
     bool ok;
     struct err err;
     struct device_report report;
@@ -87,7 +91,9 @@ struct device {
     struct device_report view; // the loop's
     int64_t seen_ms;           // when it was last heard of
     size_t n_jobs;             // waiting or running
-    size_t n_real;             // of these, those with work that is not brief
+    struct device_job *first;  // of them, in their order: the first one runs
+    struct device_job **last;
+    size_t n_real; // of these, those with work that is not brief
     int cancel_fd;
 };
 
@@ -99,6 +105,11 @@ void device_submit(struct device *device, struct device_job *job);
 
 // Ends the wait of the job that runs; it fails with ERR_INTERRUPTED.
 void device_cancel(struct device *device);
+
+// The same for all jobs of that session, running or waiting; how many. The device may go on showing what it
+// was asked: only a person there takes that back.
+#define DEVICE_CANCELLED "No longer waited for. The device may still show the request."
+size_t device_cancel_of(struct device *device, const void *who);
 
 // --- For work ---
 

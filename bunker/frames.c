@@ -171,11 +171,11 @@ static const struct {
     enum err_code error;
     const char *code;
 } codes[] = {
-    { ERR_NOT_FOUND, "no_device" },  { ERR_BUSY, "busy" },
-    { ERR_INVALID, "device_error" }, { ERR_STATE, "device_error" },
-    { ERR_AUTH, "device_error" },    { ERR_LIMIT, "too_large" },
-    { ERR_REFUSED, "rejected" },     { ERR_PENDING, "device_error" },
-    { ERR_INTERRUPTED, "denied" },
+    { ERR_NOT_FOUND, "no_device" },   { ERR_BUSY, "busy" },
+    { ERR_INVALID, "device_error" },  { ERR_STATE, "device_error" },
+    { ERR_AUTH, "device_error" },     { ERR_LIMIT, "too_large" },
+    { ERR_REFUSED, "rejected" },      { ERR_PENDING, "device_error" },
+    { ERR_INTERRUPTED, "cancelled" },
 };
 
 void frame_device_error(struct client *c, const struct err *err)

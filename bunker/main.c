@@ -184,6 +184,8 @@ void bunker_session_ended(void *context, struct session *session)
 {
     struct bunker *b = context;
     struct visitor *v = session->data;
+    if (!b->device->view.active) // nobody is left to wait for the person at the device
+        (void)device_cancel_of(b->device, session);
     clients_close_session(b, session);
     if (v == NULL)
         return;

@@ -215,6 +215,7 @@ static struct signing *signing_new(struct bunker *b, struct client *c, struct sl
     memcpy(s->sign.psbt, slot->psbt, slot->psbt_len);
     s->sign.psbt_len = slot->psbt_len;
     s->sign.base.work = sign_work;
+    s->sign.base.who = session;
     slot->n_jobs++;
     s->of = (struct slot_job){ .b = b,
                                .slot = slot,
@@ -357,6 +358,22 @@ static void run_submit(struct action_call *call)
     }
 }
 
+// "the user can cancel waiting": for a person at a device that is not in HSM mode. One in HSM mode answers
+// by itself, and may have charged the period already.
+static void run_cancel(struct action_call *call)
+{
+    if (call->b->device->view.active) {
+        frame_fail(call->c, "bad_args", "A device in HSM mode answers by itself.");
+        return;
+    }
+    if (device_cancel_of(call->b->device, call->c->session) == 0) {
+        frame_fail(call->c, "bad_args", "Nothing of yours is waited for.");
+        return;
+    }
+    call_audit(call, "cancelled", "ok", (struct bytes){ 0 });
+    clients_push_slot(call->b, NULL, call->c);
+}
+
 // --- Broadcasting ---
 
 struct sending {
@@ -459,5 +476,6 @@ const struct action signing_actions[] = {
     { "auth_offer_guess", 3, 3, ROLE_OPERATOR, run_offer },
     { "submit_psbt", 4, 4, ROLE_OPERATOR, run_submit },
     { "rebroadcast", 1, 1, ROLE_OPERATOR, run_rebroadcast },
+    { "cancel", 0, 0, ROLE_OPERATOR, run_cancel },
 };
 const size_t n_signing_actions = COUNT(signing_actions);
