@@ -347,9 +347,9 @@ struct http_socket *http_reply_stream(struct http_exchange *x, void *data)
     struct connection *c = x->holder;
     struct lws *wsi = x->wsi;
     struct http_server *server = x->server;
-    const struct http_reply reply = {
-        .status = 200, .type = "text/event-stream", .caching = CACHE_REVALIDATE
-    };
+    const struct http_reply reply = { .status = 200,
+                                      .type = "text/event-stream",
+                                      .caching = CACHE_REVALIDATE };
     if (wsi == NULL) {
         exchange_free(x);
         return NULL;
