@@ -149,8 +149,15 @@ static bool listen_all(struct server *s, struct err *err)
 {
     const struct http_server_options options = {
         .listeners = &s->config->listeners,
-        .app = { &s->api, api_body_limit, api_request, api_upgrade, no_socket, no_message,
-                 no_message, api_closed, tick },
+        .app = { .context = &s->api,
+                 .body_limit = api_body_limit,
+                 .request = api_request,
+                 .upgrade = api_upgrade,
+                 .opened = no_socket,
+                 .message = no_message,
+                 .too_large = no_message,
+                 .closed = api_closed,
+                 .tick = tick },
         .log = s->log,
         .takes_delete = true,
     };
