@@ -184,7 +184,8 @@ void bunker_session_ended(void *context, struct session *session)
 {
     struct bunker *b = context;
     struct visitor *v = session->data;
-    if (!b->device->view.active) // nobody is left to wait for the person at the device
+    if (b->device != NULL &&
+        !b->device->view.active) // nobody is left to wait for the person at the device
         (void)device_cancel_of(b->device, session);
     clients_close_session(b, session);
     if (v == NULL)
@@ -353,9 +354,9 @@ static void free_all(struct bunker *b)
     onion_stop(b);
     pool_free(b->hashers);
     pool_free(b->senders);
-    device_free(b->device);
-    if (b->sessions.store != NULL)
+    if (b->sessions.store != NULL) // whose end tells the device
         sessions_free(&b->sessions);
+    device_free(b->device);
     http_server_free(b->server);
     slot_free(b->shared);
     settings_free(&b->settings);
