@@ -39,7 +39,7 @@ static bool is_ready_now(struct member *m, struct err *err)
     char why[REFUSAL_TEXT_SIZE];
     if (!member_look(m))
         return err_set(err, ERR_NOT_FOUND, "%s", m->trouble);
-    if (strcmp(member_judge(m, why), "verified") != 0)
+    if (!member_is_ready(m, member_judge(m, why)))
         return err_set(err, ERR_NOT_FOUND, "not ready: %s", why);
     if (m->status.refusals >= CHOOSE_REFUSALS_MAX)
         return err_set(err, ERR_NOT_FOUND, "not ready: %d refusals", CHOOSE_REFUSALS_MAX);
@@ -73,7 +73,8 @@ static bool relay(struct member *m, const struct fleet_auth *auth, struct err *e
 {
     uint8_t mem[TOKEN_LEN];
     struct port_auth given = { .user = auth->user };
-    const char *user = m->known->rules.surge.user;
+    const struct device_rules *runs = member_runs(m);
+    const char *user = runs != NULL ? runs->surge.user : NULL;
     if (given.user[0] == '\0')
         given.user = user != NULL ? user : DEVICE_USER;
     const bool ok =

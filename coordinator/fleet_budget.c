@@ -61,7 +61,8 @@ void member_count(struct member *m)
         !count_since(m, now_us - period_us, &in_period, &last_us) ||
         !count_since(m, now_us - (now_ms - m->status_ms) * 1000, &since_look, &last_us))
         return;
-    const struct device_rules *r = &m->known->rules;
+    const struct device_rules *runs = member_runs(m);
+    const struct device_rules *r = runs != NULL ? runs : &m->known->rules;
     const struct sats counted = m->status.tells_velocity ? since_look : in_period;
     if (m->known->is_command)
         budget_auto = budget_left(
@@ -164,9 +165,10 @@ bool fleet_choose(struct fleet *fleet, const char *wallet_id, size_t need, struc
 
 // --- Limits for preflight ---
 
-static const struct device_rule *rule_of(const struct known_signer *k, enum tier tier)
+static const struct device_rule *rule_of(const struct member *m, enum tier tier)
 {
-    return tier == TIER_AUTO ? &k->rules.automatic : &k->rules.surge;
+    const struct device_rules *r = m->rules != NULL ? m->rules : &m->known->rules;
+    return tier == TIER_AUTO ? &r->automatic : &r->surge;
 }
 
 static bool copy_list(struct signer_limits *out, const struct device_rule *rule,
@@ -186,7 +188,7 @@ static bool copy_list(struct signer_limits *out, const struct device_rule *rule,
 static bool read_limits(const struct member *m, enum tier tier, struct signer_limits *out,
                         struct arena *arena)
 {
-    const struct device_rule *rule = rule_of(m->known, tier);
+    const struct device_rule *rule = rule_of(m, tier);
     *out = (struct signer_limits){
         .name = arena_text(arena, bytes_of_text(m->known->name)),
         .xfp = m->known->xfp,

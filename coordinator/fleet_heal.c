@@ -7,6 +7,7 @@
 
 #define REBOOT_WAIT_MS 60000 // for a signer to come back
 #define REBOOT_LOOK_MS 500
+#define ROLL_OUT_MS    5000 // between two tries, while others have their turn
 
 // --- What it is ---
 
@@ -16,18 +17,12 @@ static const char *set(char why[static REFUSAL_TEXT_SIZE], const char *state, co
     return state;
 }
 
-static bool runs_expected_policy(const struct member *m)
-{
-    char mem[65];
-    struct writer w = writer_of(mem, sizeof mem - 1);
-    writer_hex(&w, BYTES_OF(m->known->rules.hash.b));
-    mem[w.len] = '\0';
-    return strcmp(mem, m->status.policy_hash) == 0;
-}
-
 static bool misses_user(const struct member *m)
 {
-    const char *user = m->known->has_policy ? m->known->rules.surge.user : NULL;
+    const struct device_rules *runs = member_runs(m);
+    const char *user = runs != NULL           ? runs->surge.user
+                       : m->known->has_policy ? m->known->rules.surge.user
+                                              : NULL;
     return user != NULL && m->status.tells_users && !port_status_has_user(&m->status, user);
 }
 
@@ -37,7 +32,7 @@ static const char *judge_active(const struct member *m, char why[static REFUSAL_
 {
     if (!m->known->has_policy)
         return set(why, "active", "no policy is published for it");
-    if (!runs_expected_policy(m)) {
+    if (member_runs(m) == NULL) {
         (void)snprintf(why, REFUSAL_TEXT_SIZE, "its policy is %.16s..., not the published one",
                        m->status.policy_hash);
         return "drift";
@@ -46,7 +41,15 @@ static const char *judge_active(const struct member *m, char why[static REFUSAL_
         return set(why, "drift", "a wallet is not registered on it any more");
     if (misses_user(m))
         return set(why, "drift", "a user that its policy needs is not there any more");
-    return set(why, "verified", "");
+    return member_is_outdated(m)
+               ? set(why, "active", "runs the policy before the published one until its turn comes")
+               : set(why, "verified", "");
+}
+
+bool member_is_ready(const struct member *m, const char *state)
+{
+    return strcmp(state, "verified") == 0 ||
+           (strcmp(state, "active") == 0 && member_is_outdated(m));
 }
 
 static const char *judge_idle(const struct member *m, char why[static REFUSAL_TEXT_SIZE])
@@ -207,12 +210,14 @@ static bool drain(struct member *m)
 {
     bool granted = false;
     struct err err;
-    if (strcmp(m->state, "verified") != 0)
+    (void)pthread_mutex_lock(&m->fleet->lock);
+    const bool ready = m->view.ready;
+    (void)pthread_mutex_unlock(&m->fleet->lock);
+    if (!ready)
         return true;
     if (!store_begin_draining(m->db, m->known, &granted, &err) || !granted) {
-        LOG(m->fleet->options.log, LOG_WARNING, "planned_work_waits",
-            LOG_TEXT("signer", m->known->name),
-            LOG_TEXT("why", granted ? err.text : "fewer than k others would stay ready"));
+        LOG(m->fleet->options.log, LOG_DEBUG, "planned_work_waits", // for the others, or the store
+            LOG_TEXT("signer", m->known->name));
         return false;
     }
     member_publish(m, "draining", "planned work");
@@ -252,6 +257,16 @@ static bool restart(struct member *m)
 void member_reboot(struct member *m)
 {
     m->next_poll_ms = 0;
+    if (restart(m))
+        member_heal(m, true);
+}
+
+void member_roll_out(struct member *m)
+{
+    const int64_t now_ms = wait_now_ms();
+    if (m->section->section->restart_command[0] == NULL || now_ms < m->rollout_ms)
+        return; // a person restarts it, and approves the new policy
+    m->rollout_ms = now_ms + ROLL_OUT_MS;
     if (restart(m))
         member_heal(m, true);
 }

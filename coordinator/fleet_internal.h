@@ -57,6 +57,8 @@ struct member {
     struct sats value; // signed in the last period, by the ledger
     int64_t last_us;   // when
     bool leased;       // by another replica, when it was last wanted
+    const struct device_rules
+        *rules; // of `known`: of the version that it runs; NULL: of none of ours
     int64_t cool_until_ms;
 
     // The thread's:
@@ -72,7 +74,7 @@ struct member {
     int64_t
         assumed_until_ms; // a restart with boot-to-HSM, which tells no budgets: all is spent until
     char state[16];       // as the ledger has it
-    int64_t next_poll_ms;
+    int64_t next_poll_ms, rollout_ms; // when it is tried again
 };
 
 struct fleet {
@@ -102,6 +104,11 @@ MUST_CHECK bool member_begin(struct member *m, int64_t lease_us, struct err *err
 void member_end(struct member *m);
 // Reads what it says of itself, and from that what it is. Within a conversation. False: it could not be read.
 bool member_look(struct member *m);
+// The rules of the version of ours that it runs, as the last look has found; NULL: of none.
+const struct device_rules *member_runs(const struct member *m);
+bool member_is_outdated(const struct member *m); // not the published one
+// Whether it may be asked in that state (member_judge): verified, or waiting for its turn.
+bool member_is_ready(const struct member *m, const char *state);
 // Publishes what is known now, to viewers and to the ledger.
 void member_publish(struct member *m, const char *state, const char *why);
 
@@ -117,6 +124,8 @@ const char *member_judge(struct member *m, char why[static REFUSAL_TEXT_SIZE]);
 void member_heal(struct member *m, bool ordered);
 void member_reboot(struct member *m);
 void member_install(struct member *m);
+// A version was published, and this signer runs one before it: its turn, if k others stay ready.
+void member_roll_out(struct member *m);
 
 // --- fleet_budget.c ---
 // Reads the ledger's count of what it signed. Within no lock.

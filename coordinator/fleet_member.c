@@ -130,14 +130,49 @@ bool member_look(struct member *m)
 
 // --- Telling ---
 
+const struct device_rules *member_runs(const struct member *m)
+{
+    char text[65];
+    const struct known_signer *k = m->known;
+    for (size_t i = 0; k->has_policy && m->status.active && i <= k->n_former; i++) {
+        const struct device_rules *r = i == 0 ? &k->rules : &k->former[i - 1];
+        struct writer w = writer_of(text, sizeof text - 1);
+        writer_hex(&w, BYTES_OF(r->hash.b));
+        text[w.len] = '\0';
+        if (strcmp(text, m->status.policy_hash) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+bool member_is_outdated(const struct member *m)
+{
+    const struct device_rules *runs = member_runs(m);
+    return runs != NULL && runs != &m->known->rules;
+}
+
+// What the version that it runs allows. Under the lock.
+static void fill_limits(struct member *m)
+{
+    struct fleet_signer *v = &m->view;
+    const struct device_rules *r = m->rules != NULL ? m->rules : &m->known->rules;
+    const struct sats none = { 0 };
+    v->max_auto = m->known->is_command    ? m->known->vouched_amount
+                  : r->automatic.is_there ? r->automatic.max_amount
+                                          : none;
+    v->max_surge = r->surge.is_there && !m->known->is_command ? r->surge.max_amount : none;
+}
+
 static void fill_view(struct member *m, struct fleet_signer *v, const char *state, const char *why)
 {
     const struct port_status *s = &m->status;
     const struct known_signer *k = m->known;
     v->reachable = m->reachable;
     v->active = m->reachable && (k->is_command ? k->vouched_for : s->active);
-    v->ready = v->enabled && strcmp(state, "verified") == 0;
-    v->drift = strcmp(state, "drift") == 0;
+    v->ready = v->enabled && member_is_ready(m, state);
+    v->drift = strcmp(state, "drift") == 0 || member_is_outdated(m);
+    m->rules = member_runs(m);
+    fill_limits(m);
     v->state = state;
     if (s->has_counters) { // "a device that fails is inactive, its counters stay"
         v->approvals = s->approvals;
@@ -211,17 +246,14 @@ void member_adopt(struct member *m)
     port_free(m->port); // it borrows the pin of what is freed here
     m->port = NULL;
     known_signer_free(old);
-    const struct device_rules *r = &m->known->rules;
+    m->rules = m->has_thread ? member_runs(m) : NULL;
+    m->next_poll_ms = 0; // what it should be may be something else now
     (void)snprintf(v->id, sizeof v->id, "%s", m->known->id);
     v->number = m->known->number;
     memcpy(v->xfp, m->known->xfp.b, sizeof v->xfp);
     if (!m->wants_enabled)
         v->enabled = m->known->enabled;
-    v->max_auto = m->known->is_command    ? m->known->vouched_amount
-                  : r->automatic.is_there ? r->automatic.max_amount
-                                          : (struct sats){ 0 };
-    v->max_surge =
-        r->surge.is_there && !m->known->is_command ? r->surge.max_amount : (struct sats){ 0 };
+    fill_limits(m);
     if (m->state[0] == '\0')
         (void)snprintf(m->state, sizeof m->state, "%s", m->known->state);
     m->fleet->version++;
@@ -252,6 +284,8 @@ static void look_around(struct member *m)
     const bool ready = strcmp(state, "verified") == 0;
     if (ready && !was_ready)
         (void)!store_end_heal(m->db, m->known->id, &err);
+    if (strcmp(state, "out") != 0 && member_is_outdated(m))
+        member_roll_out(m);
     // "no heal of disabled signers"; nor of what is active: only a restart changes that, which is an order
     if (!ready && !m->status.active && strcmp(state, "out") != 0 &&
         store_begin_heal(m->db, m->known->id, false, &granted, &err) && granted)

@@ -103,23 +103,34 @@ static bool read_wallets(struct known_signer *s, struct db *db, struct arena *ar
     return true;
 }
 
+static bool query_policies(struct db_rows *out, const struct known_signer *s, const char *state,
+                           int64_t limit, struct db *db, struct arena *arena, struct err *err)
+{
+    return db_query(db, out,
+                    "SELECT p.id, p.body FROM policy_version p JOIN wallet_signer x ON "
+                    "x.wallet_id = p.wallet_id AND x.signer_id = $1 WHERE p.state = $2 AND "
+                    "(p.signer_id IS NULL OR p.signer_id = $1) ORDER BY p.published_at DESC, "
+                    "p.number DESC LIMIT $3",
+                    DB_ARGS(db_text(s->id), db_text(state), db_int(limit)), arena, err);
+}
+
 // A policy that does not parse is none: the signer is not ready, and nothing is loaded into it.
 static bool read_policy(struct known_signer *s, struct db *db, struct arena *arena, struct err *err)
 {
     struct db_rows rows;
     struct err why;
-    if (!db_query(db, &rows,
-                  "SELECT p.id, p.body FROM policy_version p JOIN wallet_signer x ON "
-                  "x.wallet_id = p.wallet_id AND x.signer_id = $1 WHERE p.state = 'published' AND "
-                  "(p.signer_id IS NULL OR p.signer_id = $1) ORDER BY p.published_at DESC, "
-                  "p.number DESC LIMIT 1",
-                  DB_ARGS(db_text(s->id)), arena, err))
+    if (!query_policies(&rows, s, "published", 1, db, arena, err))
         return false;
     if (rows.n == 0)
         return true;
     db_cell_copy(s->policy_id, sizeof s->policy_id, &rows, 0, 0);
     s->has_policy = arena_copy(s->arena, db_cell_bytes(&rows, 0, 1), &s->policy_body) &&
                     device_policy_read(&s->rules, s->policy_body, s->arena, &why);
+    if (!query_policies(&rows, s, "replaced", FLEET_FORMER, db, arena, err))
+        return false;
+    for (size_t i = 0; i < rows.n; i++)
+        s->n_former +=
+            device_policy_read(&s->former[s->n_former], db_cell_bytes(&rows, i, 1), s->arena, &why);
     return true;
 }
 
@@ -307,7 +318,8 @@ static bool enough_others(struct db *db, const struct known_signer *s, const str
                   DB_ARGS(db_text(w->id)), arena, err) ||
         !db_query(db, &rows,
                   "SELECT count(*) FROM wallet_signer x JOIN signer s ON s.id = x.signer_id WHERE "
-                  "x.wallet_id = $1 AND s.id <> $2 AND s.enabled = 1 AND s.state = 'verified'",
+                  "x.wallet_id = $1 AND s.id <> $2 AND s.enabled = 1 AND s.state IN ('verified', "
+                  "'active')", // active: it waits for its turn with the version before
                   DB_ARGS(db_text(w->id), db_text(s->id)), arena, err))
         return false;
     *enough = db_cell_int(&rows, 0, 0) >= (int64_t)w->k;

@@ -11,6 +11,7 @@
 #include "coordinator/port.h"
 
 #define FLEET_WALLETS 8 // of one signer
+#define FLEET_FORMER  4 // versions before the published one
 
 // A wallet that a signer serves.
 struct known_wallet {
@@ -43,6 +44,10 @@ struct known_signer {
     char policy_id[ID_SIZE];
     struct bytes policy_body;
     struct device_rules rules;
+    // Those before it, newest first: a signer that runs one of them waits for its turn to get the new one, and
+    // is asked meanwhile within what that one allows.
+    size_t n_former;
+    struct device_rules former[FLEET_FORMER];
 };
 
 // All signers by number, each with an arena of its own, which the caller frees.

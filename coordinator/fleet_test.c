@@ -233,6 +233,7 @@ TEST(coordinator_F6_persons)
     drop(&t);
 }
 
+// A policy that is none of ours, and one that is not the newest.
 TEST(coordinator_F6_policy_drift)
 {
     struct team t;
@@ -240,14 +241,28 @@ TEST(coordinator_F6_policy_drift)
     prepare(&t);
     start(&t);
     wait_until_ready(&t);
-    // Another version is published: nobody loads it without an order.
+    fake_lock();
+    memset(t.device[0]->policy_hash, 'f', 64);
+    fake_unlock();
+    wait_for_state(&t, 0, "drift");
+    assert_string_equal(view_of(&t, 0).why,
+                        "its policy is ffffffffffffffff..., not the published one");
+    assert_false(view_of(&t, 0).ready);
+    assert_int_equal(ask(&t, 0, NULL).outcome, FLEET_UNSENT);
+    // Another version is published. Nobody can restart these: they are asked within the version before.
     publish(&t, 2000, 3000);
     fleet_reload(t.fleet);
-    for (size_t i = 0; i < RIG_SIGNERS; i++)
-        wait_for_state(&t, i, "drift");
-    assert_non_null(strstr(view_of(&t, 0).why, "not the published one"));
-    // A planned change needs k others, and there are none now: but this one is not ready either.
-    assert_false(fleet_order(t.fleet, t.rig.signers[0], FLEET_REBOOT, &err));
+    for (size_t i = 1; i < RIG_SIGNERS; i++) {
+        wait_for_state(&t, i, "active");
+        const struct fleet_signer v = view_of(&t, i);
+        assert_true(v.ready && v.drift);
+        assert_int_equal(v.max_auto.n, 1000);
+        assert_string_equal(v.why, "runs the policy before the published one until its turn comes");
+        assert_int_equal(ask(&t, i, NULL).outcome, FLEET_SIGNED);
+        assert_null(strstr(t.device[i]->calls, "reboot"));
+    }
+    assert_int_equal(view_of(&t, 0).max_auto.n, 2000);
+    assert_false(fleet_order(t.fleet, t.rig.signers[1], FLEET_REBOOT, &err));
     assert_int_equal(code_of(&err), CODE_BAD_REQUEST);
     assert_string_equal(err.text, "no restart_command is configured");
     drop(&t);
@@ -261,25 +276,33 @@ static void give_restart(struct team *t)
         t->section[i].restart_command[0] = "/bin/true";
 }
 
-TEST(coordinator_D8_install_one_after_the_other)
+// Published once, and each signer has its turn; k of them are ready all the time.
+TEST(coordinator_D8_rolled_out_one_after_the_other)
 {
     struct team t;
-    struct err err;
     prepare(&t);
     give_restart(&t);
     start(&t);
     wait_until_ready(&t);
     publish(&t, 2000, 3000);
     fleet_reload(t.fleet);
+    size_t done = 0;
+    for (int ms = 0; done < RIG_SIGNERS; ms += 2) {
+        struct fleet_signer all[SIGNERS_MAX];
+        size_t ready = 0;
+        assert_int_equal(fleet_view(t.fleet, NULL, all), RIG_SIGNERS);
+        done = 0;
+        for (size_t i = 0; i < RIG_SIGNERS; i++) {
+            ready += all[i].ready;
+            done += strcmp(all[i].state, "verified") == 0 && all[i].max_auto.n == 2000;
+        }
+        assert_true(ready >= 2);
+        assert_true(ms < 2 * PATIENCE_MS);
+        (void)usleep(2000);
+    }
     for (size_t i = 0; i < RIG_SIGNERS; i++)
-        wait_for_state(&t, i, "drift");
-    for (size_t i = 0; i < RIG_SIGNERS; i++) {
-        assert_true(fleet_order(t.fleet, t.rig.signers[i], FLEET_INSTALL_POLICY, &err));
-        wait_for_state(&t, i, "verified");
-        assert_int_equal(view_of(&t, i).max_auto.n, 2000);
         assert_string_equal(t.device[i]->calls,
                             "register enrol load activate reboot load activate ");
-    }
     drop(&t);
 }
 

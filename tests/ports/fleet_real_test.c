@@ -262,9 +262,15 @@ TEST(coordinator_D8_real_signer_gets_another_policy)
     wait_for(&w, "verified");
     publish(&w, 800000);
     fleet_reload(w.fleet);
-    wait_for(&w, "drift");
-    // Alone it is not ready any more, so nobody else has to be.
+    wait_for(&w, "active"); // and is asked within the version before
+    assert_true(view(&w).ready && view(&w).drift);
+    assert_int_equal(view(&w).max_auto.n, 700000);
+    // It would leave fewer than k: an operator takes it out first.
+    assert_false(fleet_order(w.fleet, w.rig.signers[0], FLEET_INSTALL_POLICY, &err));
+    assert_int_equal(code_of(&err), CODE_CONFLICT);
+    assert_true(fleet_order(w.fleet, w.rig.signers[0], FLEET_DISABLE, &err));
     assert_true(fleet_order(w.fleet, w.rig.signers[0], FLEET_INSTALL_POLICY, &err));
+    assert_true(fleet_order(w.fleet, w.rig.signers[0], FLEET_ENABLE, &err));
     wait_for(&w, "verified");
     assert_int_equal(view(&w).max_auto.n, 800000);
     fleet_free(w.fleet);
