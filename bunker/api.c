@@ -62,39 +62,44 @@ static void send_events(struct page *p)
     clients_add_stream(p->b, p->session, p->exchange);
 }
 
+static bool query_number(struct page *p, const char *name, uint64_t *out)
+{
+    struct bytes text;
+    struct reader r;
+    if (!http_form_get(p->request->query, name, &text, p->arena))
+        return true;
+    r = reader_of(text);
+    if (reader_decimal64(&r, UINT32_MAX, out) && reader_done(&r))
+        return true;
+    char why[64];
+    (void)snprintf(why, sizeof why, "%s: is no number", name);
+    fail(p, 400, "bad_args", why);
+    return false;
+}
+
 // What happened after event number `after`.
 static void send_feed(struct page *p)
 {
     struct writer w = writer_growing(p->arena, (size_t)4 << 20);
     struct json_writer j = json_writer_of(&w);
-    struct bytes text;
     uint64_t after = 0;
-    if (http_form_get(p->request->query, "after", &text, p->arena)) {
-        struct reader r = reader_of(text);
-        if (!reader_decimal64(&r, UINT64_MAX, &after)) {
-            fail(p, 400, "bad_args", "after: is no number");
-            return;
-        }
-    }
+    if (!query_number(p, "after", &after))
+        return;
     j.ascii = true;
     feed_write(&j, p->b->feed, after);
     page_json(p, 200, writer_bytes(&w));
 }
 
+// The records after number `after`, or the newest `last` ones.
 static void send_audit(struct page *p)
 {
-    struct bytes text;
-    uint64_t after = 0;
+    const uint64_t newest = p->b->audit.seq;
+    uint64_t after = 0, last = 0;
     struct err err;
-    if (!may(p, ROLE_ADMIN))
+    if (!may(p, ROLE_ADMIN) || !query_number(p, "after", &after) || !query_number(p, "last", &last))
         return;
-    if (http_form_get(p->request->query, "after", &text, p->arena)) {
-        struct reader r = reader_of(text);
-        if (!reader_decimal64(&r, UINT32_MAX, &after)) {
-            fail(p, 400, "bad_args", "after: is no number");
-            return;
-        }
-    }
+    if (last > 0)
+        after = newest > last ? newest - last : 0;
     AUTO(arena_freep) struct arena *arena = arena_new((size_t)80 << 20);
     struct writer w = writer_growing(arena, (size_t)8 << 20);
     if (audit_read(&p->b->audit, after, &w, &err))

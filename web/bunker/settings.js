@@ -68,7 +68,7 @@ function audit(app) {
     el("p", {class: "hint"}, `The newest ${RECORDS} records. Each holds the hash of the one before: a record that was changed breaks the chain.`),
     problem, table);
   async function load() {
-    const all = await ask("/api/audit");
+    const all = await ask(`/api/audit?last=${RECORDS}`);
     problem.textContent = all.error ?? "";
     if (!all.error) replace(rows, all.slice(-RECORDS).reverse().map((r) => el("tr", {}, el("td", {}, visible(r.time).replace("T", " ")),
       el("td", {}, visible(r.event)), el("td", {}, visible(r.account ?? "")), el("td", {}, visible(r.outcome ?? "")),
