@@ -1,6 +1,7 @@
 // coordinator/node.h -- one Bitcoin node: what it knows of a wallet, and how it gets a transaction.
 //
-// A struct node belongs to one thread. Calls wait up to their timeout.
+// A struct node belongs to one thread. Calls wait up to their timeout. Bitcoin Core or Knots, version 24 or newer
+// (listsinceblock with change, gettxspendingprevout); packages want 28 or newer on main.
 // All fail with CODE_NODE_UNAVAILABLE when there is no answer, or not from the network that is expected.
 // Source: coordinator.md A2, A10, D5 to D7, Annex.
 #ifndef CASEMATE_COORDINATOR_NODE_H

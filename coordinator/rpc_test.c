@@ -1,8 +1,10 @@
 #include "coordinator/rpc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "tests/support/test.h"
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 // --- Faults: the Annex, as observed ---
@@ -337,6 +339,42 @@ TEST(coordinator_annex_a_node_that_is_not_there_is_unavailable)
     AUTO(rpc_freep) struct rpc *other = rpc_new(&later);
     assert_false(rpc_call(&result, other, NULL, "a", BYTES("[]"), test_arena(), &fault, &err));
     assert_int_equal(fault.kind, RPC_FAULT_UNREACHABLE);
+}
+
+static void *readable_soon(void *fd)
+{
+    const uint64_t one = 1;
+    const struct timespec soon = { 0, 200000000 };
+    (void)nanosleep(&soon, NULL);
+    assert_int_equal(write(*(int *)fd, &one, sizeof one), sizeof one);
+    return NULL;
+}
+
+// A node that hangs holds nobody up who has to stop.
+TEST(coordinator_D14_a_call_ends_when_it_is_cancelled)
+{
+    rpc_init();
+    static const char *const replies[] = { "", "nothing", NULL }; // the first: for ever
+    struct server *s = server_start(replies);
+    const struct rpc_server at = { url_of(s), NULL, 30 };
+    AUTO(rpc_freep) struct rpc *rpc = rpc_new(&at);
+    const struct clock clock = clock_system();
+    const struct json *result;
+    struct rpc_fault fault;
+    struct err err;
+    pthread_t other;
+    int fd = eventfd(0, EFD_CLOEXEC);
+    rpc_set_cancel(rpc, fd);
+    assert_int_equal(pthread_create(&other, NULL, readable_soon, &fd), 0);
+    const int64_t before = clock.monotonic_ms(&clock);
+    assert_false(rpc_call(&result, rpc, NULL, "a", BYTES("[]"), test_arena(), &fault, &err));
+    assert_int_equal(fault.kind, RPC_FAULT_UNREACHABLE);
+    assert_true(clock.monotonic_ms(&clock) - before < 10000);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    rpc_set_cancel(rpc, -1);
+    assert_false(rpc_call(&result, rpc, NULL, "a", BYTES("[]"), test_arena(), &fault, &err));
+    server_end(s);
+    close(fd);
 }
 
 TEST(coordinator_annex_a_refusal_over_http_and_one_that_stops_halfway)

@@ -31,6 +31,7 @@ static const struct member MEMBERS[] = {
     { "stuck_s", COUNT, AT(stuck_s), 1, 604800 },
     { "max_bumps", COUNT, AT(max_bumps), 0, 20 },
     { "give_up_s", COUNT, AT(give_up_s), 1, 86400 },
+    { "freeze_on_foreign", SWITCH, AT(freeze_on_foreign), 0, 1 },
 };
 
 struct spend_rules spend_rules_default(void)

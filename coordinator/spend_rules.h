@@ -19,6 +19,7 @@ struct spend_rules {
     unsigned give_up_s;                         // signers that cannot be reached
     struct sats amount_max;                     // of one spend
     unsigned approvals;                         // people, for spends that need some
+    bool freeze_on_foreign;                     // an outflow that the ledger does not know: D5 3
 };
 
 struct spend_rules spend_rules_default(void);

@@ -99,6 +99,27 @@ TEST(coordinator_F16_foreign_outflow_is_counted_once_and_told)
         1);
 }
 
+// D5: "foreign_outflow, alarm, optional freeze".
+TEST(coordinator_D5_a_foreign_outflow_freezes_where_it_shall)
+{
+    AUTO(scene_end) struct scene *s = scene_new("wsh", 11, 5 * (uint64_t)COIN);
+    struct err err;
+    pass(s);
+    s->wallet.rules.freeze_on_foreign = true;
+    pays(s, regtest_address(s->r), COIN);
+    sends(s, built(s));
+    pass(s);
+    assert_int_equal(velocity(s).foreign.n, COIN);
+    struct spend spend = rig_claimed(&s->ledger, 1000);
+    assert_false(ledger_reserve(s->ledger.db, &spend, (struct sats){ 1 }, &err));
+    assert_int_equal(code_of(&err), CODE_FROZEN);
+    // A person has looked at it: it is known now, and freezes no second time.
+    good(ledger_freeze(s->ledger.db, s->ledger.wallet, false, "officer", &err));
+    (void)regtest_mine(s->r, 1);
+    pass(s);
+    good(ledger_reserve(s->ledger.db, &spend, (struct sats){ 1 }, &err));
+}
+
 // Annex: "self-payment to a receive address: a send and a receive entry; to change: no entry".
 TEST(inv_37_payments_to_oneself_are_no_outflow)
 {
