@@ -122,6 +122,7 @@ class Rig:
         self.socket = folder + "/cm-1.sock"
         self.signer = self.bunker = None
         self.port = None
+        self.all_logs = ""  # of bunkers that have been followed by another
 
     def wait(self, condition):
         end = time.monotonic() + WAIT_SECONDS
@@ -149,6 +150,10 @@ class Rig:
                      broadcast="backend = none", tor="control = none",
                      program=BUNKER, device=None, environment=None, connections=64, before=None):
         config = self.folder + "/bunker.conf"
+        for name in ("bunker.log", "data/audit.jsonl"):
+            if os.path.exists(f"{self.folder}/{name}"):
+                with open(f"{self.folder}/{name}", encoding="utf-8") as file:
+                    self.all_logs += file.read()
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"data_files = {self.folder}/data\nreconnect_delay = 1\n{more}\n"
                        f"[device]\n{device or 'path = ' + self.socket}\n[broadcast]\n{broadcast}\n[tor]\n{tor}\n"
