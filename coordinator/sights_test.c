@@ -1,5 +1,6 @@
 #include "coordinator/sights.h"
 #include "tests/support/test.h"
+#include <pthread.h>
 
 static const struct sighting mempool = { .where = SIGHT_MEMPOOL }, gone = { .where = SIGHT_GONE };
 
@@ -39,4 +40,26 @@ TEST(coordinator_D5_what_a_node_saw_long_ago_counts_no_more)
     assert_int_equal(sights_put(s, 0, &a, &gone, 1001 + SIGHTS_FRESH_MS).where, SIGHT_GONE);
     sights_free(s);
     sights_free(NULL);
+}
+
+static void *looks(void *context)
+{
+    for (uint32_t i = 0; i < 2000; i++) {
+        const struct hash256 txid = { { (uint8_t)i } };
+        (void)sights_put(context, i % 3, &txid, &mempool, i);
+    }
+    return NULL;
+}
+
+TEST(coordinator_D5_several_nodes_look_at_once)
+{
+    struct sights *s = sights_new();
+    const struct hash256 txid = { { 7 } };
+    pthread_t threads[3];
+    for (size_t i = 0; i < COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, looks, s), 0);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(sights_put(s, 9, &txid, &gone, 2000).where, SIGHT_MEMPOOL);
+    sights_free(s);
 }

@@ -1,5 +1,6 @@
 #include "coordinator/wallet.h"
 #include "tests/support/ms_rig.h"
+#include <pthread.h>
 
 // wsh(sortedmulti(2, cosigners 0 to 2)) of ms_rig.h.
 static struct wallet_text usual(void)
@@ -272,4 +273,36 @@ TEST(coordinator_D1_up_to_15_of_15)
     struct wallet *none = NULL;
     struct err err;
     assert_false(wallet_new(&none, &text, &err));
+}
+
+// "Any thread": the API, workers and reconcilers ask while one of them learns of a use.
+static void *asks_and_notes(void *context)
+{
+    const struct wallet *wallet = context;
+    for (uint32_t i = 0; i < 50; i++) {
+        uint8_t mem[64];
+        struct writer w = writer_of(mem, sizeof mem);
+        struct wallet_place place = { MS_RECEIVE, i }, found = { MS_CHANGE, 0 };
+        struct err err;
+        if (!wallet_output_script(&w, wallet, place, &err) ||
+            !wallet_owns(wallet, writer_bytes(&w), &found) || found.index != i)
+            return context;
+        wallet_note_used(wallet, found);
+    }
+    return NULL;
+}
+
+TEST(coordinator_D1_several_threads_ask_one_wallet)
+{
+    const struct wallet_text text = usual();
+    AUTO(wallet_freep) struct wallet *wallet = made(&text);
+    pthread_t threads[4];
+    for (size_t i = 0; i < COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, asks_and_notes, wallet), 0);
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(wallet_known(wallet, MS_RECEIVE), WALLET_GAP + 50);
 }
