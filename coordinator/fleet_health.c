@@ -77,6 +77,28 @@ static void put_health(struct fleet *fleet, char last[static LINE_MAX], int64_t 
     (void)!file_write_fd(fleet->options.health_fd, "health", writer_bytes(&w), &unimportant);
 }
 
+// "Casemate checks on load: per-device per_period between (k/n)*G and G" (B4)
+static void check_share(const struct fleet *fleet, const struct known_signer *s)
+{
+    for (size_t i = 0; s->has_policy && s->rules.automatic.is_there && i < s->n_wallets; i++) {
+        const struct known_wallet *wallet = &s->wallets[i];
+        const struct device_share_facts facts = { .k = wallet->k,
+                                                  .n = wallet->n,
+                                                  .cap = wallet->cap,
+                                                  .window_s = wallet->window_us / 1000000,
+                                                  .per_period = s->rules.automatic.per_period,
+                                                  .period_min = s->rules.period_min };
+        const enum device_share share = device_share(&facts);
+        char text[300];
+        struct writer w = writer_of(text, sizeof text);
+        device_share_write(&w, &facts);
+        if (share != DEVICE_SHARE_RIGHT)
+            LOG(fleet->options.log, share == DEVICE_SHARE_TOO_HIGH ? LOG_ERROR : LOG_WARNING,
+                "policy_share", LOG_TEXT("signer", s->name), LOG_BYTES("wallet", wallet->name),
+                LOG_BYTES("why", writer_bytes(&w)));
+    }
+}
+
 // Hands each member what the ledger now says of it. One that this replica has no section for has no thread, and
 // is only shown.
 static void hand_out(struct fleet *fleet, struct known_signers *all)
@@ -98,6 +120,7 @@ static void hand_out(struct fleet *fleet, struct known_signers *all)
             continue;
         }
         m->next_known = all->items[i];
+        check_share(fleet, m->next_known);
         if (m->has_thread)
             (void)pthread_cond_signal(&m->wake);
         else

@@ -30,6 +30,7 @@ bool known_signer_equal(const struct known_signer *a, const struct known_signer 
                 strcmp(a->policy_id, b->policy_id) == 0;
     for (size_t i = 0; same && i < a->n_wallets; i++)
         same = strcmp(a->wallets[i].id, b->wallets[i].id) == 0 &&
+               a->wallets[i].cap.n == b->wallets[i].cap.n &&
                strcmp(a->wallets[i].keys.name, b->wallets[i].keys.name) == 0;
     return same;
 }
@@ -74,6 +75,7 @@ static bool read_wallet(struct known_signer *s, const struct db_rows *rows, size
     w->k = (unsigned)db_cell_int(rows, i, 4);
     w->n = (unsigned)db_cell_int(rows, i, 5);
     w->window_us = db_cell_int(rows, i, 6) * 1000000;
+    w->cap.n = db_cell_u64(rows, i, 8);
     if (!arena_copy(s->arena, db_cell_bytes(rows, i, 1), &w->name))
         return err_set(err, ERR_NO_MEMORY, "a wallet is too large");
     const struct chain *chain = wallet_chain_of(db_cell_bytes(rows, i, 2));
@@ -93,7 +95,8 @@ static bool read_wallets(struct known_signer *s, struct db *db, struct arena *ar
     if (!db_query(
             db, &rows,
             "SELECT w.id, w.name, w.network, w.desc_receive, w.k, w.n, g.window_s, "
-            "x.registered_name FROM wallet_signer x JOIN wallet w ON w.id = x.wallet_id "
+            "x.registered_name, g.cap_auto FROM wallet_signer x JOIN wallet w ON w.id = "
+            "x.wallet_id "
             "JOIN velocity_guard g ON g.wallet_id = w.id WHERE x.signer_id = $1 ORDER BY w.id",
             DB_ARGS(db_text(s->id)), arena, err))
         return false;

@@ -18,7 +18,8 @@ struct known_wallet {
     char id[ID_SIZE];
     struct bytes name;
     unsigned k, n;
-    int64_t window_us;     // of its cap
+    struct sats cap;       // of the automatic tier
+    int64_t window_us;     // of that
     struct ms_wallet keys; // under the name that the devices know
 };
 

@@ -775,3 +775,30 @@ TEST(coordinator_F38_budget_over_restarts)
     }
     drop(&t);
 }
+
+// B4 at load: a share that is not right is told of, once.
+TEST(coordinator_F47_share_is_checked_at_load)
+{
+    struct team t;
+    struct bytes said = { 0 };
+    struct err err;
+    char path[200];
+    prepare(&t);
+    (void)snprintf(path, sizeof path, "%s/log", test_dir());
+    const struct log log = { .fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) };
+    t.options.log = &log;
+    rig_exec(
+        &t.rig,
+        "UPDATE velocity_guard SET cap_auto = 6000"); // 3000 of 60 min each, 4000 is their share
+    start(&t);
+    wait_until_ready(&t);
+    assert_true(file_read(&said, path, 1 << 20, test_arena(), &err));
+    static const char line[] = "level=warning event=policy_share signer=A wallet=treasury "
+                               "why=\"per_period 3000 sat in 60 min "
+                               "is below its share of the cap: signers will refuse before the cap "
+                               "is met (cap in that time: "
+                               "6000 sat; 2 of 3 signers)\"\n";
+    assert_non_null(memmem(said.ptr, said.len, line, sizeof line - 1));
+    drop(&t);
+    close(log.fd);
+}
