@@ -106,7 +106,8 @@ struct bunker {
     struct secret *pending_key; // of a policy that waits for approval; NULL: none
     int64_t polled_ms, pushed_s;
     int64_t watchdog_ms, fed_ms; // systemd's; 0: nobody watches
-    struct bytes preload; // of -f
+    bool push_due;               // the device has changed, and not everybody has been told
+    struct bytes preload;        // of -f
 };
 
 int64_t bunker_now_s(const struct bunker *b);

@@ -223,6 +223,7 @@ static void push_one(struct bunker *b, struct client *c, bool always)
 
 void clients_push(struct bunker *b)
 {
+    b->push_due = false;
     for (struct client *c = b->clients; c != NULL; c = c->next)
         push_one(b, c, false);
 }

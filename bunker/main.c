@@ -118,7 +118,7 @@ static void device_changed(void *context, const struct device_report *before,
         b->asked_locker = false; // another device has another locker
     if (now->active)
         bunker_ask_locker(b);
-    clients_push(b);
+    b->push_due = true; // at the next tick, for all jobs that end until then
     links_push(b);
 }
 
@@ -229,6 +229,8 @@ static void tick(void *context)
 {
     struct bunker *b = context;
     feed_watchdog(b);
+    if (b->push_due)
+        clients_push(b);
     sessions_expire(&b->sessions, bunker_now_s(b));
     expire_codes(b);
     links_tick(b);
