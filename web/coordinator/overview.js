@@ -46,9 +46,12 @@ export function caps({velocity: v}) {
     gauge("Fees:", [["sent", "paid", v.fees_sat]], v.fee_cap_sat));
 }
 
-const budgets = ({signers}) => el("div", {class: "gauges"}, signers.filter((s) => s.max_auto_sat !== undefined).map((s) =>
-  el("div", {class: "gauge"}, el("p", {}, el("strong", {}, `Signer ${s.number} (`, quote(s.name), "): "), "its own policy leaves ", sat(s.budget_auto_sat)),
-    el("p", {class: "hint"}, `Refusals since its start: ${s.refusals} of 100.`, s.window_ends_at ? [" Its period ends ", when(s.window_ends_at), "."] : ""))));
+// Whatever the coordinator thinks: this is what each signer's own policy has left for payments without a code.
+const budgets = ({signers, wallet}) => el("div", {class: "gauges"}, signers.filter((s) => s.budget_auto_sat !== undefined).map((s) => {
+  const limit = Math.max(wallet.policy.per_period_sat, s.budget_auto_sat);
+  return gauge(["Signer ", String(s.number), " (", quote(s.name), "):"], [["sent", "signed", limit - s.budget_auto_sat]], limit,
+    [`${s.refusals} of 100 refusals.`, s.window_ends_at ? [" Its period ends ", when(s.window_ends_at), "."] : null]);
+}));
 
 export const spendRow = (s) => el("tr", {},
   el("td", {}, chip(SPENDS[s.state] ?? ["", s.state])),

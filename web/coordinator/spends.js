@@ -50,17 +50,17 @@ const head = (s, app) => [
   s.code || s.reason ? el("p", {class: "note"}, reasonOf(s)) : null,
   el("dl", {class: "strip"}, pair("Tier", s.tier === "surge" ? "Surge" : "Automatic"), pair("Asked for", when(s.created_at)), pair("Request", el("span", {class: "mono"}, quote(s.request_id)))),
   s.note ? el("p", {}, quote(s.note)) : null,
-  el("h3", {}, "Pays"), el("ul", {}, s.outputs.map((o) => el("li", {}, sat(o.amount_sat), " to ", address(o.address)))),
-  s.txid ? [el("h3", {}, "Transaction"), el("p", {}, transaction(s.txid, app.me.explorer))] : null,
+  el("h2", {}, "Pays"), el("ul", {}, s.outputs.map((o) => el("li", {}, sat(o.amount_sat), " to ", address(o.address)))),
+  s.txid ? [el("h2", {}, "Transaction"), el("p", {}, transaction(s.txid, app.me.explorer))] : null,
 ];
 
 const KINDS = {pay: "the payment", replace: "a replacement", child: "a child that pays for it", void: "taking it back"};
-const attempts = (s, app) => s.attempts.length < 2 ? [] : [el("h3", {}, "Attempts"),
+const attempts = (s, app) => s.attempts.length < 2 ? [] : [el("h2", {}, "Attempts"),
   el("ul", {}, s.attempts.map((a) => el("li", {}, `${a.number}: ${KINDS[a.kind] ?? a.kind}, ${a.state}, fee `, sat(a.fee_sat), " ", transaction(a.txid, app.me.explorer))))];
-const asked = (s) => s.signers.length === 0 ? [] : [el("h3", {}, "Signers asked"),
+const asked = (s) => s.signers.length === 0 ? [] : [el("h2", {}, "Signers asked"),
   el("ul", {}, s.signers.map((r) => el("li", {}, quote(r.signer), `: ${r.state === "asked" ? "no answer yet" : r.state === "unknown" ? "no answer, may have signed" : r.state}`,
     r.detail ? [" – ", quote(r.detail)] : "")))];
-const verdicts = (s) => s.approvals.length === 0 ? [] : [el("h3", {}, "People"),
+const verdicts = (s) => s.approvals.length === 0 ? [] : [el("h2", {}, "People"),
   el("ul", {}, s.approvals.map((a) => el("li", {}, quote(a.name), a.verdict === "approve" ? " approved, " : " rejected, ", when(a.at))))];
 
 function actions(app, spend, again) {
@@ -80,7 +80,7 @@ function actions(app, spend, again) {
 
 export function spendPage(app, body, id) {
   const picture = el("div"), card = el("section", {class: "card"}), doing = el("div", {class: "row"});
-  const log = el("ol", {class: "log", tabindex: 0, role: "log", "aria-label": "What happened"});
+  const lines = el("ol"), log = el("div", {class: "log", tabindex: 0, role: "log", "aria-label": "What happened"}, lines);
   let spend = null, done = 0;
   body.append(picture, el("div", {class: "columns"}, el("div", {}, card, el("div", {class: "card"}, doing)), el("section", {class: "card"}, el("h2", {}, "What happened"), log)));
 
@@ -98,7 +98,7 @@ export function spendPage(app, body, id) {
     if (kind === "spend.frame") {
       if (data.log !== undefined) {
         const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-        log.append(el("li", {class: ["c", "y", "g", "a", "e"].includes(data.cls) ? data.cls : null}, quote(data.log)));
+        lines.append(el("li", {class: ["c", "y", "g", "a", "e"].includes(data.cls) ? data.cls : null}, quote(data.log)));
         if (atEnd) log.scrollTop = log.scrollHeight;
       }
       if (data.done_step) done = Math.max(done, data.done_step);
