@@ -96,19 +96,19 @@ struct member *fleet_add_member(struct fleet *fleet, const char *name,
 
 // --- fleet_member.c ---
 void *member_thread(void *argument);
-// Takes over what the ledger says of it now. Under the lock; the member's thread, or nobody's.
-void member_adopt(struct member *m);
 
 // One conversation: takes the lease. False: somebody else has it, or the store is away.
 MUST_CHECK bool member_begin(struct member *m, int64_t lease_us, struct err *err);
 void member_end(struct member *m);
 // Reads what it says of itself, and from that what it is. Within a conversation. False: it could not be read.
 bool member_look(struct member *m);
+
+// --- fleet_tell.c ---
+// Takes over what the ledger says of it now. Under the lock; the member's thread, or nobody's.
+void member_adopt(struct member *m);
 // The rules of the version of ours that it runs, as the last look has found; NULL: of none.
 const struct device_rules *member_runs(const struct member *m);
 bool member_is_outdated(const struct member *m); // not the published one
-// Whether it may be asked in that state (member_judge): verified, or waiting for its turn.
-bool member_is_ready(const struct member *m, const char *state);
 // Publishes what is known now, to viewers and to the ledger.
 void member_publish(struct member *m, const char *state, const char *why);
 
@@ -120,6 +120,8 @@ void job_tell(struct fleet_job *job, enum fleet_outcome outcome, const struct er
 // --- fleet_heal.c ---
 // What the last look has found, as a state of D8, and in words why it is not ready ("" when it is).
 const char *member_judge(struct member *m, char why[static REFUSAL_TEXT_SIZE]);
+// Whether it may be asked in that state: verified, or waiting for its turn.
+bool member_is_ready(const struct member *m, const char *state);
 // Moves it forward as far as it goes without a person. Within no conversation.
 void member_heal(struct member *m, bool ordered);
 void member_reboot(struct member *m);
