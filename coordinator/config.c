@@ -24,6 +24,7 @@ static void set_defaults(struct coordinator_config *c)
         .log_level = LOG_INFO,
         .api_threads = 4,
         .workers = 4,
+        .refill_every_s = 10,
         .explain_refusals = true,
     };
 }
@@ -43,7 +44,8 @@ struct key {
 static const struct key keys[] = {
     { "", "replica", KEY_TEXT, MEMBER(replica), 0, 0 },
     { "", "api_threads", KEY_NUMBER, MEMBER(api_threads), 1, 8 },
-    { "", "workers", KEY_NUMBER, MEMBER(workers), 1, 64 },
+    { "", "workers", KEY_NUMBER, MEMBER(workers), 1, CONFIG_WORKERS },
+    { "", "refill_every", KEY_NUMBER, MEMBER(refill_every_s), 0, 3600 },
     { "", "explain_refusals", KEY_FLAG, MEMBER(explain_refusals), 0, 0 },
     { "", "hooks_private", KEY_FLAG, MEMBER(hooks_private), 0, 0 },
     { "", "explorer", KEY_TEXT, MEMBER(explorer), 0, 0 },

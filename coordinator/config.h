@@ -15,6 +15,7 @@
 #define CONFIG_NODES     8
 #define CONFIG_SIGNERS   64
 #define CONFIG_ARGS      16 // words of a command
+#define CONFIG_WORKERS   16 // as WORKERS_MAX
 #define CONFIG_HOSTS     16
 
 enum signer_transport { TRANSPORT_UNIX, TRANSPORT_USB, TRANSPORT_LINK, TRANSPORT_COMMAND };
@@ -66,9 +67,10 @@ struct coordinator_config {
 
     const char *replica; // name of this process among the replicas
     uint64_t api_threads, workers;
-    bool explain_refusals; // spenders see what a signer said
-    bool hooks_private;    // webhooks may go to private addresses
-    const char *explorer;  // address that the pages put a txid behind; NULL: none
+    uint64_t refill_every_s; // between looks at the hot wallets; 0: this replica makes no refills
+    bool explain_refusals;   // spenders see what a signer said
+    bool hooks_private;      // webhooks may go to private addresses
+    const char *explorer;    // address that the pages put a txid behind; NULL: none
 };
 
 // A file's text -> *out, which lives in the arena and borrows from it.

@@ -169,7 +169,8 @@ static bool start_workers(struct engine *e, struct err *err)
                                              .holder = e->holder,
                                              .log = e->log,
                                              .n_threads = (unsigned)e->config->workers,
-                                             .refill_every_s = 10 };
+                                             .refill_every_s =
+                                                 (unsigned)e->config->refill_every_s };
     return workers_new(&e->workers, &options, err);
 }
 
