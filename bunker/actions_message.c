@@ -7,6 +7,7 @@ struct message_of {
     struct message_job job; // first
     struct bunker *b;
     uint64_t client;
+    int64_t begin_ms;
     char account[SESSION_ACCOUNT_SIZE];
 };
 
@@ -76,6 +77,7 @@ static void message_done(struct device_job *base)
 {
     struct message_of *m = (struct message_of *)base;
     struct client *c = job_client(m->b, m->client);
+    m->b->metrics.message_ms += (uint64_t)(bunker_now_ms(m->b) - m->begin_ms);
     if (base->ok)
         m->b->metrics.messages_ok++;
     else
@@ -139,6 +141,7 @@ static void run_message(struct action_call *call)
     }
     m->b = call->b;
     m->client = call->c->id;
+    m->begin_ms = bunker_now_ms(call->b);
     m->job.format = format;
     m->job.base.work = message_work;
     m->job.base.who = call->c->session;

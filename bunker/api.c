@@ -409,6 +409,20 @@ static void put_counter(struct writer *w, const char *name, const char *label, u
     writer_printf(w, "casemate_bunker_%s%s %llu\n", name, label, (unsigned long long)value);
 }
 
+static void put_seconds(struct writer *w, const char *kind, uint64_t ms)
+{
+    writer_printf(w, "casemate_bunker_job_seconds{kind=\"%s\"} %llu.%03llu\n", kind,
+                  (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000));
+}
+
+static size_t count_sessions(struct session_store *store)
+{
+    size_t n = 0;
+    for (struct session *s = NULL; (s = store->next(store, s)) != NULL;)
+        n += s->logged_in;
+    return n;
+}
+
 void api_metrics(struct page *p)
 {
     struct bunker *b = p->b;
@@ -430,6 +444,9 @@ void api_metrics(struct page *p)
             put_counter(&w, "cap_sat", label, g->cap.n);
     }
     put_counter(&w, "sockets", "", http_server_sockets(b->server));
+    put_counter(&w, "sessions", "", count_sessions(b->sessions.store));
+    put_seconds(&w, "sign", m->sign_ms);
+    put_seconds(&w, "message", m->message_ms);
     put_counter(&w, "logins_total", "{result=\"ok\"}", m->logins_ok);
     put_counter(&w, "logins_total", "{result=\"failed\"}", m->logins_failed);
     put_counter(&w, "logins_total", "{result=\"throttled\"}", m->logins_throttled);

@@ -62,6 +62,7 @@ struct metrics {
     uint64_t logins_ok, logins_failed, logins_throttled;
     uint64_t signed_ok, signed_refused, signed_failed, messages_ok, messages_failed, broadcasts_ok,
         broadcasts_failed;
+    uint64_t sign_ms, message_ms; // from asking to answering, all together
 };
 
 // A policy that waits for approval: "settings are committed only after the device reports active with the

@@ -6,6 +6,16 @@
 
 // --- Sessions ---
 
+static void record(struct bunker *b, const char *event, const char *account,
+                   const struct listener *listener, const char *outcome)
+{
+    const struct audit_event e = {
+        .event = event, .account = account, .listener = listener->name, .outcome = outcome
+    };
+    if (!audit_add(&b->audit, bunker_now_s(b), &e))
+        LOG(b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", event));
+}
+
 static enum role lower(enum role a, enum role b)
 {
     return a < b ? a : b;
@@ -59,15 +69,20 @@ static void by_token(struct page *p)
     (void)snprintf(account, sizeof account, "token:%s", t->id);
     if (bytes_starts_with(p->request->path, BYTES("/api/")))
         p->session = find_account(p, account);
-    if (p->session == NULL)
-        p->session = start(p, account, t->role);
+    if (p->session != NULL)
+        return;
+    p->session = start(p, account, t->role);
+    record(p->b, "token", account, p->request->listener, p->session != NULL ? "ok" : "failed");
 }
 
 static void by_certificate(struct page *p)
 {
     const struct account *a = settings_account(&p->b->settings, p->request->certificate);
-    if (a != NULL)
-        p->session = start(p, a->name, a->role);
+    if (a == NULL)
+        return;
+    p->session = start(p, a->name, a->role);
+    record(p->b, "certificate", a->name, p->request->listener,
+           p->session != NULL ? "ok" : "failed");
 }
 
 void login_find(struct page *p)
@@ -91,16 +106,6 @@ bool login_is_ours(const struct page *p, struct bytes csrf)
     if (p->request->x_casemate.len > 0 || p->request->authorization.len > 0)
         return true;
     return p->session != NULL && ct_equal(csrf, bytes_of_text(p->session->csrf));
-}
-
-static void record(struct bunker *b, const char *event, const char *account,
-                   const struct listener *listener, const char *outcome)
-{
-    const struct audit_event e = {
-        .event = event, .account = account, .listener = listener->name, .outcome = outcome
-    };
-    if (!audit_add(&b->audit, bunker_now_s(b), &e))
-        LOG(b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", event));
 }
 
 // --- The form ---

@@ -385,6 +385,13 @@ static bool prepare(struct bunker *b, struct arena *arena, struct err *err)
            (b->shared == NULL || preload(b, b->shared, arena, err));
 }
 
+static void record(struct bunker *b, const char *event)
+{
+    const struct audit_event e = { .event = event, .outcome = "ok" };
+    if (!audit_add(&b->audit, bunker_now_s(b), &e))
+        LOG(b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", event));
+}
+
 static bool serve(struct bunker *b, struct arena *arena, struct err *err)
 {
     struct signals signals = { .server = NULL };
@@ -402,12 +409,14 @@ static bool serve(struct bunker *b, struct arena *arena, struct err *err)
     if (!onion_start(b, err))
         return false;
     announce(b);
+    record(b, "start");
     if (!settings_has_password(&b->settings))
         LOG_NOTE(b->log, LOG_WARNING, "no_password_set");
     b->watchdog_ms = notify_watchdog_ms();
     notify_send("READY=1");
     http_server_run(b->server);
     notify_send("STOPPING=1");
+    record(b, "stop");
     LOG_NOTE(b->log, LOG_INFO, "stopped");
     (void)pthread_cancel(thread);
     (void)pthread_join(thread, NULL);

@@ -135,6 +135,7 @@ struct slot_job {
     uint64_t client;
     unsigned serial; // of the slot's PSBT when it was made
     bool broadcast, download;
+    int64_t begin_ms;
     char account[SESSION_ACCOUNT_SIZE];
     const char *listener;
 };
@@ -221,6 +222,7 @@ static struct signing *signing_new(struct bunker *b, struct client *c, struct sl
                                .slot = slot,
                                .client = c != NULL ? c->id : 0,
                                .serial = slot->serial,
+                               .begin_ms = bunker_now_ms(b),
                                .listener = session->listener->name };
     (void)snprintf(s->of.account, sizeof s->of.account, "%s", session->account);
     return s;
@@ -300,6 +302,7 @@ static void submit_done(struct device_job *base)
     struct bunker *b = s->of.b;
     struct client *c = job_client(b, s->of.client);
     struct slot *slot = s->of.slot;
+    b->metrics.sign_ms += (uint64_t)(bunker_now_ms(b) - s->of.begin_ms);
     if (!base->ok) {
         submit_failed(s, c);
     } else {
