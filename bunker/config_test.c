@@ -139,3 +139,52 @@ TEST(bunker_13_faults_of_a_file)
         assert_string_equal(err.text, bad[i].text);
     }
 }
+
+#define LINK                                                                                       \
+    "[listener link]\nbind = 127.0.0.1:9824\nserve = link\nauth = mtls\ntls_cert = c\n"            \
+    "tls_key = k\nclient_ca = a\n"
+
+// What was read is written so that it is read as the same.
+TEST(bunker_51_listeners_of_signer_links)
+{
+    static const struct {
+        const char *text, *why; // why NULL: it is taken
+    } cases[] = {
+        { LINK "link_names = coordinator-a, laptop\nlink_provision = yes\n", NULL },
+        { LINK "link_names = a\nhosts = bunker.example\n", NULL },
+        { LINK, "listener link: serve = link needs auth = mtls alone, and link_names" },
+        { LINK "link_names = a\nrole = admin\n", "listener link: serve = link has no role" },
+        { "[listener link]\nbind = 127.0.0.1:1\nserve = link\nauth = none\nlink_names = a\n",
+          "listener link: serve = link needs auth = mtls alone, and link_names" },
+        { "[listener link]\nbind = 127.0.0.1:1\nserve = link\nauth = mtls+password\ntls_cert = c\n"
+          "tls_key = k\nclient_ca = a\nlink_names = a\n",
+          "listener link: serve = link needs auth = mtls alone, and link_names" },
+    };
+    struct bunker_config c, again;
+    struct err err;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct writer w = writer_growing(test_arena(), 1 << 16);
+        const bool ok = parse(&c, cases[i].text, (struct config_request){ 0 }, &err);
+        if (ok != (cases[i].why == NULL) || (!ok && strcmp(err.text, cases[i].why) != 0))
+            fail_msg("case %zu: %s", i, err.text);
+        if (!ok)
+            continue;
+        config_write(&w, &c);
+        writer_u8(&w, 0);
+        const char *written = strstr((const char *)w.ptr, "[listener link]");
+        const char *end = written != NULL ? strstr(written + 1, "\n[listener ") : NULL;
+        assert_non_null(written);
+        char section[2000];
+        (void)snprintf(section, sizeof section, "%.*s\n",
+                       end != NULL ? (int)(end - written) : (int)strlen(written), written);
+        if (!parse(&again, section, (struct config_request){ 0 }, &err))
+            fail_msg("%s", err.text);
+        const struct listener *a = &c.listeners.items[0], *b = &again.listeners.items[0];
+        assert_true(b->serve == SERVE_LINK && b->auth == LISTENER_MTLS);
+        assert_int_equal(a->link_provision, b->link_provision);
+        assert_int_equal(a->n_link_names, b->n_link_names);
+        for (size_t k = 0; k < a->n_link_names; k++)
+            assert_bytes_equal(a->link_names[k], b->link_names[k]);
+        assert_bytes_equal(a->hosts[0], b->hosts[0]);
+    }
+}
