@@ -165,11 +165,10 @@ static enum node_sent sent_of(enum rpc_fault_kind kind)
     }
 }
 
-// Whether the node has decided at all.
+// Whether the node has looked at it at all: what it says in words that nobody knows is a refusal, too.
 static bool was_decided(enum rpc_fault_kind kind)
 {
-    return kind >= RPC_FAULT_WALLET_LOADED && kind != RPC_FAULT_UNKNOWN_CALL &&
-           kind != RPC_FAULT_OTHER;
+    return kind >= RPC_FAULT_WALLET_LOADED && kind != RPC_FAULT_UNKNOWN_CALL;
 }
 
 static bool send_one(struct node *node, struct bytes raw, uint64_t max_fee_rate,

@@ -189,6 +189,13 @@ TEST(coordinator_annex_refusals_of_a_real_node)
     assert_false(is_spent);
     (void)regtest_mine(r, 1);
     assert_int_equal(sent(node, raw, reason), NODE_CONFIRMED); // -27
+    // Nothing that a node would take: refused, rather than sent again for ever.
+    struct tx tx;
+    struct writer w = writer_growing(test_arena(), 4096);
+    good(tx_parse(&tx, raw, test_arena(), &err));
+    tx.out[0].value = -1;
+    tx_write(&w, &tx);
+    assert_int_equal(sent(node, writer_bytes(&w), reason), NODE_REFUSED);
 }
 
 // Two transactions of one coin; the second as a replacement and as a plain conflict.
@@ -388,6 +395,13 @@ TEST(coordinator_F33_C30_a_node_that_was_restarted_has_wallet_and_cookie_again)
     // What was in the mempool only is nowhere: neither abandoned nor in conflict, and not found.
     const struct node_tx tx = found(node, t, &t->build.txid);
     assert_false(tx.in_mempool || tx.in_block);
+    // Nor does it matter that somebody has the node's wallet give it up.
+    const struct bytes descriptor = wallet_descriptor(t->wallet, MS_RECEIVE);
+    char own[128], txid[TXID_TEXT_SIZE];
+    (void)snprintf(own, sizeof own, "casemate-treasury-%.*s",
+                   BYTES_ARG(bytes_slice(descriptor, descriptor.len - 8, 8)));
+    txid_to_text(txid, &t->build.txid);
+    (void)regtest_call(r, own, "abandontransaction", "[\"%s\"]", txid);
     sends(node, raw);
     assert_true(found(node, t, &t->build.txid).in_mempool);
     // A wallet that somebody unloads is loaded again.
