@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/signalfd.h>
 
-#define IDLE_MS 1 // without an event
+#define IDLE_US 200 // without an event: a client that goes on does so sooner
 
 struct watch {
     int fd; // -1: free
@@ -155,8 +155,8 @@ static bool waits_for_idleness(const struct loop *loop)
     return false;
 }
 
-// How long poll may wait: until the first timer, at most max_wait_ms (below 0: no limit).
-static int wait_ms(struct loop *loop, int64_t max_wait_ms)
+// How long to wait for events: until the first timer, at most max_wait_ms (below 0: no limit).
+static struct timespec wait_for(struct loop *loop, int64_t max_wait_ms)
 {
     const struct timer *next = next_timer(loop);
     int64_t wait = max_wait_ms;
@@ -165,9 +165,10 @@ static int wait_ms(struct loop *loop, int64_t max_wait_ms)
         left = left > 0 ? left : 0;
         wait = wait < 0 || left < wait ? left : wait;
     }
-    if (waits_for_idleness(loop) && wait > IDLE_MS)
-        wait = IDLE_MS;
-    return wait > 60000 ? 60000 : (int)wait;
+    if (wait != 0 && waits_for_idleness(loop))
+        return (struct timespec){ .tv_nsec = IDLE_US * 1000 };
+    wait = wait < 0 || wait > 60000 ? 60000 : wait;
+    return (struct timespec){ wait / 1000, wait % 1000 * 1000000 };
 }
 
 // Timers that were due when this round began; one that a handler sets waits for the next round.
@@ -211,7 +212,8 @@ bool loop_step(struct loop *loop, int64_t max_wait_ms, struct err *err)
         seen[n] = loop->watches[i];
         fds[n++] = (struct pollfd){ .fd = loop->watches[i].fd, .events = loop->watches[i].events };
     }
-    const int ready = poll(fds, n, wait_ms(loop, max_wait_ms));
+    const struct timespec wait = wait_for(loop, max_wait_ms);
+    const int ready = ppoll(fds, n, &wait, NULL);
     if (ready < 0 && errno != EINTR)
         return err_set_errno(err, errno, "cannot wait for events");
     if (run_timers(loop) == 0 && ready == 0)

@@ -28,8 +28,8 @@ void loop_unwatch(struct loop *loop, int fd);
 uint64_t loop_after(struct loop *loop, int64_t ms, loop_fn *fn, void *context);
 void loop_cancel(struct loop *loop, uint64_t timer);
 
-// As loop_after, but calls `fn` before that once nothing has happened for a millisecond: for what nobody
-// waits for, and would hold up whoever waits for something else.
+// As loop_after, but calls `fn` before that once nothing has happened for a moment (200 us): for what
+// nobody waits for, and would hold up whoever waits for something else.
 uint64_t loop_when_idle(struct loop *loop, int64_t ms, loop_fn *fn, void *context);
 
 // SIGTERM and SIGINT call `fn` from the loop, not from a signal handler. Fails: ERR_IO.
