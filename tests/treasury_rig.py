@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "reg
 from node import Node, free_port
 
 WAIT_SECONDS = 60
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
 PATH = "m/48h/1h/0h/2h"
 SEEDS = [
     "wife shiver author away frog air rough vanish fantasy frozen noodle athlete pioneer citizen symptom firm much "
@@ -333,8 +334,10 @@ public_status = on
     def fund(self, count, sat):
         address = self.get("/v1/wallets")["wallets"][0]["fund_address"]
         outputs = {address: f"{sat // 10**8}.{sat % 10**8:08d}"}
-        for _ in range(count):
+        for i in range(count):
             self.node.wallet("miner", "send", outputs)
+            if i % 20 == 19:  # no long chain in the mempool
+                self.mine(1)
         self.mine(1)
 
     def mine(self, blocks):
