@@ -131,12 +131,12 @@ static void note(struct member *m, const char *step, const char *result)
 
 static bool load_policy(struct member *m, struct err *err)
 {
-    const bool demo = m->fleet->options.demo;
-    if (m->status.approval_wait && !demo)
+    const bool alone = (m->hello.abilities & PORT_ACTIVATES_ALONE) != 0;
+    if (m->status.approval_wait && !alone)
         return true; // somebody is being asked
     const bool loaded = port_load_policy(m->port, m->known->policy_body, err);
     note(m, "load", loaded ? "ok" : err->text);
-    if (!loaded || !demo)
+    if (!loaded || !alone)
         return loaded;
     const bool active = port_activate(m->port, err);
     note(m, "activate", active ? "ok" : err->text);

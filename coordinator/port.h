@@ -38,7 +38,7 @@ enum port_ability {
     PORT_CHARGES_ONCE = 2,   // knows the policy extension `dedupe`
     PORT_SIGNS_MESSAGES = 4,
     PORT_PROVISIONS = 8,       // takes wallets, users, policies
-    PORT_ACTIVATES_ALONE = 16, // nobody need press a key, as far as is known
+    PORT_ACTIVATES_ALONE = 16, // port_activate presses the keys: a simulator's, in demo mode
     PORT_REBOOTS = 32,
 };
 

@@ -143,6 +143,11 @@ struct progress device_progress(struct device_port *d)
 
 // --- A simulator's keys ---
 
+bool device_has_keys(const struct device_port *d)
+{
+    return d->o.demo && d->o.section->transport != TRANSPORT_LINK;
+}
+
 bool device_press(struct device_port *d, const char *keys, struct err *err)
 {
     const struct request request = { .id = REQUEST_XKEY, .data = bytes_of_text(keys) };
@@ -168,7 +173,7 @@ bool device_status(struct device_port *d, struct hsm_status *out, struct err *er
     if (hsm_status_fetch(out, d->connection, d->arena, err))
         return true;
     // A6 step 2: "Turn the HSM command on."
-    if (!d->o.demo || err->code != ERR_INVALID || strstr(err->text, DISABLED) == NULL)
+    if (!device_has_keys(d) || err->code != ERR_INVALID || strstr(err->text, DISABLED) == NULL)
         return false;
     return device_exec(d, EXEC_HSM_ON, NULL, err) &&
            hsm_status_fetch(out, d->connection, d->arena, err);
@@ -317,7 +322,7 @@ static void describe(struct device_port *d, struct port_hello *out, const struct
         out->abilities |= PORT_CHARGES_ONCE;
     if (link == NULL || link->provision)
         out->abilities |= PORT_PROVISIONS;
-    if (d->is_simulator && d->o.demo && section->transport == TRANSPORT_UNIX)
+    if (d->is_simulator && device_has_keys(d))
         out->abilities |= PORT_ACTIVATES_ALONE;
     if (section->restart_command[0] != NULL)
         out->abilities |= PORT_REBOOTS;

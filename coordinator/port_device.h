@@ -34,6 +34,8 @@ bool device_failed(struct device_port *d, struct err *err);
 // The device's status now, in the call's arena.
 MUST_CHECK bool device_status(struct device_port *d, struct hsm_status *out, struct err *err);
 
+// Whether its keys are ours to press: of a simulator in demo mode, but no link carries them.
+bool device_has_keys(const struct device_port *d);
 // A developer's command, answered by a simulator only. reply: NULL, not wanted.
 MUST_CHECK bool device_press(struct device_port *d, const char *keys, struct err *err);
 MUST_CHECK bool device_exec(struct device_port *d, const char *text, struct bytes *reply,

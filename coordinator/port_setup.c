@@ -135,7 +135,7 @@ bool device_register(struct port *port, const struct ms_wallet *wallet, struct e
         return false;
     if (!device_status(d, &s, err) || !is_registered(d, &found, wallet, err) ||
         (!found && !send_wallet(d, wallet, err)) ||
-        (!found && d->o.demo && !confirm_wallet(d, wallet, err)))
+        (!found && device_has_keys(d) && !confirm_wallet(d, wallet, err)))
         return device_failed(d, err);
     deadline_clear(&d->deadline);
     return true;
@@ -167,7 +167,7 @@ static bool clear_offer(struct device_port *d, const struct hsm_status *s, struc
 {
     if (!s->approval_wait)
         return true;
-    if (!d->o.demo)
+    if (!device_has_keys(d))
         return err_set(err, ERR_BUSY, "a question is open on its screen: " PERSON_NEEDED);
     return device_press(d, "x", err);
 }
@@ -234,7 +234,7 @@ bool device_activate(struct port *port, struct err *err)
         return false;
     if (!device_status(d, &s, err))
         return device_failed(d, err);
-    if (!s.active && !d->o.demo) {
+    if (!s.active && !device_has_keys(d)) {
         (void)err_set(err, ERR_UNSUPPORTED, PERSON_NEEDED);
         return device_failed(d, err);
     }

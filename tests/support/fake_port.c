@@ -98,6 +98,7 @@ static bool hello(struct port *port, struct port_hello *out, struct err *err)
     out->xfp = p->d->xfp;
     out->max_psbt = PORT_PSBT_MAX;
     out->max_inputs = PORT_INPUTS_MAX;
+    out->abilities = PORT_TELLS_VELOCITY | PORT_PROVISIONS | (p->o.demo ? PORT_ACTIVATES_ALONE : 0);
     return end();
 }
 
