@@ -405,7 +405,7 @@ static bool parse(struct bench *b, int argc, char **argv)
     return b->rounds > 0 && b->rounds <= ROUNDS_MAX;
 }
 
-// Without the audit log's card: its records are made durable besides, one by one.
+// Without the audit log's card: its records are made durable besides.
 static void remove_card(const struct bench *b)
 {
     char card[PATH_LEN + 8], out[PATH_LEN + 8];
