@@ -54,7 +54,7 @@ struct api {
     const char *holder;
     void (*wake)(void *context); // there is work for the spend workers; NULL: nobody
     void *wake_context;
-    void *owner; // the program's: of http_app's tick
+    void *owner;       // the program's: of http_app's tick
     atomic_bool stops; // no new spends
     struct api_counters counters;
 

@@ -43,7 +43,7 @@ struct command_row {
 };
 // The row of the words. Fails: ERR_USAGE.
 MUST_CHECK bool command_row_find(const struct command_row **out, const struct command *command,
-                             struct err *err);
+                                 struct err *err);
 
 const char *command_help(void);
 
