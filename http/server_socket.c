@@ -128,6 +128,8 @@ int on_message(struct lws *wsi, struct connection *c, struct bytes piece)
     struct http_socket *s = c->socket;
     const struct http_app *app = &s->server->app;
     const bool whole = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
+    // "close after 75 s without any inbound frame": to the library only a pong is a sign of life.
+    lws_validity_confirmed(wsi);
     if (s->too_large)
         return discard(s, piece.len, whole);
     if (s->close_code != 0)
