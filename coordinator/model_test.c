@@ -11,6 +11,7 @@
 #include "coordinator/invariants.h"
 #include "coordinator/ledger.h"
 #include "tests/support/ledger_rig.h"
+#include "tests/support/store_copy.h"
 #include "tests/support/test.h"
 #include <sqlite3.h>
 #include <stdio.h>
@@ -50,12 +51,6 @@ struct world {
     uint8_t spent_coins;                   // by what is mined
 };
 
-enum { TABLES = 11 };
-static const char *const tables[TABLES] = { "wallet",      "velocity_guard", "spend",
-                                            "reservation", "attempt",        "attempt_input",
-                                            "input_lock",  "change_address", "sign_request",
-                                            "event",       "event_head" };
-
 struct model {
     struct ledger_rig rig;
     struct world w;
@@ -67,7 +62,8 @@ struct model {
     size_t limit; // of states when all are walked through, of steps in a sample
     uint64_t n_steps, n_stale, n_recovered, deepest;
     sqlite3 *sql;
-    sqlite3_stmt *select[TABLES], *insert[TABLES], *empty[TABLES], *spend_key;
+    struct store_copier copier;
+    sqlite3_stmt *spend_key;
 };
 
 static void must(bool ok, const struct err *err)
@@ -76,75 +72,12 @@ static void must(bool ok, const struct err *err)
         fail_msg("%s", err->text);
 }
 
-// --- Copying the store: the rows of the tables that a spend's life changes ---
+// --- The store ---
 
-struct snapshot {
-    sqlite3_value **values; // row after row, table after table
-    size_t n, n_rows[TABLES];
-};
-
-static sqlite3_stmt *prepared(struct model *m, const char *sql)
-{
-    sqlite3_stmt *s = NULL;
-    if (sqlite3_prepare_v2(m->sql, sql, -1, &s, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(m->sql));
-    return s;
-}
-
-// Statements for each table, prepared once.
-static void prepare_all(struct model *m)
-{
-    char sql[256];
-    for (size_t t = 0; t < TABLES; t++) {
-        (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", tables[t]);
-        m->select[t] = prepared(m, sql);
-        (void)snprintf(sql, sizeof sql, "DELETE FROM %s", tables[t]);
-        m->empty[t] = prepared(m, sql);
-        int len = snprintf(sql, sizeof sql, "INSERT INTO %s VALUES(?", tables[t]);
-        for (int c = 1; c < sqlite3_column_count(m->select[t]); c++)
-            len += snprintf(sql + len, sizeof sql - (size_t)len, ", ?");
-        (void)snprintf(sql + len, sizeof sql - (size_t)len, ")");
-        m->insert[t] = prepared(m, sql);
-    }
-}
-
-static void forget_all(struct model *m)
-{
-    for (size_t t = 0; t < TABLES; t++) {
-        (void)sqlite3_finalize(m->select[t]);
-        (void)sqlite3_finalize(m->insert[t]);
-        (void)sqlite3_finalize(m->empty[t]);
-    }
-    (void)sqlite3_finalize(m->spend_key);
-}
-
-static void take(struct model *m, struct snapshot *out)
-{
-    *out = (struct snapshot){ .values = NULL };
-    size_t room = 0;
-    for (size_t t = 0; t < TABLES; t++) {
-        sqlite3_stmt *s = m->select[t];
-        const size_t columns = (size_t)sqlite3_column_count(s);
-        while (sqlite3_step(s) == SQLITE_ROW) {
-            if (out->n + columns > room) {
-                room = 2 * room + 64;
-                out->values = realloc(out->values, room * sizeof *out->values);
-                assert_non_null(out->values);
-            }
-            for (size_t c = 0; c < columns; c++)
-                out->values[out->n++] = sqlite3_value_dup(sqlite3_column_value(s, (int)c));
-            out->n_rows[t]++;
-        }
-        (void)sqlite3_reset(s);
-    }
-}
-
-static void drop(struct snapshot *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        sqlite3_value_free(s->values[i]);
-    free(s->values);
-}
+static const char *const tables[] = { "wallet",      "velocity_guard", "spend",
+                                      "reservation", "attempt",        "attempt_input",
+                                      "input_lock",  "change_address", "sign_request",
+                                      "event",       "event_head" };
 
 static void run(struct model *m, const char *sql)
 {
@@ -152,27 +85,11 @@ static void run(struct model *m, const char *sql)
         fail_msg("%s: %s", sql, sqlite3_errmsg(m->sql));
 }
 
-static void step(sqlite3_stmt *s)
+static void restore(struct model *m, const struct store_copy *from)
 {
-    assert_int_equal(sqlite3_step(s), SQLITE_DONE);
-    (void)sqlite3_reset(s);
-}
-
-static void restore(struct model *m, const struct snapshot *from)
-{
-    sqlite3_value *const *values = from->values;
-    run(m, "BEGIN");
-    for (size_t t = TABLES; t-- > 0;)
-        step(m->empty[t]);
-    for (size_t t = 0; t < TABLES; t++) {
-        for (size_t row = 0; row < from->n_rows[t]; row++) {
-            for (int c = 0; c < sqlite3_column_count(m->select[t]); c++)
-                (void)sqlite3_bind_value(m->insert[t], c + 1, *values++);
-            step(m->insert[t]);
-        }
-    }
+    store_copy_put(from, &m->copier);
     // The walk takes longer than a reconciliation is fresh.
-    run(m, "UPDATE velocity_guard SET reconciled_at = strftime('%s', 'now') * 1000000; COMMIT");
+    run(m, "UPDATE velocity_guard SET reconciled_at = strftime('%s', 'now') * 1000000");
 }
 
 // --- What a replica reads ---
@@ -739,7 +656,7 @@ static uint64_t hash_spend(struct model *m, unsigned i)
         "UNION ALL SELECT 4, '', vout, '', 0, 0 FROM input_lock WHERE spend_id = ?1 ORDER BY 1, 2, "
         "3";
     if (!m->spend_key)
-        m->spend_key = prepared(m, sql);
+        assert_int_equal(sqlite3_prepare_v2(m->sql, sql, -1, &m->spend_key, NULL), SQLITE_OK);
     sqlite3_stmt *s = m->spend_key;
     uint64_t h = i + 1;
     (void)sqlite3_bind_text(s, 1, m->ids[i], -1, SQLITE_STATIC);
@@ -832,6 +749,7 @@ static void recover(struct model *m)
         stop(&m->w.r[i]);
     for (unsigned s = 0; s < m->n_spends; s++)
         lease_ends(m, s);
+    unsigned turn = 0;
     for (unsigned step = 0; step < RECOVERY_STEPS * m->n_spends && is_open(m); step++) {
         const struct actions all = possible(m);
         const struct action *best = NULL;
@@ -842,10 +760,12 @@ static void recover(struct model *m)
         for (size_t i = 0; i < all.n && !best; i++)
             if (all.items[i].replica == 0 && all.items[i].act != CRASH &&
                 all.items[i].act != LEASE_ENDS && all.items[i].act != CANCEL &&
-                (all.items[i].act != CLAIM || all.items[i].spend == step % m->n_spends))
+                (all.items[i].act != CLAIM || all.items[i].spend == turn % m->n_spends))
                 best = &all.items[i];
-        if (best)
-            perform(m, best);
+        if (!best)
+            continue;
+        turn += best->act == CLAIM;
+        perform(m, best);
     }
     m->n_recovered++;
     for (unsigned s = 0; s < m->n_spends; s++) {
@@ -861,7 +781,7 @@ static void recover(struct model *m)
 // --- The walk ---
 
 struct frame {
-    struct snapshot store;
+    struct store_copy store;
     struct world w;
     struct actions all;
     size_t next;
@@ -873,7 +793,7 @@ static void enter(struct model *m, struct frame *f)
     f->w = m->w;
     f->all = possible(m);
     f->next = 0;
-    take(m, &f->store);
+    store_copy_take(&f->store, &m->copier);
     if (m->n_seen % 16 == 1) {
         recover(m);
         m->w = f->w;
@@ -890,7 +810,7 @@ static void explore(struct model *m)
     while (depth > 0) {
         struct frame *f = &stack[depth - 1];
         if (f->next == f->all.n || m->n_seen >= m->limit) {
-            drop(&f->store);
+            store_copy_free(&f->store);
             depth--;
             continue;
         }
@@ -943,7 +863,7 @@ static void wander(struct model *m)
         if (m->n_seen % 8 == 0)
             recover(m);
     }
-    drop(&root.store);
+    store_copy_free(&root.store);
 }
 
 static void walk(unsigned n_spends, bool with_void)
@@ -958,7 +878,7 @@ static void walk(unsigned n_spends, bool with_void)
              "DROP TRIGGER reservation_remains; DROP TRIGGER attempt_remains; "
              "DROP TRIGGER sign_request_remains; PRAGMA foreign_keys = OFF");
     m.sql = db_sqlite_handle(m.rig.db);
-    prepare_all(&m);
+    store_copier_init(&m.copier, m.sql, tables, COUNT(tables));
     for (unsigned s = 0; s < n_spends; s++) {
         const struct spend spend = rig_submit(&m.rig, AMOUNT);
         memcpy(m.ids[s], spend.id, ID_SIZE);
@@ -976,7 +896,8 @@ static void walk(unsigned n_spends, bool with_void)
                   (unsigned long long)m.n_steps, (unsigned long long)m.n_stale,
                   (unsigned long long)m.n_recovered, (unsigned long long)m.deepest);
     free(m.seen);
-    forget_all(&m);
+    (void)sqlite3_finalize(m.spend_key);
+    store_copier_wipe(&m.copier);
     rig_close(&m.rig);
 }
 
