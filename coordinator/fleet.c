@@ -66,6 +66,8 @@ bool fleet_new(struct fleet **out, const struct fleet_options *options, struct e
     struct fleet *fleet = calloc(1, sizeof *fleet);
     REQUIRE(fleet != NULL);
     fleet->options = *options;
+    if (fleet->options.poll_ms <= 0)
+        fleet->options.poll_ms = FLEET_POLL_MS;
     fleet->reload = true;
     REQUIRE(pthread_mutex_init(&fleet->lock, NULL) == 0);
     REQUIRE(pthread_mutex_init(&fleet->usb, NULL) == 0);

@@ -25,6 +25,7 @@ struct fleet_options {
     bool demo;     // compat.demo: simulators are activated by key presses
     struct bytes
         demo_secret; // compat.totp_secret_file: what the demo enrols its user with; none: nobody
+    int poll_ms;     // between two looks at an idle signer; 0: 2 s
     // Tests: makes the ports. NULL: port_new.
     bool (*make_port)(struct port **out, const struct port_options *options, struct err *err);
 };

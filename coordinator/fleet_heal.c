@@ -7,7 +7,7 @@
 
 #define REBOOT_WAIT_MS 60000 // for a signer to come back
 #define REBOOT_LOOK_MS 500
-#define ROLL_OUT_MS    5000 // between two tries, while others have their turn
+#define ROLL_OUT_LOOKS 2 // between two tries, while others have their turn
 
 // --- What it is ---
 
@@ -118,7 +118,7 @@ static bool enrol_user(struct member *m, struct err *err)
     const struct port_user user = { .name = m->known->rules.surge.user,
                                     .mode = NWUR_TOTP,
                                     .secret = m->fleet->options.demo_secret };
-    if (!misses_user(m) || !m->fleet->options.demo || user.secret.len == 0)
+    if (!m->fleet->options.demo || user.secret.len == 0)
         return true;
     return port_enrol(m->port, &user, err);
 }
@@ -129,6 +129,17 @@ static void note(struct member *m, const char *step, const char *result)
     (void)!store_installed(m->db, m->known, step, result, &unimportant);
 }
 
+// "Each step is audited": what the device now says, told before the next step. Nothing is believed.
+static bool step_done(struct member *m, struct err *err)
+{
+    char why[REFUSAL_TEXT_SIZE];
+    if (!member_look(m))
+        return err_set(err, ERR_IO, "%s", m->trouble);
+    const char *state = member_judge(m, why);
+    member_publish(m, state, why);
+    return true;
+}
+
 static bool load_policy(struct member *m, struct err *err)
 {
     const bool alone = (m->hello.abilities & PORT_ACTIVATES_ALONE) != 0;
@@ -136,24 +147,23 @@ static bool load_policy(struct member *m, struct err *err)
         return true; // somebody is being asked
     const bool loaded = port_load_policy(m->port, m->known->policy_body, err);
     note(m, "load", loaded ? "ok" : err->text);
-    if (!loaded || !alone)
+    if (!loaded || !step_done(m, err) || !alone || m->status.active)
         return loaded;
     const bool active = port_activate(m->port, err);
     note(m, "activate", active ? "ok" : err->text);
     return active;
 }
 
-// Each step looks at what the one before has left: nothing is believed. Stops where a person is needed.
+// Stops where a person is needed.
 static bool step_forward(struct member *m, struct err *err)
 {
     if (m->known->is_command || m->status.active)
         return true; // what is active can only be changed by a restart
-    if (!m->wallets_present &&
-        (!register_wallets(m, err) || (!member_look(m) && err_set(err, ERR_IO, "%s", m->trouble))))
+    if (!m->wallets_present && (!register_wallets(m, err) || !step_done(m, err)))
         return false;
     if (!m->wallets_present || !m->known->has_policy)
         return true;
-    if (!enrol_user(m, err) || (!member_look(m) && err_set(err, ERR_IO, "%s", m->trouble)))
+    if (misses_user(m) && (!enrol_user(m, err) || !step_done(m, err)))
         return false;
     return misses_user(m) || load_policy(m, err);
 }
@@ -266,7 +276,7 @@ void member_roll_out(struct member *m)
     const int64_t now_ms = wait_now_ms();
     if (m->section->section->restart_command[0] == NULL || now_ms < m->rollout_ms)
         return; // a person restarts it, and approves the new policy
-    m->rollout_ms = now_ms + ROLL_OUT_MS;
+    m->rollout_ms = now_ms + ROLL_OUT_LOOKS * m->fleet->options.poll_ms;
     if (restart(m))
         member_heal(m, true);
 }

@@ -136,7 +136,7 @@ static void look_around(struct member *m)
     struct err err;
     bool granted = false;
     m->next_poll_ms =
-        wait_now_ms() + (m->known->is_command ? FLEET_COMMAND_POLL_MS : FLEET_POLL_MS);
+        wait_now_ms() + (m->known->is_command ? FLEET_COMMAND_POLL_MS : m->fleet->options.poll_ms);
     if (!member_begin(m, LEASE_POLL_US, &err)) {
         if (err.code == ERR_BUSY) // another replica's look, over soon
             m->next_poll_ms = wait_now_ms() + BUSY_MS;

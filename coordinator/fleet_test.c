@@ -22,7 +22,18 @@ TEST(coordinator_F6_order_and_read_back)
         assert_int_equal(v.budget_surge.n, 30000);
         assert_int_equal(strlen(v.policy_hash), 64);
     }
-    // Each step is audited; the states that it passed end in `verified`.
+    // Each step is audited.
+    static const char *const steps[] = { "reachable", "registered", "enrolled", "loaded",
+                                         "verified" };
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        char sql[300];
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT count(*) FROM event WHERE kind = 'signer.state' AND after LIKE "
+                       "'%%\"signer\": \"A\", \"state\": \"%s\"%%'",
+                       steps[i]);
+        if (rig_number(&t.rig, sql) != 1)
+            fail_msg("%s: %lld times", steps[i], (long long)rig_number(&t.rig, sql));
+    }
     assert_int_equal(rig_number(&t.rig, "SELECT count(*) FROM signer WHERE state = 'verified'"), 3);
     assert_int_equal(
         rig_number(&t.rig, "SELECT count(*) FROM event WHERE kind = 'signer.state' AND after LIKE "

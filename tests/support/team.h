@@ -90,6 +90,7 @@ static inline void prepare(struct team *t)
         .log = &no_log,
         .health_fd = open(t->health, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600),
         .demo = true,
+        .poll_ms = 100,
         .demo_secret = BYTES("12345678901234567890"),
         .make_port = fake_port_make,
     };
