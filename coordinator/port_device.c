@@ -233,7 +233,7 @@ static void read_velocity(struct port_status *out, const struct json *object)
     }
 }
 
-static void read_status(struct port_status *out, const struct hsm_status *s)
+void device_read_status(struct port_status *out, const struct hsm_status *s)
 {
     *out = (struct port_status){ .tells = true,
                                  .active = s->active,
@@ -274,7 +274,7 @@ static bool status(struct port *port, struct port_status *out, struct err *err)
     if (!device_status(d, &s, err))
         return device_failed(d, err);
     note_kind(d, &s);
-    read_status(out, &s);
+    device_read_status(out, &s);
     deadline_clear(&d->deadline);
     return true;
 }

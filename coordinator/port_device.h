@@ -36,6 +36,9 @@ MUST_CHECK bool device_status(struct device_port *d, struct hsm_status *out, str
 
 // Whether its keys are ours to press: of a simulator in demo mode, but no link carries them.
 bool device_has_keys(const struct device_port *d);
+// The device's word in our terms: what is hidden, or no number, counts as not told.
+void device_read_status(struct port_status *out, const struct hsm_status *s);
+
 // A developer's command, answered by a simulator only. reply: NULL, not wanted.
 MUST_CHECK bool device_press(struct device_port *d, const char *keys, struct err *err);
 MUST_CHECK bool device_exec(struct device_port *d, const char *text, struct bytes *reply,
