@@ -172,6 +172,12 @@ static void release_limits(struct call *c, struct db *guard)
     REQUIRE(pthread_mutex_unlock(&c->api->limits) == 0);
 }
 
+static void wake(const struct call *c)
+{
+    if (c->api->wake != NULL)
+        c->api->wake(c->api->wake_context);
+}
+
 bool api_submit(struct call *c, const struct submission *s, struct spend *out, bool *is_new,
                 struct err *err)
 {
@@ -183,8 +189,8 @@ bool api_submit(struct call *c, const struct submission *s, struct spend *out, b
     release_limits(c, guard);
     if (ok)
         memcpy(c->spend_id, out->id, sizeof c->spend_id);
-    if (ok && *is_new && c->api->wake != NULL)
-        c->api->wake(c->api->wake_context);
+    if (ok && *is_new)
+        wake(c);
     return ok;
 }
 
@@ -197,6 +203,13 @@ static bool send_spend(struct call *c, unsigned status, const char *id, struct e
         return false;
     call_reply(c, status, &w);
     return true;
+}
+
+// Something was done to it: there may be work now.
+static bool send_changed(struct call *c, const char *id, struct err *err)
+{
+    wake(c);
+    return send_spend(c, 200, id, err);
 }
 
 // --- Codes of the surge tier ---
@@ -459,7 +472,7 @@ static bool give_verdict(struct call *c, bool approve, struct err *err)
     struct verdict v = { c, spend.id, approve };
     return (!approve || api_keep_code(c, spend.id, &auth, err)) &&
            db_transact(c->db, verdict_body, &v, err) && ledger_wake(c->db, spend.id, err) &&
-           send_spend(c, 200, spend.id, err);
+           send_changed(c, spend.id, err);
 }
 
 bool api_approve_spend(struct call *c, struct err *err)
@@ -481,8 +494,7 @@ bool api_cancel_spend(struct call *c, struct err *err)
     if ((call_roles(c, spend.wallet_id) & (unsigned)ROLE_OPERATOR) == 0 &&
         strcmp(spend.principal_id, c->caller.person.id) != 0)
         return code_fail(err, CODE_FORBIDDEN, "this needs another role");
-    return ledger_ask_cancel(c->db, spend.id, c->actor.id, err) &&
-           send_spend(c, 200, spend.id, err);
+    return ledger_ask_cancel(c->db, spend.id, c->actor.id, err) && send_changed(c, spend.id, err);
 }
 
 struct bump {
@@ -521,12 +533,12 @@ bool api_bump_spend(struct call *c, struct err *err)
         return false;
     if (bytes_equal_text(method, "void"))
         return ledger_ask_cancel(c->db, spend.id, c->actor.id, err) &&
-               send_spend(c, 200, spend.id, err);
+               send_changed(c, spend.id, err);
     if (!bytes_equal_text(method, "auto"))
         return code_fail(err, CODE_BAD_REQUEST,
                          "method: is neither auto (child, else replacement) nor void");
     if (rate.n > RATE_MAX)
         return code_fail(err, CODE_FEE_TOO_HIGH, "rate_sat_per_kvb: is above %d", RATE_MAX);
     struct bump b = { c, &spend, rate.n };
-    return db_transact(c->db, bump_body, &b, err) && send_spend(c, 200, spend.id, err);
+    return db_transact(c->db, bump_body, &b, err) && send_changed(c, spend.id, err);
 }

@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "bitcoin/address.h"
 #include "coordinator/auth.h"
+#include "coordinator/device_policy.h"
 #include "coordinator/spend_rules.h"
 #include "coordinator/wallet.h"
 #include <inttypes.h>
@@ -245,13 +246,37 @@ static bool check_policy(const int64_t *now, struct err *err)
     return now[4] >= now[3] || bad(err, "surge_per_period_sat", "is below surge_max_sat");
 }
 
+// B4: "error above a configured factor": k hostile signings must not move far more than the cap.
+static bool check_share(const struct change_context *c, const int64_t *now, struct err *err)
+{
+    struct db_rows rows;
+    struct writer w = writer_growing(c->arena, 1024);
+    if (!db_query(c->db, &rows,
+                  "SELECT w.k, w.n, g.cap_auto, g.window_s FROM wallet w "
+                  "JOIN velocity_guard g ON g.wallet_id = w.id WHERE w.id = $1",
+                  DB_ARGS(db_text(c->wallet_id)), c->arena, err))
+        return false;
+    if (rows.n != 1)
+        return code_fail(err, CODE_NOT_FOUND, "there is no such wallet");
+    const struct device_share_facts facts = { .k = (unsigned)db_cell_int(&rows, 0, 0),
+                                              .n = (unsigned)db_cell_int(&rows, 0, 1),
+                                              .cap = { db_cell_u64(&rows, 0, 2) },
+                                              .window_s = db_cell_int(&rows, 0, 3),
+                                              .per_period = { (uint64_t)now[1] },
+                                              .period_min = (uint32_t)now[2] };
+    if (device_share(&facts) != DEVICE_SHARE_TOO_HIGH)
+        return true;
+    device_share_write(&w, &facts);
+    return code_fail(err, CODE_BAD_REQUEST, "%.*s", BYTES_ARG(writer_bytes(&w)));
+}
+
 static bool compare_policy(const struct change_context *c, bool *loosening, struct bytes *before,
                            struct err *err)
 {
     int64_t now[NUMBERS_MAX] = POLICY_DEFAULTS;
     return read_setting(c, "policy", policy, COUNT(policy), now, err) &&
            compare_numbers(c, policy, COUNT(policy), now, loosening, before, err) &&
-           check_policy(now, err);
+           check_policy(now, err) && (!*loosening || check_share(c, now, err));
 }
 
 static bool apply_policy(const struct change_context *c, struct err *err)

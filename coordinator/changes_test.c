@@ -64,9 +64,6 @@ TEST_BOTH(coordinator_F41_what_loosens)
         { "approvals", "{\"approvals\": 3}", false },
         { "approvals", "{\"delay_s\": 86399}", true },
         { "rules", "{}", true },
-        { "policy", "{\"max_sat\": 7999}", false },
-        { "policy", "{\"max_sat\": 8001}", true },
-        { "policy", "{\"period_min\": 59}", true },
         { "role.grant", "{\"principal\": \"service:one\", \"role\": \"viewer\"}", true },
     };
     const struct people p = add_people(rig);
@@ -82,6 +79,31 @@ TEST_BOTH(coordinator_F41_what_loosens)
         assert_int_equal(row.state, CHANGE_DRAFT);
     }
     assert_int_equal(cap(rig), 500); // none of them has happened
+}
+
+// F47: what each signer may pay in its period is held against the cap.
+TEST_BOTH(coordinator_F47_device_limits_are_compared_with_the_cap)
+{
+    static const struct {
+        const char *body;
+        bool good, loosening;
+    } rows[] = {
+        { "{\"max_sat\": 7999}", true, false },
+        { "{\"max_sat\": 8001}", true, true },
+        { "{\"period_min\": 59}", true, true },
+        { "{\"per_period_sat\": 1200000}", true, true },  // above G: a note
+        { "{\"per_period_sat\": 1200001}", false, true }, // above twice G
+    };
+    const struct people p = add_people(rig);
+    struct change_row row;
+    struct err err;
+    rig_caps(rig, 600000, 1000000, 100);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const bool made = draft(rig, &p, &row, "policy", rows[i].body, &err);
+        if (made != rows[i].good || (made && row.loosening != rows[i].loosening))
+            fail_msg("case %zu: %s", i, made ? "" : err.text);
+    }
+    assert_int_equal(code_of(&err), CODE_BAD_REQUEST);
 }
 
 TEST_BOTH(inv_32_coordinator_F41_loosening_has_two_approvals_and_its_delay)

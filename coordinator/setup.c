@@ -113,6 +113,34 @@ static bool read_caps(struct plan *p, struct err *err)
            (p->cap_auto <= p->cap_surge || bad(err, "cap_surge_sat", "is below cap_auto_sat"));
 }
 
+// The 2/3 rule's facts (B4), with the defaults of A1 where the file says nothing.
+static struct device_share_facts share_of(const struct plan *p)
+{
+    const struct json *policy = json_get(p->file, "policy");
+    const struct ms_wallet *keys = wallet_keys(p->wallet);
+    int64_t per_period = 500000, period_min = 60;
+    struct err unimportant;
+    if (!number(policy, "per_period_sat", 0, (int64_t)SATS_MAX, &per_period, &unimportant) ||
+        !number(policy, "period_min", 1, 1440, &period_min, &unimportant))
+        per_period = 0; // refused as a policy
+    return (struct device_share_facts){ .k = (unsigned)keys->m,
+                                        .n = (unsigned)keys->n,
+                                        .cap = { (uint64_t)p->cap_auto },
+                                        .window_s = p->window_s,
+                                        .per_period = { (uint64_t)per_period },
+                                        .period_min = (uint32_t)period_min };
+}
+
+static bool check_share(const struct plan *p, struct err *err)
+{
+    const struct device_share_facts facts = share_of(p);
+    struct writer w = writer_growing(p->arena, 1024);
+    if (device_share(&facts) != DEVICE_SHARE_TOO_HIGH)
+        return true;
+    device_share_write(&w, &facts);
+    return code_fail(err, CODE_BAD_REQUEST, "policy: %.*s", BYTES_ARG(writer_bytes(&w)));
+}
+
 static bool read_plan(struct plan *p, const struct json *file, struct arena *arena, struct err *err)
 {
     static const char *const members[] = { "wallet",     "signers", "caps",
@@ -120,7 +148,7 @@ static bool read_plan(struct plan *p, const struct json *file, struct arena *are
                                            "principals", "refills", "hooks" };
     *p = (struct plan){ .file = file, .settle_depth = SETTLE_DEPTH, .arena = arena };
     return only(file, "file", members, COUNT(members), err) && read_wallet(p, err) &&
-           read_caps(p, err);
+           read_caps(p, err) && check_share(p, err);
 }
 
 // --- Signers ---
@@ -380,19 +408,7 @@ bool setup_apply(struct db *db, char wallet_id[static ID_SIZE], const struct jso
 
 static void describe_share(struct writer *w, const struct plan *p)
 {
-    const struct json *policy = json_get(p->file, "policy");
-    const struct ms_wallet *keys = wallet_keys(p->wallet);
-    int64_t per_period = 500000, period_min = 60;
-    struct err unimportant;
-    if (!number(policy, "per_period_sat", 0, INT64_MAX, &per_period, &unimportant) ||
-        !number(policy, "period_min", 1, 1440, &period_min, &unimportant))
-        return;
-    const struct device_share_facts facts = { .k = (unsigned)keys->m,
-                                              .n = (unsigned)keys->n,
-                                              .cap = { (uint64_t)p->cap_auto },
-                                              .window_s = p->window_s,
-                                              .per_period = { (uint64_t)per_period },
-                                              .period_min = (uint32_t)period_min };
+    const struct device_share_facts facts = share_of(p);
     if (device_share(&facts) == DEVICE_SHARE_RIGHT)
         return;
     writer_text(w, "note: ");
