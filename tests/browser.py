@@ -125,12 +125,22 @@ class Browser:
         """Until it is true; how long that took."""
         begin = time.monotonic()
         # A page on its way may not have what is looked for yet.
-        while not self.run(f"(() => {{ try {{ return Boolean({script}); }} catch (e) {{ if (e instanceof SyntaxError) throw e; }} }})()"):
+        guarded = f"(() => {{ try {{ return Boolean({script}); }} catch (e) {{ if (e instanceof SyntaxError) throw e; }} }})()"
+        while not self.run_somewhere(guarded):
             if time.monotonic() > begin + seconds:
                 raise TimeoutError(f"{script} did not come true; the page says: "
                                    + (self.run("document.body?.innerText") or "nothing")[:900])
             time.sleep(0.05)
         return time.monotonic() - begin
+
+    def run_somewhere(self, script):
+        """As run; None while one page gives way to the next."""
+        try:
+            return self.run(script)
+        except RuntimeError as problem:
+            if "navigated" not in str(problem) and "context" not in str(problem):
+                raise
+            return None
 
     def says(self, text, seconds=20):
         return self.wait(f"document.body.innerText.includes({json.dumps(text)})", seconds)
@@ -153,7 +163,7 @@ class Browser:
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=list(paths))
 
-    BUTTON = ("[...document.querySelectorAll('button, summary, a.button')].find(b => b.checkVisibility() && !b.disabled && "
+    BUTTON = ("[...document.querySelectorAll('button, summary, a.button')].find(b => b.checkVisibility() && !b.disabled && b.ariaDisabled !== 'true' && "
               "[b.textContent.trim(), b.ariaLabel].includes({0}))")
 
     def click(self, text):

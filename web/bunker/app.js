@@ -99,6 +99,8 @@ app.link.addEventListener("csrf", ({detail}) => {
   for (const field of document.querySelectorAll("input[name=csrf]")) field.value = detail;
 });
 
+app.link.addEventListener("unsent", () => app.note("There is no connection to the bunker: that was not done.", "bad"));
+
 let waiting;
 app.link.addEventListener("link", ({detail}) => {
   clearInterval(waiting);

@@ -7,6 +7,7 @@ export class Link extends EventTarget {
     super();
     this.path = path;
     this.tries = 0;
+    this.early = []; // pressed before the socket was open for the first time; null: it has been
     this.open();
   }
 
@@ -18,6 +19,8 @@ export class Link extends EventTarget {
       opened = true;
       this.tries = 0;
       this.act("_connected", location.pathname);
+      this.early?.forEach((action) => this.send(action));
+      this.early = null;
       this.tell("link", {open: true});
     });
     this.socket.addEventListener("message", (event) => this.tell("frame", JSON.parse(event.data)));
@@ -61,7 +64,10 @@ export class Link extends EventTarget {
   // The last one is remembered: it may be refused until a code or a confirmation is given.
   act(action, ...args) {
     if (!["_connected", "status", "factor", "set_theme"].includes(action)) this.last = [action, ...args];
-    this.send({action, args});
+    const open = this.socket.readyState === WebSocket.OPEN;
+    if (open) this.send({action, args});
+    else if (this.early) this.early.push({action, args});
+    else if (action !== "status") this.tell("unsent", action); // nothing is done later that was asked for now
   }
 
   tell(name, detail) {

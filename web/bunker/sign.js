@@ -120,8 +120,9 @@ function signing(app) {
   const [sendLabel, send] = check("Broadcast at once");
   const sign = el("button", {type: "button", class: "main"}, "Sign transaction");
   const state = el("p", {role: "status"}), outcome = el("div");
+  const stop = button("Stop waiting", () => app.link.act("cancel"));
   const node = el("section", {class: "card", "aria-labelledby": "sign"}, el("h2", {id: "sign", class: "step", "data-step": "4"}, "Sign"),
-    outcome, finalizeLabel, downloadLabel, sendLabel, state, el("div", {class: "action bar"}, sign));
+    outcome, finalizeLabel, downloadLabel, sendLabel, state, stop, el("div", {class: "action bar"}, sign));
   let why = "", before = "";
 
   send.addEventListener("change", () => {
@@ -129,7 +130,7 @@ function signing(app) {
     finalize.disabled = send.checked;
     sign.textContent = send.checked ? "Sign and broadcast" : "Sign transaction";
   });
-  sign.addEventListener("click", () => app.link.act("submit_psbt", app.status.psbt_hash, send.checked, finalize.checked, download.checked));
+  sign.addEventListener("click", () => sign.ariaDisabled !== "true" && app.link.act("submit_psbt", app.status.psbt_hash, send.checked, finalize.checked, download.checked));
 
   function result(status) {
     const slot = status.casemate.slot, path = `/api/psbt/${status.psbt_hash}/result`;
@@ -156,7 +157,9 @@ function signing(app) {
       if (is === "loaded") why = "";
       state.textContent = !status.connected ? "No device: it cannot be signed now." : ["signed", "refused"].includes(is) ? "" : SLOTS[is] ?? "";
       redraw(outcome, result(status));
-      sign.disabled = status.busy_signing || !status.connected;
+      sign.setAttribute("aria-disabled", String(status.busy_signing || !status.connected)); // it keeps the focus
+      show(stop, status.busy_signing && !status.hsm.active); // somebody has to press a key, and may never come
+      if (status.busy_signing && !status.hsm.active) state.textContent = "Somebody has to press a key on the device.";
       node.setAttribute("aria-busy", String(status.busy_signing));
       if (is !== before && ["signed", "refused"].includes(is)) app.title(is === "signed" ? "Signed" : "Refused");
       before = is;

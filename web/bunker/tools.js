@@ -1,5 +1,5 @@
 // bunker/tools.js - signing text messages.
-import {copyButton, el, field, replace, select, visible} from "../common/dom.js?v=%TAG%";
+import {button, copyButton, el, field, replace, select, visible} from "../common/dom.js?v=%TAG%";
 
 const FORMATS = [["segwit", "Segwit (bech32)"], ["classic", "Classic (base58)"], ["p2sh", "Wrapped segwit (P2SH)"]];
 const PURPOSE = {segwit: 84, classic: 44, p2sh: 49};
@@ -59,7 +59,8 @@ export function toolsPage(app, body) {
   const form = el("form", {class: "card", "aria-labelledby": "text", onsubmit: (event) => {
     event.preventDefault();
     asked = text.value;
-    replace(result, el("p", {}, "Waiting for the device…"));
+    replace(result, el("p", {}, "Waiting for the device…"), app.status.hsm.active ? null
+      : button("Stop waiting", () => app.link.act("cancel")));
     app.link.act("sign_message", text.value, path.value, format.value);
   }},
     el("h2", {id: "text"}, "Sign a text message"), field("Message", text, "Printable ASCII, 2 to 240 characters."), length,
