@@ -213,9 +213,10 @@ static void take_turn(struct wire_server *server)
 
 static void send_left(void *context);
 
-static void go_on_later(struct wire_server *server)
+// is_moving: a queue took some packets and is full, as one does whose reader has just been woken.
+static void go_on_later(struct wire_server *server, bool is_moving)
 {
-    const int64_t ms = server->turn != 0 ? TICK_MS : RETRY_MS;
+    const int64_t ms = server->turn != 0 || is_moving ? TICK_MS : RETRY_MS;
     if (server->retry_timer == 0)
         server->retry_timer = loop_after(server->device->loop, ms, send_left, server);
 }
@@ -223,12 +224,14 @@ static void go_on_later(struct wire_server *server)
 static void send_left(void *context)
 {
     struct wire_server *server = context;
-    bool more = false;
+    bool more = false, is_moving = false;
     server->retry_timer = 0;
     for (size_t i = 0; i < PEERS_MAX; i++) {
         struct peer *peer = server->device->peers.items[i];
+        const size_t sent = is_pending(peer) ? peer->outbox.sent : 0;
         if (is_pending(peer))
             flush(server, peer);
+        is_moving |= is_pending(peer) && peer->outbox.sent > sent;
         // "drop the whole reply"
         if (is_pending(peer) && now(server) >= peer->outbox.give_up_at_ms)
             give_up(server, peer, false);
@@ -237,7 +240,7 @@ static void send_left(void *context)
     if (more && is_crowded(server))
         take_turn(server);
     if (more)
-        go_on_later(server);
+        go_on_later(server, is_moving);
 }
 
 // A reply that the peer has not fetched yet is overtaken by the next one: a client that asks again
@@ -252,7 +255,7 @@ static void send_reply(struct wire_server *server, struct peer *peer, struct byt
         return;
     if (is_crowded(server))
         take_turn(server);
-    go_on_later(server);
+    go_on_later(server, is_pending(peer) && peer->outbox.sent > 0);
 }
 
 // --- Receiving ---
