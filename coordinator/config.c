@@ -25,6 +25,7 @@ static void set_defaults(struct coordinator_config *c)
         .api_threads = 4,
         .workers = 4,
         .refill_every_s = 10,
+        .reconcile_every_s = 10,
         .explain_refusals = true,
     };
 }
@@ -45,6 +46,7 @@ static const struct key keys[] = {
     { "", "replica", KEY_TEXT, MEMBER(replica), 0, 0 },
     { "", "api_threads", KEY_NUMBER, MEMBER(api_threads), 1, 8 },
     { "", "workers", KEY_NUMBER, MEMBER(workers), 1, CONFIG_WORKERS },
+    { "", "reconcile_every", KEY_NUMBER, MEMBER(reconcile_every_s), 1, 20 },
     { "", "refill_every", KEY_NUMBER, MEMBER(refill_every_s), 0, 3600 },
     { "", "explain_refusals", KEY_FLAG, MEMBER(explain_refusals), 0, 0 },
     { "", "hooks_private", KEY_FLAG, MEMBER(hooks_private), 0, 0 },

@@ -67,6 +67,7 @@ struct coordinator_config {
 
     const char *replica; // name of this process among the replicas
     uint64_t api_threads, workers;
+    uint64_t reconcile_every_s; // between looks at the chain; well below D2's 30 s of staleness
     uint64_t refill_every_s; // between looks at the hot wallets; 0: this replica makes no refills
     bool explain_refusals;   // spenders see what a signer said
     bool hooks_private;      // webhooks may go to private addresses

@@ -84,6 +84,16 @@ static bool read_demo_secret(struct engine *e, struct arena *arena, struct err *
     return true;
 }
 
+// Whoever held the lock file of a SQLite store before us is dead, and so is what he held; waiting for his leases
+// would be waiting for nobody. Fences go on as they are.
+static bool end_old_leases(struct db *db, struct err *err)
+{
+    return db_is_postgres(db) ||
+           (db_exec(db, NULL, "UPDATE spend SET lease_until = 0 WHERE owner IS NOT NULL", DB_NONE,
+                    err) &&
+            db_exec(db, NULL, "UPDATE signer_lease SET until = 0", DB_NONE, err));
+}
+
 bool engine_open(struct engine *e, const struct coordinator_config *config, const struct log *log,
                  struct arena *arena, struct err *err)
 {
@@ -93,7 +103,7 @@ bool engine_open(struct engine *e, const struct coordinator_config *config, cons
     if (!engine_store(&e->store, config, arena, err) || !db_lock(&e->lock, &e->store, err) ||
         !read_demo_secret(e, arena, err) || !db_open(&db, &e->store, err))
         return false;
-    const bool ok = check_ledger(e, db, err);
+    const bool ok = check_ledger(e, db, err) && end_old_leases(db, err);
     db_close(&db);
     e->treasury = treasury_new();
     e->board = board_new();
@@ -151,6 +161,8 @@ static bool start_reconcile(struct engine *e, struct err *err)
                                                .n_nodes = e->config->n_nodes,
                                                .treasury = e->treasury,
                                                .board = e->board,
+                                               .every_ms =
+                                                   1000 * (unsigned)e->config->reconcile_every_s,
                                                .log = e->log,
                                                .changed = engine_wake,
                                                .context = e };
