@@ -1,7 +1,7 @@
 #include "coordinator/coins_psbt.h"
 
-static bool read_coin(struct coin *out, const struct wallet *wallet, const struct psbt *psbt, size_t i,
-                      struct arena *arena, struct err *err)
+static bool read_coin(struct coin *out, const struct wallet *wallet, const struct psbt *psbt,
+                      size_t i, struct arena *arena, struct err *err)
 {
     const struct psbt_field *field = psbt_get(&psbt->in[i], PSBT_IN_NON_WITNESS_UTXO);
     const struct outpoint at = psbt->tx.in[i].prevout;
