@@ -5,13 +5,13 @@
 #include "coordinator/engine.h"
 #include "coordinator/upkeep.h"
 #include "coordinator/web.h"
+#include "http/notify.h"
 #include <pthread.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
-#define STOP_WAIT_S 30     // D14: "30 s for those not past `signed`"
-#define DEAD_MS     120000 // a thread that did not come round for so long is of no more use
+#define STOP_WAIT_S 30 // D14: "30 s for those not past `signed`"
+#define DEAD_MS                                                                                    \
+    400000 // no thread is away for so long: k signers and a substitute may take 60 s each
 
 struct server {
     const struct command *command;
@@ -30,33 +30,6 @@ struct server {
 
 // --- systemd ---
 
-static void notify(const char *text)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un to = { .sun_family = AF_UNIX };
-    if (path == NULL || strlen(path) >= sizeof to.sun_path)
-        return;
-    (void)snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    const socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-    if (to.sun_path[0] == '@')
-        to.sun_path[0] = '\0'; // of the abstract namespace
-    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&to, len);
-    (void)close(fd);
-}
-
-static int64_t watchdog_period_ms(void)
-{
-    const char *text = getenv("WATCHDOG_USEC");
-    uint64_t us = 0;
-    struct reader r = reader_of(bytes_of_text(text));
-    if (text == NULL || !reader_decimal64(&r, INT64_MAX, &us) || !reader_done(&r))
-        return 0;
-    return (int64_t)(us / 2000);
-}
-
 // "watchdog fed by a loop that proves database and workers alive"
 static void feed(struct server *s)
 {
@@ -67,7 +40,7 @@ static void feed(struct server *s)
     if (now_ms - upkeep_ms > DEAD_MS || now_ms - engine_ms > DEAD_MS)
         return;
     s->fed_ms = now_ms;
-    notify("WATCHDOG=1");
+    notify_send("WATCHDOG=1");
 }
 
 static void tick(void *context)
@@ -228,7 +201,7 @@ static void announce(const struct server *s)
 // No new spends; what runs is given its time; then everything that could use something goes before it.
 static void stop_threads(struct server *s)
 {
-    notify("STOPPING=1");
+    notify_send("STOPPING=1");
     atomic_store(&s->api.stops, true);
     (void)pthread_cancel(s->signals.thread);
     (void)pthread_join(s->signals.thread, NULL);
@@ -251,8 +224,8 @@ static bool serve(struct server *s, struct err *err)
     }
     start_threads(s);
     announce(s);
-    s->watchdog_ms = watchdog_period_ms();
-    notify("READY=1");
+    s->watchdog_ms = notify_watchdog_ms();
+    notify_send("READY=1");
     http_server_run(s->api.server);
     stop_threads(s);
     api_wipe(&s->api);
