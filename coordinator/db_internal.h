@@ -3,7 +3,6 @@
 #define CASEMATE_COORDINATOR_DB_INTERNAL_H
 #include "coordinator/db.h"
 
-struct pg_conn;
 struct sqlite3;
 
 #define DB_STATEMENTS_MAX 512 // prepared per connection; then all are prepared anew

@@ -8,7 +8,7 @@
 
 #define MAX_STALENESS_US ((int64_t)30000000) // D2, step 3
 #define NEVER_US         INT64_MAX
-#define NO_CODE          CODE_NONE, ""
+#define NO_CODE          CODE_NONE, "" // code and reason of an arrow that needs none
 
 // A transaction that runs.
 struct op {
@@ -57,7 +57,7 @@ bool op_eventf(struct op *op, const struct spend *spend, const char *kind, struc
 
 struct guard {
     int64_t window_us, reconciled_us; // 0: never
-    struct sats open, cap[2], fee_cap;
+    struct sats cap[2], fee_cap;
 };
 MUST_CHECK bool op_lock_guard(struct op *op, struct guard *out, const char *wallet_id,
                               struct err *err);

@@ -5,23 +5,29 @@
 
 // --- The guard row ---
 
+#define GUARD_SELECT                                                                               \
+    "SELECT window_s, reconciled_at, cap_auto, cap_surge, fee_cap FROM velocity_guard "            \
+    "WHERE wallet_id = $1"
+
+static bool guard_of(struct guard *out, const struct db_rows *rows, struct err *err)
+{
+    if (rows->n != 1)
+        return code_fail(err, CODE_NOT_FOUND, "there is no such wallet");
+    *out = (struct guard){
+        .window_us = db_cell_int(rows, 0, 0) * 1000000,
+        .reconciled_us = db_cell_int(rows, 0, 1),
+        .cap = { [TIER_AUTO] = db_cell_sats(rows, 0, 2), [TIER_SURGE] = db_cell_sats(rows, 0, 3) },
+        .fee_cap = db_cell_sats(rows, 0, 4)
+    };
+    return true;
+}
+
 bool op_lock_guard(struct op *op, struct guard *out, const char *wallet_id, struct err *err)
 {
     struct db_rows rows;
-    if (!OP_QUERY(op, &rows, err,
-                  "SELECT window_s, reconciled_at, reserved_open, cap_auto, cap_surge, fee_cap "
-                  "FROM velocity_guard WHERE wallet_id = $1 FOR UPDATE",
-                  db_text(wallet_id)))
-        return false;
-    if (rows.n != 1)
-        return code_fail(err, CODE_NOT_FOUND, "there is no such wallet");
-    *out = (struct guard){ .window_us = db_cell_int(&rows, 0, 0) * 1000000,
-                           .reconciled_us = db_cell_int(&rows, 0, 1),
-                           .open = db_cell_sats(&rows, 0, 2),
-                           .cap = { [TIER_AUTO] = db_cell_sats(&rows, 0, 3),
-                                    [TIER_SURGE] = db_cell_sats(&rows, 0, 4) },
-                           .fee_cap = db_cell_sats(&rows, 0, 5) };
-    return op_clock(op, err); // before the wait it would have been another time
+    return OP_QUERY(op, &rows, err, GUARD_SELECT " FOR UPDATE", db_text(wallet_id)) &&
+           guard_of(out, &rows, err) &&
+           op_clock(op, err); // before the wait it would have been another time
 }
 
 // --- What counts ---
@@ -296,19 +302,8 @@ static bool look(struct op *op, struct look *l, struct err *err)
 {
     struct guard guard;
     struct db_rows rows;
-    if (!OP_QUERY(op, &rows, err,
-                  "SELECT window_s, reconciled_at, reserved_open, cap_auto, cap_surge, fee_cap "
-                  "FROM velocity_guard WHERE wallet_id = $1",
-                  db_text(l->wallet_id)))
-        return false;
-    if (rows.n != 1)
-        return code_fail(err, CODE_NOT_FOUND, "there is no such wallet");
-    guard = (struct guard){ .window_us = db_cell_int(&rows, 0, 0) * 1000000,
-                            .reconciled_us = db_cell_int(&rows, 0, 1),
-                            .cap = { [TIER_AUTO] = db_cell_sats(&rows, 0, 3),
-                                     [TIER_SURGE] = db_cell_sats(&rows, 0, 4) },
-                            .fee_cap = db_cell_sats(&rows, 0, 5) };
-    return op_velocity(op, l->out, &guard, l->wallet_id, err);
+    return OP_QUERY(op, &rows, err, GUARD_SELECT, db_text(l->wallet_id)) &&
+           guard_of(&guard, &rows, err) && op_velocity(op, l->out, &guard, l->wallet_id, err);
 }
 
 // One state of the store for all sums, and no lock.
