@@ -28,8 +28,11 @@ enum next drive_lost(struct drive *d, const struct err *err)
 enum next drive_park(struct drive *d, enum code code, const char *why)
 {
     struct err err;
+    // Parked already, or being taken back: told once, and D3 has no arrow for it.
+    if (!spend_state_may(d->s->state, SPEND_PARKED))
+        return drive_wait(d, SPEND_PARKED_US);
     story_log(d->c->db, d->s->id, STORY_WARN, "Parked: %s", why);
-    if (d->s->state != SPEND_PARKED && !ledger_park(d->c->db, d->s, code, why, &err))
+    if (!ledger_park(d->c->db, d->s, code, why, &err))
         return drive_lost(d, &err);
     return drive_wait(d, SPEND_PARKED_US);
 }
@@ -58,6 +61,9 @@ enum next drive_end(struct drive *d, enum spend_state state, const struct err *w
     const enum code code = code_of(why);
     const bool refused = state == SPEND_REJECTED || state == SPEND_REFUSED;
     const char *cls = code == CODE_INTERNAL ? STORY_ERROR : STORY_WARN;
+    // What may be complete somewhere, or was sent, must not be told as refused: somebody would pay it again.
+    if (d->s->state == SPEND_PARKED || d->s->state == SPEND_SENT || d->s->state == SPEND_VOIDING)
+        return drive_wait(d, SPEND_PARKED_US);
     story_log(db, d->s->id, cls, "%s",
               code == CODE_INTERNAL ? "The coordinator could not go on; its log says why."
                                     : why->text);

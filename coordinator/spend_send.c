@@ -133,8 +133,13 @@ enum next drive_sent(struct drive *d)
         return drive_wait(d, SPEND_WATCH_US); // the reconciler tells the ledger
     if (d->s->cancel_asked)
         return drive_void(d, &all);
-    if (more != NULL && more != payment)
-        return go_on_with(d, more, payment);
+    if (more != NULL && more != payment) {
+        const enum next next = go_on_with(d, more, payment);
+        // A remedy that waits for its signatures does not keep the payment from the network.
+        return next == NEXT_WAIT && more->raw.len == 0 && !tx.in_mempool
+                   ? drive_broadcast(d, payment, NULL)
+                   : next;
+    }
     if (!tx.in_mempool)
         return drive_broadcast(d, payment, NULL);
     return drive_unstick(d, &all, payment);
@@ -153,7 +158,12 @@ enum next drive_parked(struct drive *d)
         return drive_wait(d, SPEND_PARKED_US);
     if (payment != NULL && d->s->code == CODE_FEE_TOO_HIGH)
         return drive_unstick(d, &all, payment);
-    return a->raw.len > 0 ? drive_broadcast(d, a, NULL) : drive_signatures(d, a);
+    if (a->raw.len > 0)
+        return drive_broadcast(d, a, NULL);
+    const enum next next = drive_signatures(d, a);
+    return next == NEXT_WAIT && a->raw.len == 0 && payment != NULL && d->s->state == SPEND_PARKED
+               ? drive_broadcast(d, payment, NULL)
+               : next;
 }
 
 // --- Taking it back ---

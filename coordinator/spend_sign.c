@@ -235,8 +235,11 @@ static enum next fall_short(struct drive *d, const struct attempt *a, const stru
     const bool is_first = a->kind == ATTEMPT_PAY;
     if (t->policy_refusal || t->other_refusal) {
         (void)code_fail(&why, CODE_SIGNER_REFUSED, "A signer refused: %s", t->last);
-        return is_first ? drive_end(d, SPEND_REFUSED, &why)
-                        : drive_park(d, CODE_SIGNER_REFUSED, why.text);
+        if (is_first)
+            return drive_end(d, SPEND_REFUSED, &why);
+        // A payment that was sent stays so, whatever becomes of its remedy.
+        return d->s->state == SPEND_SENT ? drive_wait(d, SPEND_PARKED_US)
+                                         : drive_park(d, CODE_SIGNER_REFUSED, why.text);
     }
     if (!is_first)
         return drive_wait(d, SPEND_PARKED_US);
@@ -287,7 +290,7 @@ enum next drive_signatures(struct drive *d, struct attempt *attempt)
     if (code_is_lost(d, attempt))
         return d->now_us - d->s->created_us < SPEND_RETRY_US * 6 ? drive_wait(d, 1000000)
                                                                  : lost_code(d);
-    if (attempt->kind == ATTEMPT_PAY) {
+    if (attempt->kind == ATTEMPT_PAY && d->s->state != SPEND_PARKED) { // else told before
         story_begin(d->c->db, d->s->id, STEP_FAN_OUT);
         story_done(d->c->db, d->s->id, STEP_FAN_OUT);
         story_begin(d->c->db, d->s->id, STEP_SIGN);

@@ -538,6 +538,117 @@ TEST(coordinator_D7_a_sent_spend_can_be_taken_back)
     done(&r);
 }
 
+// A surge spend's code went with its first signatures: it cannot be replaced. What stands in the mempool must never
+// be called refused, or somebody pays it a second time.
+TEST(coordinator_F40_a_sent_surge_spend_is_not_refused_for_its_code)
+{
+    struct rig r = rig(8);
+    struct clock clock = clock_system();
+    r.ledger->codes = surge_codes_new(&clock);
+    const struct fleet_auth auth = { .user = "owner", .code = "123456", .given = true };
+    struct spend s = world_submit(r.ledger, r.db, "one", 1200000, TIER_SURGE);
+    assert_true(surge_codes_put(r.ledger->codes, s.id, &auth));
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    world_setting(r.ledger, "{\"stuck_s\": 10}");
+    for (unsigned i = 0; i < 6; i++) {
+        r.world->fee_rate = 10000 + 20000 * i;
+        world_pass(r.ledger, 400);
+        s = drive(&r, &s, 4);
+        assert_state(s, SPEND_SENT);
+    }
+    const struct bytes text = story(&r, s.id);
+    assert_false(tells(text, "\"refused\": true"));
+    assert_false(tells(text, "Nothing was sent"));
+    assert_false(tells(text, "Parked"));
+    assert_int_equal(r.world->signers[0].asked + r.world->signers[1].asked +
+                         r.world->signers[2].asked,
+                     4); // for the payment and its child
+    s = settle(&r, &s);
+    assert_state(s, SPEND_SETTLED);
+    surge_codes_free(r.ledger->codes);
+    done(&r);
+}
+
+// What is parked for a refusal is told once, and let go of: it waits for a person, and its story does not grow.
+TEST(coordinator_F24_a_parked_spend_is_told_once)
+{
+    struct rig r = rig(5);
+    r.world->signers[0].mood = MOOD_SIGNS_SILENT;
+    r.world->signers[1].mood = MOOD_SIGNS_SILENT;
+    r.world->signers[2].mood = MOOD_REFUSES;
+    (void)snprintf(r.world->signers[2].tag, 16, "warning");
+    (void)snprintf(r.world->signers[2].text, 64, "has 1 warning(s)");
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_PARKED);
+    const size_t len = story(&r, s.id).len;
+    for (unsigned i = 0; i < 5; i++) {
+        world_pass(r.ledger, 1000);
+        s = drive(&r, &s, 2);
+        assert_state(s, SPEND_PARKED);
+        assert_string_equal(s.owner, "");
+    }
+    assert_int_equal(story(&r, s.id).len, len);
+    assert_int_equal(velocity(&r).open.n, 100000);
+    done(&r);
+}
+
+// A replacement that a signer refuses does not keep the payment itself from the network.
+TEST(coordinator_F33_a_refused_replacement_does_not_hold_the_payment_up)
+{
+    struct rig r = rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    world_setting(r.ledger, "{\"stuck_s\": 10}");
+    r.world->fee_rate = 10000;
+    world_pass(r.ledger, 60);
+    s = drive(&r, &s, 4); // the child
+    for (size_t i = 0; i < WORLD_SIGNERS; i++) {
+        r.world->signers[i].mood = MOOD_REFUSES;
+        (void)snprintf(r.world->signers[i].tag, 16, "warning");
+    }
+    r.world->fee_rate = 60000;
+    world_pass(r.ledger, 400);
+    s = drive(&r, &s, 4);
+    assert_int_equal(s.bumps, 2);
+    assert_state(s, SPEND_SENT);
+    struct attempts all;
+    struct err err;
+    assert_true(ledger_attempts(r.db, &all, s.id, test_arena(), &err));
+    const struct hash256 txid = all.items[0].txid;
+    assert_non_null(world_find(r.world, &txid));
+    world_evict(r.world, &txid);
+    world_pass(r.ledger, 60);
+    s = drive(&r, &s, 4);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(world_find(r.world, &txid)->where, WORLD_MEMPOOL);
+    done(&r);
+}
+
+// Taking it back was refused: it stays what it is, and is nobody's while it waits.
+TEST(coordinator_D7_a_refused_void_is_let_go_of)
+{
+    struct rig r = rig(5);
+    struct err err;
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    for (size_t i = 0; i < WORLD_SIGNERS; i++) {
+        r.world->signers[i].mood = MOOD_REFUSES;
+        (void)snprintf(r.world->signers[i].tag, 16, "warning");
+    }
+    assert_true(ledger_ask_cancel(r.db, s.id, "host", &err));
+    s = drive(&r, &s, 3);
+    assert_state(s, SPEND_VOIDING);
+    const size_t len = story(&r, s.id).len;
+    world_pass(r.ledger, 1000);
+    s = drive(&r, &s, 3);
+    assert_state(s, SPEND_VOIDING);
+    assert_string_equal(s.owner, "");
+    assert_int_equal(story(&r, s.id).len, len);
+    done(&r);
+}
+
 // --- Several spends ---
 
 // Inv 7, and the cap: many at once, each with its own coins.

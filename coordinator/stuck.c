@@ -125,6 +125,12 @@ static bool make_replacement(struct drive *d, const struct attempt *live, uint64
         .second_change_index = UINT32_MAX,
         .limits = &d->t.rules.limits,
     };
+    struct fleet_auth code = { .given = false };
+    // Its code went with the first signatures; without one no signer would sign it.
+    const bool has_code = d->s->tier != TIER_SURGE || surge_codes_get(d->c->codes, d->s->id, &code);
+    fleet_auth_wipe(&code);
+    if (!has_code)
+        return code_fail(err, CODE_SURGE_REQUIRED, "a replacement would need a new code");
     // "It is signed anew, so each device charges the full amount again; allowed only if budgets have room."
     return fleet_choose(d->c->fleet, d->s->wallet_id, d->t.row.k, d->s->amount, d->s->tier, NULL, 0,
                         chosen, &n, err) &&
