@@ -13,9 +13,11 @@
 #include "coordinator/surge_codes.h"
 #include "coordinator/treasury.h"
 
-#define SPEND_LEASE_US  ((int64_t)120000000) // longer than a signer may take, with its substitute
-#define SPEND_RETRY_US  ((int64_t)5000000)   // node or signers away
-#define SPEND_WATCH_US  ((int64_t)30000000)  // between looks at a transaction that was sent
+#define SPEND_LEASE_US  ((int64_t)240000000)
+// What is left of it when a signer is asked: its queue, its looks before and after, its conversation at the longest.
+#define SPEND_ASK_US    ((int64_t)180000000)
+#define SPEND_RETRY_US  ((int64_t)5000000)  // node or signers away
+#define SPEND_WATCH_US  ((int64_t)30000000) // between looks at a transaction that was sent
 #define SPEND_PARKED_US ((int64_t)30000000)
 
 // What a worker thread has for it.

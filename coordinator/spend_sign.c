@@ -270,11 +270,12 @@ static enum next lost_code(struct drive *d)
     return drive_end(d, d->s->state == SPEND_BUILT ? SPEND_FAILED : SPEND_REFUSED, &why);
 }
 
-// A slow signer must not cost us the lease; a fast one need not cost a commit.
+// Before each signer: a slow one must not cost us the lease, or another worker asks it again; a fast one need not cost a
+// commit.
 static bool keep_holding(struct drive *d, struct err *err)
 {
     return db_now_us(d->c->db, &d->now_us, err) &&
-           (d->s->lease_until_us - d->now_us > SPEND_LEASE_US / 2 ||
+           (d->s->lease_until_us - d->now_us >= SPEND_ASK_US ||
             ledger_renew(d->c->db, d->s, SPEND_LEASE_US, err));
 }
 
@@ -299,10 +300,10 @@ enum next drive_signatures(struct drive *d, struct attempt *attempt)
     // "allow one substitute from the eligible rest"
     const size_t limit = d->t.row.k - t.n_signed + 1;
     for (size_t i = 0; i < n && i < limit && t.n_signed < d->t.row.k && !t.policy_refusal; i++) {
-        if (!ask(d, attempt, &line[i], &t, &err))
-            return drive_lost(d, &err);
-        if (!keep_holding(d, &err))
+        if (!keep_holding(d, &err) || !ask(d, attempt, &line[i], &t, &err))
             return drive_lost(d, &err);
     }
+    if (!keep_holding(d, &err))
+        return drive_lost(d, &err);
     return t.n_signed >= d->t.row.k ? finish(d, attempt, &t) : fall_short(d, attempt, &t, &quorum);
 }

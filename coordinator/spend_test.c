@@ -316,7 +316,7 @@ TEST(coordinator_F22_whatever_dies_is_finished_by_the_next)
         r.db = world_db(r.ledger);
         check_invariants(&r);
         world_reconcile(r.world, r.ledger, r.db);
-        world_pass(r.ledger, 121); // the lease of the dead one
+        world_pass(r.ledger, 241); // the lease of the dead one
         s = drive(&r, &s, 3);
         if (s.state != SPEND_SENT)
             fail_msg("after %s: %s", PLACES[i], spend_state_name(s.state));
@@ -338,7 +338,7 @@ TEST(coordinator_F22_it_may_die_again_and_again)
     db_close(&r.db);
     for (size_t i = 0; i < COUNT(PLACES); i++) {
         (void)world_drive_until(r.world, r.ledger, PLACES[i]);
-        world_pass(r.ledger, 121);
+        world_pass(r.ledger, 241);
     }
     r.db = world_db(r.ledger);
     s = drive(&r, &s, 3);
@@ -397,7 +397,7 @@ TEST(coordinator_D4_a_signed_spend_waits_for_the_node)
     assert_true(world_drive_until(r.world, r.ledger, "broadcast"));
     r.db = world_db(r.ledger);
     r.world->node_up = false;
-    world_pass(r.ledger, 121);
+    world_pass(r.ledger, 241);
     s = drive(&r, &s, 1);
     assert_state(s, SPEND_SIGNED);
     assert_true(tells(story(&r, s.id), "No node answers. The transaction is stored"));
@@ -420,7 +420,7 @@ TEST(coordinator_F24_a_settled_conflict_makes_it_void)
     assert_true(s.has_anchor);
     world_steal(r.world, r.ledger, &s.anchor);
     world_mine(r.world, 1);
-    world_pass(r.ledger, 121);
+    world_pass(r.ledger, 241);
     s = drive(&r, &s, 1);
     assert_state(s, SPEND_PARKED);
     assert_int_equal(velocity(&r).open.n, 100000);
@@ -646,6 +646,23 @@ TEST(coordinator_D7_a_refused_void_is_let_go_of)
     assert_state(s, SPEND_VOIDING);
     assert_string_equal(s.owner, "");
     assert_int_equal(story(&r, s.id).len, len);
+    done(&r);
+}
+
+// D4: no other worker may take the spend while a signer is asked: it would ask again, a device would charge its
+// budget twice, and the first answer would be lost. A device that reports progress may take 120 s, and the queue, the
+// looks before and after it, and another replica's conversation come on top.
+TEST(coordinator_F36_a_slow_signer_does_not_cost_the_lease)
+{
+    struct rig r = rig(5);
+    r.world->signers[0].takes_s = 100;
+    r.world->signers[1].takes_s = 150;
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(r.world->taken_over, 0);
+    assert_int_equal(r.world->signers[0].asked, 1);
+    assert_int_equal(r.world->signers[1].asked, 1);
     done(&r);
 }
 

@@ -474,6 +474,21 @@ static struct sats outflow_of(const struct fleet *fleet, struct bytes psbt, stru
     return sum;
 }
 
+// The time that a signer takes, after which another worker looks for something to do.
+static void take_time(const struct fleet *fleet, int64_t s)
+{
+    struct spend spend;
+    struct err err;
+    bool found;
+    if (s == 0)
+        return;
+    struct db *db = world_db(fleet->ledger);
+    world_pass(fleet->ledger, s);
+    CHECK(ledger_claim(db, &spend, &found, "another", SPEND_LEASE_US, &err));
+    fleet->world->taken_over += found;
+    db_close(&db);
+}
+
 void fleet_sign(struct fleet *fleet, const char *signer_id, struct bytes psbt,
                 const struct fleet_auth *auth, struct fleet_answer *out, struct arena *arena)
 {
@@ -484,6 +499,7 @@ void fleet_sign(struct fleet *fleet, const char *signer_id, struct bytes psbt,
     (void)auth;
     *out = (struct fleet_answer){ .outcome = FLEET_GONE };
     s->asked++;
+    take_time(fleet, s->takes_s);
     switch (s->mood) {
     case MOOD_AWAY:
         answer(out, FLEET_UNSENT, "unreachable", "cannot be reached");

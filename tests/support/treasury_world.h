@@ -41,6 +41,7 @@ struct world_signer {
     uint64_t asked, signed_n;
     struct sats charged; // outflow of all that it signed, each time
     struct sats budget;
+    int64_t takes_s; // by the ledger's clock, until it answers
 };
 
 struct world {
@@ -51,7 +52,8 @@ struct world {
     struct world_tx txs[WORLD_TXS];
     struct world_signer signers[WORLD_SIGNERS];
     uint64_t broadcasts;
-    int64_t outside_ns; // spent in what stands for node and signers: for measuring what is left
+    uint64_t taken_over; // how often another worker got a spend while a signer was asked for it
+    int64_t outside_ns;  // spent in what stands for node and signers: for measuring what is left
 };
 
 // A world at height 200 with an empty mempool, all signers ready and willing. Shared with forked children;
