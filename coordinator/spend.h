@@ -13,9 +13,9 @@
 #include "coordinator/surge_codes.h"
 #include "coordinator/treasury.h"
 
-#define SPEND_LEASE_US  ((int64_t)240000000)
+#define SPEND_LEASE_US  ((int64_t)200000000)
 // What is left of it when a signer is asked: its queue, its looks before and after, its conversation at the longest.
-#define SPEND_ASK_US    ((int64_t)180000000)
+#define SPEND_ASK_US    ((int64_t)160000000)
 #define SPEND_RETRY_US  ((int64_t)5000000)  // node or signers away
 #define SPEND_WATCH_US  ((int64_t)30000000) // between looks at a transaction that was sent
 #define SPEND_PARKED_US ((int64_t)30000000)

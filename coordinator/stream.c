@@ -1,7 +1,6 @@
 #include "coordinator/stream.h"
-#include "base/json.h"
 #include "base/require.h"
-#include "base/utf8.h"
+#include "coordinator/frame.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -9,28 +8,23 @@
 #define POLL_MS      200 // between looks at the ledger while somebody watches
 #define BATCH        500 // events of one stream at once
 #define STREAM_ARENA ((size_t)32 << 20)
-#define FRAME_MAX    4096
 
 // --- Frames ---
 
 struct frame {
     uint8_t mem[FRAME_MAX];
     struct writer w;
-    struct json_writer j;
 };
 
-static void frame_begin(struct frame *f)
+static struct writer *frame_begin(struct frame *f)
 {
     f->w = writer_of(f->mem, sizeof f->mem);
-    f->j = json_writer_of(&f->w);
-    f->j.ascii = true;
-    json_begin_object(&f->j);
+    return &f->w;
 }
 
-static void frame_put(struct frame *f, struct writer *w)
+static void frame_put(const struct frame *f, struct writer *w)
 {
     struct bytes json;
-    json_end_object(&f->j);
     if (!writer_finish(&f->w, &json))
         return;
     writer_text(w, "data: ");
@@ -40,50 +34,25 @@ static void frame_put(struct frame *f, struct writer *w)
 
 void frame_log(struct writer *w, const char *cls, const char *fmt, ...)
 {
-    char text[512];
     struct frame f;
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
+    frame_json_log(frame_begin(&f), cls, fmt, args);
     va_end(args);
-    struct bytes whole = bytes_of_text(text);
-    while (!utf8_is_valid(whole)) // cut within a character
-        whole.len--;
-    frame_begin(&f);
-    json_key(&f.j, "log");
-    json_string(&f.j, whole);
-    json_key(&f.j, "cls");
-    json_text(&f.j, cls);
     frame_put(&f, w);
 }
 
 void frame_step(struct writer *w, const char *key, int step)
 {
     struct frame f;
-    frame_begin(&f);
-    json_key(&f.j, key);
-    json_i64(&f.j, step);
+    frame_json_step(frame_begin(&f), key, step);
     frame_put(&f, w);
 }
 
 void frame_end(struct writer *w, bool refused, struct bytes authorized, const char *code)
 {
     struct frame f;
-    frame_begin(&f);
-    if (refused) {
-        json_key(&f.j, "refused");
-        json_bool(&f.j, true);
-    }
-    if (authorized.len > 0) {
-        json_key(&f.j, "authorized");
-        json_string(&f.j, authorized);
-    }
-    json_key(&f.j, "end");
-    json_bool(&f.j, true);
-    if (code != NULL) {
-        json_key(&f.j, "code");
-        json_text(&f.j, code);
-    }
+    frame_json_end(frame_begin(&f), refused, authorized, code);
     frame_put(&f, w);
 }
 
@@ -95,11 +64,7 @@ bool frame_copy(struct writer *w, struct bytes text, bool *ends, struct arena *a
     *ends = false;
     if (!json_parse(&object, text, arena, &unimportant) || object->type != JSON_OBJECT)
         return false;
-    frame_begin(&f);
-    for (const struct json *m = object->items; m != NULL; m = m->next) {
-        json_key_bytes(&f.j, m->key);
-        json_value(&f.j, m);
-    }
+    frame_json_copy(frame_begin(&f), object);
     frame_put(&f, w);
     const struct json *end = json_get(object, "end");
     *ends = end != NULL && end->type == JSON_TRUE;
