@@ -1,12 +1,11 @@
 #include "coordinator/stop.h"
-
-#ifdef CASEMATE_SIMULATOR
-#include "base/bytes.h"
+#include "base/bytes.h" // outside the condition: C knows no file without a declaration
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef CASEMATE_SIMULATOR
 void stop_here(const char *place)
 {
     static atomic_uint seen; // test builds only: how often the named place was reached
