@@ -104,7 +104,7 @@ static bool read_times(struct call *c, struct submission *s, struct err *err)
         return true;
     if (!api_time_read(text, &s->not_after_us))
         return code_fail(err, CODE_BAD_REQUEST, "not_after: is no time like 2026-11-21T10:15:30Z");
-    return s->not_after_us > call_now_us(c) ||
+    return s->known || s->not_after_us > call_now_us(c) ||
            code_fail(err, CODE_EXPIRED, "not_after: is in the past");
 }
 
@@ -123,6 +123,14 @@ static bool read_request_id(struct call *c, struct submission *s, struct err *er
                      "Idempotency-Key: 1 to 64 of A-Z a-z 0-9 . _ : - are needed");
 }
 
+static bool recall(struct call *c, struct submission *s, struct err *err)
+{
+    const struct json *dry = json_get(c->body, "dry_run");
+    if (dry != NULL && dry->type == JSON_TRUE)
+        return true;
+    return read_request_id(c, s, err) && submit_recall(c->db, s, c->arena, err);
+}
+
 static bool read_submission(struct call *c, struct submission *s, struct treasury_wallet *wallet,
                             struct err *err)
 {
@@ -134,8 +142,8 @@ static bool read_submission(struct call *c, struct submission *s, struct treasur
         return code_fail(err, CODE_BAD_REQUEST, "body: is missing");
     if (!call_only(c->body, members, COUNT(members), err) ||
         !call_text(c, "wallet", 64, &name, err) ||
-        !call_wallet(c, wallet, name, ROLE_SPENDER, err) || !read_tier(c, s, err) ||
-        !read_times(c, s, err) || !read_fee(c, s, err) ||
+        !call_wallet(c, wallet, name, ROLE_SPENDER, err) || !recall(c, s, err) ||
+        !read_tier(c, s, err) || !read_times(c, s, err) || !read_fee(c, s, err) ||
         !call_text(c, "note", SUBMIT_NOTE_MAX, &s->note, err))
         return false;
     return read_outputs(c, s, err);
@@ -336,8 +344,7 @@ bool api_post_spend(struct call *c, struct err *err)
         return run_dry(c, s, err);
     if (dry != NULL && dry->type != JSON_FALSE)
         return code_fail(err, CODE_BAD_REQUEST, "dry_run: is neither true nor false");
-    return read_request_id(c, s, err) && read_code(c, &auth, err) &&
-           api_submit(c, s, &spend, &is_new, err) &&
+    return read_code(c, &auth, err) && api_submit(c, s, &spend, &is_new, err) &&
            (!is_new || api_keep_code(c, spend.id, &auth, err)) &&
            send_spend(c, is_new ? 201 : 200, spend.id, err);
 }

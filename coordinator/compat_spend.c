@@ -151,6 +151,8 @@ bool compat_spend(struct call *c, struct err *err)
         !read_request_id(c, request_id, err))
         return false;
     s->request_id = bytes_of_text(request_id);
+    if (!submit_recall(c->db, s, c->arena, err))
+        return false;
     if (amount.changed)
         frame_log(&w, "y", "The amount was changed to %" PRId64 " sat.", amount.sat);
     if (!add_output(c, s, dest, address, (struct sats){ (uint64_t)amount.sat }, err))

@@ -15,6 +15,21 @@ bool submit_is_request_id(struct bytes text)
 
 // --- Outputs ---
 
+// What the known spend pays by that name or script.
+static bool find_own(struct db *db, const struct submission *s, struct bytes to,
+                     struct bytes script, struct db_rows *rows, struct arena *arena,
+                     struct err *err)
+{
+    return db_query(db, rows,
+                    "SELECT d.id, d.script, d.address, d.name FROM destination d "
+                    "WHERE d.wallet_id = $1 AND (d.script = $2 OR d.name = $3) AND d.id IN "
+                    "(SELECT o.destination_id FROM spend_output o JOIN spend s "
+                    "ON s.id = o.spend_id WHERE s.wallet_id = $1 AND s.request_id = $4)",
+                    DB_ARGS(db_text(s->wallet->row.id), db_blob(script), db_text_of(to),
+                            db_text_of(s->request_id)),
+                    arena, err);
+}
+
 static bool find(struct db *db, const struct submission *s, struct bytes to, struct db_rows *rows,
                  struct arena *arena, struct err *err)
 {
@@ -23,6 +38,10 @@ static bool find(struct db *db, const struct submission *s, struct bytes to, str
     struct bytes script = { 0 };
     if (address_to_script(&w, to, wallet_chain(s->wallet->wallet), &no_address))
         script = writer_bytes(&w);
+    if (s->known && !find_own(db, s, to, script, rows, arena, err))
+        return false;
+    if (s->known && rows->n == 1)
+        return true;
     if (script.len > 0)
         return db_query(db, rows,
                         "SELECT id, script, address, name FROM destination WHERE wallet_id = $1 "
@@ -42,7 +61,7 @@ bool submit_add_output(struct db *db, struct submission *s, struct bytes to, str
         return code_fail(err, CODE_BAD_REQUEST, "outputs: more than %d", SUBMIT_OUTPUTS_MAX);
     if (to.len == 0 || to.len > ADDRESS_TEXT_MAX || !bytes_is_printable_ascii(to))
         return code_fail(err, CODE_BAD_REQUEST, "to: is no address or name of a destination");
-    if (amount.n < SUBMIT_LEAST || amount.n > s->wallet->rules.amount_max.n)
+    if (!s->known && (amount.n < SUBMIT_LEAST || amount.n > s->wallet->rules.amount_max.n))
         return code_fail(err, CODE_AMOUNT_OUT_OF_RANGE, "amount_sat: is not within %d and %llu",
                          SUBMIT_LEAST, (unsigned long long)s->wallet->rules.amount_max.n);
     if (!find(db, s, to, &rows, arena, err))
@@ -163,6 +182,11 @@ static bool is_known(struct db *db, const struct submission *s, bool *out, struc
         return false;
     *out = rows.n > 0;
     return true;
+}
+
+bool submit_recall(struct db *db, struct submission *s, struct arena *arena, struct err *err)
+{
+    return is_known(db, s, &s->known, arena, err);
 }
 
 static bool check_limits(struct db *db, const struct submission *s, const struct person *person,

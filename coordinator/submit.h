@@ -24,10 +24,16 @@ struct submission {
     uint64_t fee_rate; // sat per 1000 vB; 0: the wallet's rules
     struct bytes note;
     bool alone; // compat.demo: no second person for the surge tier
+    bool known; // there is a spend of that request id: it is only compared with
 };
 
 // 1 to 64 of A-Z a-z 0-9 . _ : -
 bool submit_is_request_id(struct bytes text);
+
+// Sets `known` by wallet and request id, before anything else is read: whoever asks again learns what became of the
+// spend, though its time has passed or its destination has left the list. "The key is unique per wallet forever."
+MUST_CHECK bool submit_recall(struct db *db, struct submission *s, struct arena *arena,
+                              struct err *err);
 
 // The destination that a name or an address means, added as an output.
 // Fails: CODE_DESTINATION_NOT_ALLOWED, CODE_AMOUNT_OUT_OF_RANGE, CODE_BAD_REQUEST.
