@@ -345,7 +345,7 @@ bool api_post_spend(struct call *c, struct err *err)
     if (dry != NULL && dry->type != JSON_FALSE)
         return code_fail(err, CODE_BAD_REQUEST, "dry_run: is neither true nor false");
     return read_code(c, &auth, err) && api_submit(c, s, &spend, &is_new, err) &&
-           (!is_new || api_keep_code(c, spend.id, &auth, err)) &&
+           (!is_new || spend.tier != TIER_SURGE || api_keep_code(c, spend.id, &auth, err)) &&
            send_spend(c, is_new ? 201 : 200, spend.id, err);
 }
 
@@ -436,14 +436,28 @@ bool api_get_spends(struct call *c, struct err *err)
 struct verdict {
     struct call *call;
     const char *spend_id;
-    bool approve;
+    bool approve, has_code;
 };
+
+// Who approved may give a code afterwards, or a new one where the first was lost; nothing else is said twice.
+static bool said_before(struct db *db, const struct verdict *v, struct err *err)
+{
+    struct db_rows rows;
+    if (!db_query(
+            db, &rows, "SELECT verdict FROM approval WHERE spend_id = $1 AND principal_id = $2",
+            DB_ARGS(db_text(v->spend_id), db_text(v->call->caller.person.id)), v->call->arena, err))
+        return false;
+    return (v->approve && v->has_code && rows.n == 1 &&
+            bytes_equal_text(db_cell_bytes(&rows, 0, 0), "approve")) ||
+           code_fail(err, CODE_CONFLICT, "you have said so already");
+}
 
 static bool verdict_body(struct db *db, void *context, struct err *err)
 {
     const struct verdict *v = context;
     char id[ID_SIZE];
     int64_t now_us;
+    uint64_t changed;
     struct db_rows rows;
     if (!db_now_us(db, &now_us, err) ||
         !db_query(db, &rows, "SELECT state FROM spend WHERE id = $1 FOR UPDATE",
@@ -452,15 +466,15 @@ static bool verdict_body(struct db *db, void *context, struct err *err)
     if (rows.n != 1 || !bytes_equal_text(db_cell_bytes(&rows, 0, 0), "awaiting_approval"))
         return code_fail(err, CODE_CONFLICT, "it waits for no approval");
     db_new_id(id, now_us);
-    if (!db_exec(db, NULL,
+    if (!db_exec(db, &changed,
                  "INSERT INTO approval(id, spend_id, principal_id, verdict, at) "
-                 "VALUES($1, $2, $3, $4, $5)",
+                 "VALUES($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
                  DB_ARGS(db_text(id), db_text(v->spend_id), db_text(v->call->caller.person.id),
                          db_text(v->approve ? "approve" : "reject"), db_int(now_us)),
                  err))
-        return db_fault(db) == DB_FAULT_CONSTRAINT
-                   ? code_fail(err, CODE_CONFLICT, "you have said so already")
-                   : false;
+        return false;
+    if (changed == 0 && !said_before(db, v, err))
+        return false;
     return actor_event(db, &v->call->actor, v->approve ? "spend.approved" : "spend.rejected",
                        v->spend_id, (struct bytes){ 0 }, (struct bytes){ 0 }, err);
 }
@@ -476,8 +490,11 @@ static bool give_verdict(struct call *c, bool approve, struct err *err)
     // "no one approves their own request"; taking it back is cancelling.
     if (strcmp(spend.principal_id, c->caller.person.id) == 0)
         return code_fail(err, CODE_FORBIDDEN, "nobody approves their own request");
-    struct verdict v = { c, spend.id, approve };
-    return (!approve || api_keep_code(c, spend.id, &auth, err)) &&
+    struct verdict v = { c, spend.id, approve, auth.given };
+    // A code is for what waits for one: it takes no other's place, and no place for nothing.
+    if (spend.state != SPEND_AWAITING_APPROVAL)
+        return code_fail(err, CODE_CONFLICT, "it waits for no approval");
+    return (!approve || spend.tier != TIER_SURGE || api_keep_code(c, spend.id, &auth, err)) &&
            db_transact(c->db, verdict_body, &v, err) && ledger_wake(c->db, spend.id, err) &&
            send_changed(c, spend.id, err);
 }

@@ -19,7 +19,7 @@
 #define FLEET_STATUS_US       ((int64_t)10000000) // the store hears of an unchanged status that often
 #define FLEET_LEASE_MS        5000 // how long a request waits for another replica's conversation
 #define LEASE_POLL_US         ((int64_t)20000000)
-#define LEASE_SIGN_US         ((int64_t)(PORT_SIGN_CAP_MS + 10000) * 1000)
+#define LEASE_SIGN_US         ((int64_t)(PORT_SIGN_CAP_MS + 40000) * 1000)
 #define LEASE_HEAL_US         ((int64_t)240000000)
 
 enum job_kind { JOB_SIGN, JOB_MESSAGE };
