@@ -176,8 +176,9 @@ static struct refill_decision say(enum refill_verdict verdict, struct sats effec
 }
 
 // "they must agree within a tolerance". False: not to be relied on, with the reason.
-static bool agreed(const struct refill_rules *r, const struct refill_balance *b, int64_t now_s,
-                   struct sats *out, char why[static 160])
+static bool agreed(const struct refill_rules *r, const struct refill_balance *b,
+                   const struct refill_past *past, int64_t now_s, struct sats *out,
+                   char why[static 160])
 {
     uint64_t n = 0, low = UINT64_MAX, high = 0;
     for (size_t i = 0; i < r->n_sources; i++) {
@@ -185,6 +186,11 @@ static bool agreed(const struct refill_rules *r, const struct refill_balance *b,
             continue;
         if (now_s - b[i].time_s > (int64_t)r->stale_s) {
             (void)snprintf(why, 160, "source %zu is %" PRId64 " s old", i + 1, now_s - b[i].time_s);
+            return false;
+        }
+        // It would be paid a second time: a settled refill counts as part of the balance, and only as that.
+        if (b[i].height < past->height) {
+            (void)snprintf(why, 160, "source %zu has not seen the last refill", i + 1);
             return false;
         }
         n++;
@@ -221,7 +227,7 @@ struct refill_decision refill_decide(const struct refill_rules *rules,
     char why[160];
     if (past->live)
         return say(REFILL_WAITS, effective, "the refill before is under way");
-    if (!agreed(rules, balances, now_s, &effective, why))
+    if (!agreed(rules, balances, past, now_s, &effective, why))
         return say(REFILL_UNKNOWN, effective, "%s", why);
     if (!sats_add(&effective, past->unsettled))
         return say(REFILL_UNKNOWN, effective, "a balance is more than can exist");

@@ -69,6 +69,8 @@ struct refill_past {
     uint64_t recent;       // in the last drain_s
     // How fast the hot wallet emptied: of the last refill and the median of those before, sat a day; 0: not known.
     uint64_t rate_last, rate_usual;
+    uint32_t
+        height; // of the block with the newest refill in one: no source below it has seen that; 0: none
 };
 
 enum refill_verdict {

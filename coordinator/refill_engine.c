@@ -68,7 +68,7 @@ static void find_rates(const struct db_rows *runs, struct refill_past *past)
 static bool read_past(struct db *db, const struct policy *p, const struct refill_rules *rules,
                       int64_t now_us, struct refill_past *out, struct arena *arena, struct err *err)
 {
-    struct db_rows runs;
+    struct db_rows runs, newest;
     *out = (struct refill_past){ .live = false };
     if (!db_query(db, &runs,
                   "SELECT s.state, r.created_at, s.amount FROM refill_run r JOIN spend s ON s.id = "
@@ -87,6 +87,13 @@ static bool read_past(struct db *db, const struct policy *p, const struct refill
             !sats_add(&out->unsettled, (struct sats){ db_cell_u64(&runs, i, 2) }))
             return err_set(err, ERR_INTERNAL, "refill %s: more than can exist", p->id);
     }
+    if (!db_query(
+            db, &newest,
+            "SELECT CAST(coalesce(max(a.height), 0) AS bigint) FROM refill_run r JOIN attempt a "
+            "ON a.spend_id = r.spend_id WHERE r.policy_id = $1 AND a.state = 'confirmed'",
+            DB_ARGS(db_text(p->id)), arena, err))
+        return false;
+    out->height = (uint32_t)db_cell_int(&newest, 0, 0);
     if (runs.n > 0)
         out->last_s = db_cell_int(&runs, 0, 1) / 1000000;
     find_rates(&runs, out);

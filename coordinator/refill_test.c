@@ -235,6 +235,23 @@ TEST(coordinator_F46_refill_decisions)
           REFILL_PAY,
           210000,
           "90000 sat, floor 100000" },
+        // An answer that is fresh enough for the rules may be from before the last refill: that would be paid twice.
+        { { 90000, 90000 },
+          { 3000, 3000 },
+          false,
+          { .height = 8 },
+          1000000,
+          REFILL_UNKNOWN,
+          0,
+          "source 1 has not seen the last refill" },
+        { { 90000, 90000 },
+          { 0, 0 },
+          false,
+          { .height = 7 },
+          1000000,
+          REFILL_PAY,
+          210000,
+          "90000 sat, floor 100000" },
     };
     const struct refill_rules r = rules();
     for (size_t i = 0; i < COUNT(CASES); i++) {
