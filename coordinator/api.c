@@ -344,6 +344,19 @@ static bool check_rate(struct call *c, struct err *err)
     return may || code_fail(err, CODE_RATE_LIMITED, "too many requests; try again later");
 }
 
+bool call_slow(struct call *c, struct err *err)
+{
+    const unsigned half = (unsigned)c->api->config->api_threads / 2, most = half > 0 ? half : 1;
+    if (c->slow)
+        return true;
+    if (atomic_fetch_add(&c->api->slow, 1) >= most) {
+        atomic_fetch_sub(&c->api->slow, 1);
+        return code_fail(err, CODE_RATE_LIMITED, "too many requests wait already; try again later");
+    }
+    c->slow = true;
+    return true;
+}
+
 // --- Bodies ---
 
 static bool read_body(struct call *c, const struct route *route, struct err *err)
@@ -525,6 +538,8 @@ static void work(void *argument)
                         : api_take_db(c->api, &c->db, &err) && serve(c, route, &err);
     if (!ok)
         fail(c, route, &err);
+    if (c->slow)
+        atomic_fetch_sub(&c->api->slow, 1);
     api_give_db(c->api, c->db);
     c->db = NULL;
 }

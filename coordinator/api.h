@@ -56,6 +56,7 @@ struct api {
     void *wake_context;
     void *owner;       // the program's: of http_app's tick
     atomic_bool stops; // no new spends
+    atomic_uint slow;  // requests that wait for a node or signers; see call_slow
     struct api_counters counters;
 
     pthread_mutex_t lock;             // of what follows
@@ -104,6 +105,7 @@ struct call {
     const struct json *body; // of a JSON request; NULL: none
     bool seed;               // a route of the seed
     struct http_reply reply;
+    bool slow;               // counts among api.slow
     struct stream_plan plan; // kind STREAM_NONE: the reply is the answer
     char cookie[256];        // that is set; empty: none
 };
@@ -157,6 +159,10 @@ MUST_CHECK bool call_sats(const struct json *object, const char *name, struct sa
                           struct err *err);
 MUST_CHECK bool call_only(const struct json *object, const char *const *names, size_t n,
                           struct err *err); // no other member
+
+// Before a node or a signer is waited for: half of the threads may, so that nobody's looking keeps others from
+// freezing a wallet. Fails: CODE_RATE_LIMITED.
+MUST_CHECK bool call_slow(struct call *c, struct err *err);
 
 // Answers with JSON that lives in the call's arena.
 struct json_writer call_json(struct call *c, struct writer *w);

@@ -16,7 +16,8 @@ bool api_node(struct call *c, const struct treasury_wallet *wallet, struct node 
               struct err *err)
 {
     *out = NULL;
-    err_set(err, ERR_NOT_FOUND, "no node is configured");
+    if (!call_slow(c, err))
+        return false;
     for (size_t i = 0; i < c->api->config->n_nodes; i++) {
         const struct node_config *n = &c->api->config->nodes[i];
         const struct node_options options = { .name = n->name,
@@ -29,7 +30,8 @@ bool api_node(struct call *c, const struct treasury_wallet *wallet, struct node 
         struct node_state state;
         if (node_new(out, &options, err) && node_state(*out, &state, err))
             return true;
-        node_freep(out);
+        node_free(*out);
+        *out = NULL; // the caller frees what it gets
     }
     return code_fail(err, CODE_NODE_UNAVAILABLE, "no node answers");
 }
@@ -209,6 +211,8 @@ bool api_prove(struct call *c, const struct treasury_wallet *wallet, struct byte
     struct fleet_signer all[SIGNERS_MAX];
     const size_t n = c->api->fleet != NULL ? fleet_view(c->api->fleet, wallet->row.id, all) : 0;
     *out = (struct api_proof){ 0 };
+    if (!call_slow(c, err))
+        return false;
     for (size_t i = 0; i < n && out->n < wallet->row.k; i++) {
         struct fleet_message m = { 0 };
         if (!all[i].enabled || !all[i].ready)

@@ -100,7 +100,7 @@ static void reclaim(struct call *c, const struct treasury_wallet *t)
     const struct json *result;
     struct rpc_fault fault;
     struct err err;
-    if (config->compat_sink_wallet == NULL || config->n_nodes == 0 ||
+    if (config->compat_sink_wallet == NULL || config->n_nodes == 0 || !call_slow(c, &err) ||
         !wallet_address(&fund, t->wallet, (struct wallet_place){ .index = 0 }, &err))
         return;
     const struct rpc_server server = { config->nodes[0].url, config->nodes[0].credential_file, 10 };
