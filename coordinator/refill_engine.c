@@ -1,5 +1,6 @@
 #include "coordinator/refill_engine.h"
 #include "bitcoin/address.h"
+#include "coordinator/stop.h"
 #include "crypto/hash.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -242,6 +243,7 @@ static bool start(struct refill_engine *e, const struct policy *p, const struct 
     };
     if (!ledger_submit(e->db, &spend, &is_new, &request, err))
         return false;
+    STOP_POINT("refill");
     struct start context = { e, p, &spend, balances_text(rules, balances, arena), decision->why };
     return db_transact(e->db, start_body, &context, err);
 }

@@ -2,6 +2,7 @@
 // tests/support/treasury_world.h.
 #include "coordinator/spend.h"
 #include "base/hex.h"
+#include "coordinator/dryrun.h"
 #include "coordinator/invariants.h"
 #include "tests/support/treasury_world.h"
 #include <stdio.h>
@@ -125,7 +126,7 @@ TEST(coordinator_F3_a_spend_is_told_step_by_step)
 }
 
 // "A refused spend costs nothing": each ending before a signer is asked, with its code.
-TEST(coordinator_F12_what_is_refused_or_fails_consumes_no_cap)
+TEST(coordinator_F12_inv_26_what_is_refused_or_fails_consumes_no_cap)
 {
     static const struct {
         uint64_t sat;
@@ -300,7 +301,7 @@ TEST(coordinator_D4_signers_that_are_away_are_waited_for)
 // --- Crashes ---
 
 // D4 row by row: the process dies at each place, another goes on, and the money is paid exactly once.
-TEST(coordinator_F22_whatever_dies_is_finished_by_the_next)
+TEST(coordinator_F22_inv_2_11_19_whatever_dies_is_finished_by_the_next)
 {
     static const char *const PLACES[] = {
         "reserve",  "reserved",      "build",     "built",   "ask",         "asked",
@@ -324,6 +325,11 @@ TEST(coordinator_F22_whatever_dies_is_finished_by_the_next)
         assert_state(s, SPEND_SETTLED);
         assert_int_equal(world_paid(r.world, r.ledger, false).n, 100000);
         assert_int_equal(velocity(&r).spent.n, 100000);
+        // A signature that was lost on the way is charged all the same: never less than k times what left.
+        uint64_t charged = 0;
+        for (size_t k = 0; k < WORLD_SIGNERS; k++)
+            charged += r.world->signers[k].charged.n;
+        assert_true(charged >= 2 * world_paid(r.world, r.ledger, false).n);
         done(&r);
     }
 }
@@ -669,7 +675,7 @@ TEST(coordinator_F36_a_slow_signer_does_not_cost_the_lease)
 // --- Several spends ---
 
 // Inv 7, and the cap: many at once, each with its own coins.
-TEST(coordinator_F14_spends_beside_each_other_share_the_cap)
+TEST(coordinator_F14_inv_7_40_spends_beside_each_other_share_the_cap)
 {
     struct rig r = rig(8);
     struct spend all[8];
@@ -688,6 +694,34 @@ TEST(coordinator_F14_spends_beside_each_other_share_the_cap)
     }
     assert_int_equal(n_sent, 6); // of 1 000 000
     assert_int_equal(world_paid(r.world, r.ledger, true).n, 900000);
+    done(&r);
+}
+
+// "A dry run changes no row but its own audit row and asks no signer": the row is the API's; here, none.
+TEST(coordinator_F34_inv_12_a_dry_run_leaves_no_trace)
+{
+    struct rig r = rig(5);
+    struct dry_run d;
+    struct err err;
+    const struct hash256 before = world_store_hash(r.ledger, r.db);
+    if (!world_dry_run(r.world, r.ledger, r.db, 100000, &d, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(d.n_signers, 2);
+    assert_int_equal(d.velocity.spent.n, 0);
+    assert_true(d.build.fee.n > 0);
+    assert_false(world_dry_run(r.world, r.ledger, r.db, 1000001, &d, &err));
+    assert_int_equal(code_of(&err), CODE_VELOCITY_EXCEEDED);
+    const struct hash256 after = world_store_hash(r.ledger, r.db);
+    assert_memory_equal(&before, &after, sizeof after);
+    for (size_t k = 0; k < WORLD_SIGNERS; k++)
+        assert_int_equal(r.world->signers[k].asked, 0);
+    // The spend that follows is the one that was foreseen.
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    struct attempts all;
+    assert_true(world_dry_run(r.world, r.ledger, r.db, 100000, &d, &err));
+    s = drive(&r, &s, 1);
+    assert_true(ledger_attempts(r.db, &all, s.id, test_arena(), &err));
+    assert_memory_equal(&all.items[0].txid, &d.build.txid, sizeof d.build.txid);
     done(&r);
 }
 

@@ -714,6 +714,52 @@ struct spend world_submit(const struct world_ledger *ledger, struct db *db, cons
     return spend;
 }
 
+bool world_dry_run(struct world *world, const struct world_ledger *ledger, struct db *db,
+                   uint64_t sat, struct dry_run *out, struct err *err)
+{
+    struct node node = { world };
+    struct fleet fleet = { world, ledger };
+    struct treasury_wallet t;
+    struct writer w = writer_growing(test_arena(), 128);
+    assert_true(address_from_script(&w, ledger->destination, wallet_chain(ledger->wallet)));
+    struct spend_output output = { .script = ledger->destination,
+                                   .address = writer_bytes(&w),
+                                   .amount = { sat } };
+    const struct spend_request request = {
+        .wallet_id = ledger->wallet_id, .tier = TIER_AUTO, .outputs = &output, .n_outputs = 1
+    };
+    memcpy(output.destination_id, ledger->destination_id, ID_SIZE);
+    return treasury_get(ledger->treasury, db, ledger->wallet_id, &t, test_arena(), err) &&
+           dry_run(out, db, &node, &fleet, ledger->wallet, &t.row, &request, test_arena(), err);
+}
+
+static void hash_cells(struct writer *w, const struct db_rows *rows)
+{
+    for (size_t i = 0; i < rows->n * rows->n_columns; i++) {
+        writer_i64le(w, rows->cells[i].n);
+        writer_counted(w, rows->cells[i].b);
+    }
+}
+
+struct hash256 world_store_hash(const struct world_ledger *ledger, struct db *db)
+{
+    struct writer w = writer_growing(test_arena(), (size_t)8 << 20);
+    struct db_rows tables, rows;
+    struct err err;
+    (void)ledger;
+    CHECK(db_query(db, &tables, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+                   DB_NONE, test_arena(), &err));
+    for (size_t i = 0; i < tables.n; i++) {
+        char sql[128];
+        (void)snprintf(sql, sizeof sql, "SELECT * FROM %.*s",
+                       BYTES_ARG(db_cell_bytes(&tables, i, 0)));
+        CHECK(db_query(db, &rows, sql, DB_NONE, test_arena(), &err));
+        hash_cells(&w, &rows);
+    }
+    assert_false(w.failed);
+    return sha256(writer_bytes(&w));
+}
+
 struct spend world_spend(struct db *db, const char *id)
 {
     struct spend spend;

@@ -6,6 +6,7 @@
 // A test forks, lets the child be killed at a named place, and goes on with what ledger and world say.
 #ifndef CASEMATE_TESTS_SUPPORT_TREASURY_WORLD_H
 #define CASEMATE_TESTS_SUPPORT_TREASURY_WORLD_H
+#include "coordinator/dryrun.h"
 #include "coordinator/spend.h"
 #include "tests/support/test.h"
 
@@ -101,6 +102,12 @@ void world_reconcile(const struct world *world, const struct world_ledger *ledge
 // Asks for a payment to "hot". Returns the spend.
 struct spend world_submit(const struct world_ledger *ledger, struct db *db, const char *request_id,
                           uint64_t sat, enum tier tier);
+
+// What a payment to "hot" would be. Fails: as dry_run.
+MUST_CHECK bool world_dry_run(struct world *world, const struct world_ledger *ledger, struct db *db,
+                              uint64_t sat, struct dry_run *out, struct err *err);
+// Over every row of every table.
+struct hash256 world_store_hash(const struct world_ledger *ledger, struct db *db);
 
 // Claims and drives whatever is due, up to `rounds` times, the ledger told of the chain before each. Returns how
 // often something was driven.
