@@ -12,13 +12,26 @@ struct pool {
     struct diff_request items[POOL_MAX];
 };
 
+// Signing it once more would leave all as it is, so it is signed for ever: nothing counts it, or it is
+// a repetition that is not counted again.
+static bool changes_nothing(const struct decision *d, const struct policy *policy)
+{
+    if (d->cause == CAUSE_MSG_ALLOWED)
+        return policy->own.msg_per_period == 0;
+    return d->cause == CAUSE_RULE && !d->charged &&
+           policy->rules[d->rule].own.not_before_height == 0;
+}
+
 // How often the same request is still signed, in the state after it was: what is left of the limit of
-// the rule that signs. All those signings change is what is spent under it.
+// the rule that signs. Where more changes than what is spent under it, 0: one by one.
 static uint64_t signings_left(const struct decision *d, const struct policy *policy)
 {
+    if (changes_nothing(d, policy))
+        return UINT64_MAX;
     const struct rule *rule = &policy->rules[d->rule];
-    if (d->cause != CAUSE_RULE || !d->charged || d->charge.n == 0 || !rule->per_period.is_set ||
-        rule_has_own_window(rule) || rule->own.max_txns > 0)
+    if (d->cause != CAUSE_RULE || d->charge.n == 0 || !rule->per_period.is_set ||
+        rule_has_own_window(rule) || rule->own.max_txns > 0 || rule->own.not_before_height > 0 ||
+        policy->own.dedupe)
         return 0;
     return (rule->per_period.max.n - d->velocity.spent[d->rule].n) / d->charge.n;
 }
@@ -49,6 +62,8 @@ static uint64_t sign_again(struct velocity *v, struct diff_world *world,
         *v = s->decision.velocity;
         times++;
         uint64_t more = signings_left(&s->decision, policy);
+        if (more == UINT64_MAX)
+            return most;
         if (more > 1 && times < most && pause_s == 0) {
             more = more - 1 < most - times ? more - 1 : most - times;
             v->spent[s->decision.rule].n += more * s->decision.charge.n;

@@ -57,6 +57,56 @@ static size_t count_side(const struct policy_diff *diff, bool is_allowed)
     return n;
 }
 
+// By the evaluation alone, what the diff says of its example.
+static bool example_is_signed(const struct difference *d, const struct policy *policy, unsigned n,
+                              struct arena *arena)
+{
+    const struct diff_example *e = &d->example;
+    struct simulation *s = arena_alloc(arena, sizeof *s);
+    struct assumptions *a = arena_alloc(arena, sizeof *a);
+    struct err err;
+    assert_true(s != NULL && a != NULL);
+    s->decision.velocity = (struct velocity){ 0 };
+    for (uint64_t i = 0; i < e->times_before; i++) {
+        const struct velocity v = s->decision.velocity;
+        *a = *e->before.assumed;
+        a->velocity = v;
+        a->now_s += i > 0 ? e->pause_s : 0;
+        assert_true(policy_simulate(s, policy, e->before.tx, a, arena, &err));
+        if (s->decision.verdict != VERDICT_SIGN)
+            fail_msg("pair or case %u: request %ju of the %ju before the example is refused", n,
+                     (uintmax_t)i + 1, (uintmax_t)e->times_before);
+    }
+    const struct velocity v = s->decision.velocity;
+    *a = *e->request.assumed;
+    a->velocity = v;
+    a->now_s += e->pause_s + e->wait_s;
+    assert_true(policy_simulate(s, policy, e->request.tx, a, arena, &err));
+    return s->decision.verdict == VERDICT_SIGN;
+}
+
+static void check_examples(const struct policy_diff *diff, unsigned n)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new((size_t)1 << 30);
+    for (size_t i = 0; i < diff->n; i++) {
+        const struct difference *d = &diff->items[i];
+        bool by_old, by_new;
+        struct bytes text;
+        struct err err;
+        arena_reset(arena);
+        assert_true(diff_example_decide(&by_old, &text, d, &diff->old, arena, &err));
+        assert_bytes_equal(text, d->old_says);
+        assert_true(diff_example_decide(&by_new, &text, d, &diff->new, arena, &err));
+        assert_bytes_equal(text, d->new_says);
+        if (by_new != d->is_allowed || by_old == by_new)
+            fail_msg("pair or case %u: example %zu is no example", n, i);
+        if (d->example.request.tx == NULL || d->example.times_before > 100)
+            continue;
+        assert_int_equal(example_is_signed(d, &diff->old, n, arena), by_old);
+        assert_int_equal(example_is_signed(d, &diff->new, n, arena), by_new);
+    }
+}
+
 // A looser clause is found as such, in its words, and nothing the other way round; and the reverse.
 TEST(policy_d18_diff_of_each_clause)
 {
@@ -72,6 +122,17 @@ TEST(policy_d18_diff_of_each_clause)
         { "{\"period\":5,\"rules\":[{\"per_period\":5000000,\"max_amount\":1}]}",
           "{\"period\":5,\"rules\":[{\"per_period\":6000000,\"max_amount\":1}]}",
           "more in one period, after what was signed before" }, // after five million of them
+        // No limit any more: after as many as there were, however many.
+        { "{\"period\":5,\"rules\":[{\"per_period\":100000000,\"max_amount\":1000000}]}",
+          "{\"period\":5,\"rules\":[{\"max_amount\":1000000}]}",
+          "more in one period, after what was signed before" },
+        { "{\"period\":5,\"rules\":[{\"per_period\":5000000,\"max_amount\":1}]}",
+          "{\"period\":5,\"casemate\":{\"dedupe\":true},\"rules\":[{\"per_period\":5000000,"
+          "\"max_amount\":1}]}",
+          "more in one period, after what was signed before" },
+        { "{\"period\":5,\"rules\":[{\"casemate\":{\"max_txns\":100}}]}",
+          "{\"period\":5,\"rules\":[{}]}",
+          "more transactions in one period, after what was signed before" },
         { "{\"period\":6,\"rules\":[{\"per_period\":5}]}",
           "{\"period\":5,\"rules\":[{\"per_period\":5}]}",
           "more in one period, after what was signed before" },
@@ -142,6 +203,11 @@ TEST(policy_d18_diff_of_each_clause)
           "a destination that is not listed or not attested" },
         { "{\"rules\":[{\"casemate\":{\"not_before_height\":20}}]}",
           "{\"rules\":[{\"casemate\":{\"not_before_height\":10}}]}", "a locktime that is too low" },
+        // The height ends what per_period would let through four times more.
+        { "{\"period\":5,\"rules\":[{\"per_period\":5000000,\"max_amount\":1000000,"
+          "\"casemate\":{\"not_before_height\":1}}]}",
+          "{\"period\":5,\"rules\":[{\"per_period\":5000000,\"max_amount\":1000000}]}",
+          "a locktime that is too low, after what was signed before" },
         { "{\"period\":5,\"rules\":[{\"per_period\":5}]}",
           "{\"period\":5,\"casemate\":{\"dedupe\":true},\"rules\":[{\"per_period\":5}]}",
           "more in one period, after what was signed before" },
@@ -151,6 +217,9 @@ TEST(policy_d18_diff_of_each_clause)
           "{\"msg_paths\":[\"any\"]}", ", approved by nobody, is now" },
         { "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":100}}",
           "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":101}}",
+          "more messages in one period, after what was signed before" },
+        { "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":100}}",
+          "{\"period\":5,\"msg_paths\":[\"any\"]}",
           "more messages in one period, after what was signed before" },
         { "{\"rules\":[{}]}", "{\"warnings_ok\":true,\"rules\":[{}]}", "a warning" },
         { "{\"must_log\":true,\"rules\":[{}]}", "{\"rules\":[{}]}", "no card to log on" },
@@ -177,6 +246,8 @@ TEST(policy_d18_diff_of_each_clause)
         const char *words = arena_text(test_arena(), bytes_of(cases[i].words, len));
         if (!has_text(&tightened, false, words) || count_side(&tightened, true) > 0)
             fail_msg("case %zu, the other way round", i);
+        check_examples(&loosened, (unsigned)i);
+        check_examples(&tightened, (unsigned)i);
         assert_true(loosened.is_complete && !loosened.is_same);
     }
 }
@@ -274,54 +345,6 @@ static struct draw draw_number(uint8_t bytes[static DRAW_BYTES], unsigned n, uns
         memcpy(bytes + (size_t)block * 32, hash.b, 32);
     }
     return (struct draw){ reader_of(bytes_of(bytes, DRAW_BYTES)) };
-}
-
-// By the evaluation alone, what the diff says of its example.
-static bool example_is_signed(const struct difference *d, const struct policy *policy,
-                              struct arena *arena)
-{
-    const struct diff_example *e = &d->example;
-    struct simulation *s = arena_alloc(arena, sizeof *s);
-    struct assumptions *a = arena_alloc(arena, sizeof *a);
-    struct err err;
-    assert_true(s != NULL && a != NULL);
-    s->decision.velocity = (struct velocity){ 0 };
-    for (uint64_t i = 0; i < e->times_before; i++) {
-        const struct velocity v = s->decision.velocity;
-        *a = *e->before.assumed;
-        a->velocity = v;
-        a->now_s += i > 0 ? e->pause_s : 0;
-        assert_true(policy_simulate(s, policy, e->before.tx, a, arena, &err));
-        assert_int_equal(s->decision.verdict, VERDICT_SIGN);
-    }
-    const struct velocity v = s->decision.velocity;
-    *a = *e->request.assumed;
-    a->velocity = v;
-    a->now_s += e->pause_s + e->wait_s;
-    assert_true(policy_simulate(s, policy, e->request.tx, a, arena, &err));
-    return s->decision.verdict == VERDICT_SIGN;
-}
-
-static void check_examples(const struct policy_diff *diff, unsigned n)
-{
-    AUTO(arena_freep) struct arena *arena = arena_new((size_t)1 << 30);
-    for (size_t i = 0; i < diff->n; i++) {
-        const struct difference *d = &diff->items[i];
-        bool by_old, by_new;
-        struct bytes text;
-        struct err err;
-        arena_reset(arena);
-        assert_true(diff_example_decide(&by_old, &text, d, &diff->old, arena, &err));
-        assert_bytes_equal(text, d->old_says);
-        assert_true(diff_example_decide(&by_new, &text, d, &diff->new, arena, &err));
-        assert_bytes_equal(text, d->new_says);
-        if (by_new != d->is_allowed || by_old == by_new)
-            fail_msg("pair %u: example %zu is no example", n, i);
-        if (d->example.request.tx == NULL || d->example.times_before > 100)
-            continue;
-        assert_int_equal(example_is_signed(d, &diff->old, arena), by_old);
-        assert_int_equal(example_is_signed(d, &diff->new, arena), by_new);
-    }
 }
 
 static bool signs(const struct policy *policy, const struct drawn_request *r)
