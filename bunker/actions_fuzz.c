@@ -45,7 +45,7 @@ FUZZ_TARGET(data)
         fuzz_bunker_settle(f);
         if (f->b.logs_out_all || f->b.stops)
             break; // at the next tick nobody is left to be answered
-        REQUIRE(seen->closed != 0 || !wants_answer(text) || seen->n_frames > frames);
+        REQUIRE(seen->closed != 0 || seen->n_frames > frames || !wants_answer(text));
         REQUIRE(files_of_others(sockets, sender) == others);
         f->b.clock.offset_s++;
     }
