@@ -232,6 +232,9 @@ MUST_CHECK bool ledger_end(struct db *db, struct spend *spend, enum spend_state 
 // written by the next transaction that this connection commits on that spend, or by ledger_tell.
 MUST_CHECK bool ledger_story(struct db *db, const char *spend_id, struct bytes frame,
                              struct err *err);
+// What was told since the mark and is not written yet is forgotten: it turned out otherwise.
+size_t ledger_story_mark(const struct db *db);
+void ledger_story_forget(struct db *db, size_t mark);
 // Writes what waits, if anything does.
 MUST_CHECK bool ledger_tell(struct db *db, struct err *err);
 

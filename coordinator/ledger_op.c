@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OP_ARENA = 64 << 20 }; // hundreds of attempts with their PSBTs
@@ -234,4 +235,16 @@ bool ledger_story(struct db *db, const char *spend_id, struct bytes frame, struc
         return false;
     return db_note(db, spend_id, frame) ||
            code_fail(err, CODE_BAD_REQUEST, "a frame of %zu bytes", frame.len);
+}
+
+size_t ledger_story_mark(const struct db *db)
+{
+    return db->n_notes;
+}
+
+void ledger_story_forget(struct db *db, size_t mark)
+{
+    db->n_told = 0;
+    while (db->n_notes > mark)
+        free(db->notes[--db->n_notes].frame);
 }

@@ -54,30 +54,50 @@ static const char *what_to_do(enum code code)
     }
 }
 
-enum next drive_end(struct drive *d, enum spend_state state, const struct err *why)
+static void tell_end(struct drive *d, enum spend_state state, enum code code, const char *text)
 {
-    struct err err;
     struct db *db = d->c->db;
-    const enum code code = code_of(why);
     const bool refused = state == SPEND_REJECTED || state == SPEND_REFUSED;
-    const char *cls = code == CODE_INTERNAL ? STORY_ERROR : STORY_WARN;
-    // What may be complete somewhere, or was sent, must not be told as refused: somebody would pay it again.
-    if (d->s->state == SPEND_PARKED || d->s->state == SPEND_SENT || d->s->state == SPEND_VOIDING)
-        return drive_wait(d, SPEND_PARKED_US);
-    story_log(db, d->s->id, cls, "%s",
-              code == CODE_INTERNAL ? "The coordinator could not go on; its log says why."
-                                    : why->text);
+    story_log(db, d->s->id, code == CODE_INTERNAL ? STORY_ERROR : STORY_WARN, "%s",
+              code == CODE_INTERNAL ? "The coordinator could not go on; its log says why." : text);
     story_log(db, d->s->id, STORY_SAY, "%s", what_to_do(code));
     story_end(db, d->s->id, refused && code != CODE_QUORUM_LOST && code != CODE_COINS_BUSY, code);
-    if (code == CODE_INTERNAL)
+}
+
+// k signatures may exist, so it can still be sent: nobody is told that it was refused, or they would pay it again.
+static enum next park_undecided(struct drive *d, enum code code, const char *text)
+{
+    const enum next next = drive_park(d, code, "signatures may exist, so the amount stays charged");
+    story_log(d->c->db, d->s->id, STORY_WARN, "%s", text);
+    story_log(d->c->db, d->s->id, STORY_SAY,
+              "It may still be sent: do not ask for it again, but have it cancelled.");
+    story_end(d->c->db, d->s->id, false, code);
+    return next;
+}
+
+static enum next end_with(struct drive *d, enum spend_state state, enum code code, const char *text)
+{
+    struct err err;
+    // The same goes for what was sent or is being taken back.
+    if (d->s->state == SPEND_PARKED || d->s->state == SPEND_SENT || d->s->state == SPEND_VOIDING)
+        return drive_wait(d, SPEND_PARKED_US);
+    const size_t told = ledger_story_mark(d->c->db);
+    tell_end(d, state, code, text);
+    surge_codes_drop(d->c->codes, d->s->id);
+    if (ledger_end(d->c->db, d->s, state, code, text, &err))
+        return NEXT_WAIT;
+    if (code_of(&err) != CODE_CONFLICT || !spend_state_may(d->s->state, SPEND_PARKED))
+        return drive_lost(d, &err);
+    ledger_story_forget(d->c->db, told);
+    return park_undecided(d, code, text);
+}
+
+enum next drive_end(struct drive *d, enum spend_state state, const struct err *why)
+{
+    if (code_of(why) == CODE_INTERNAL)
         LOG(d->c->log, LOG_ERROR, "spend_error", LOG_TEXT("spend", d->s->id),
             LOG_TEXT("error", why->text), LOG_TEXT("detail", why->detail));
-    surge_codes_drop(d->c->codes, d->s->id);
-    if (ledger_end(db, d->s, state, code, why->text, &err))
-        return NEXT_WAIT;
-    if (code_of(&err) == CODE_CONFLICT && spend_state_may(d->s->state, SPEND_PARKED))
-        return drive_park(d, code, "signatures may exist, so the amount stays charged");
-    return drive_lost(d, &err);
+    return end_with(d, state, code_of(why), why->text);
 }
 
 bool drive_fee_rate(struct drive *d, uint64_t *out, struct err *err)
@@ -200,13 +220,6 @@ static bool lacks_code(struct drive *d)
     const bool found = surge_codes_get(d->c->codes, d->s->id, &auth);
     fleet_auth_wipe(&auth);
     return d->s->tier == TIER_SURGE && !found;
-}
-
-static enum next end_with(struct drive *d, enum spend_state state, enum code code, const char *text)
-{
-    struct err why;
-    (void)code_fail(&why, code, "%s", text);
-    return drive_end(d, state, &why);
 }
 
 // A code lives in the replica that got it: the others leave the spend to that one for a while.

@@ -576,6 +576,29 @@ TEST(coordinator_F40_a_sent_surge_spend_is_not_refused_for_its_code)
     done(&r);
 }
 
+// Before a signer is asked, cancelling ends it at once, in whatever state it is, and no error is told.
+TEST(coordinator_D3_a_spend_is_cancelled_before_it_is_signed)
+{
+    static const char *const PLACES[] = { NULL, "reserved", "built" };
+    for (size_t i = 0; i < COUNT(PLACES); i++) {
+        struct rig r = rig(5);
+        struct err err;
+        struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+        db_close(&r.db);
+        if (PLACES[i] != NULL)
+            assert_true(world_drive_until(r.world, r.ledger, PLACES[i]));
+        r.db = world_db(r.ledger);
+        world_pass(r.ledger, 241);
+        assert_true(ledger_ask_cancel(r.db, s.id, "host", &err));
+        s = drive(&r, &s, 1);
+        assert_state(s, SPEND_CANCELLED);
+        assert_int_equal(s.code, CODE_NONE);
+        assert_true(tells(story(&r, s.id), "Cancelled before"));
+        assert_int_equal(velocity(&r).spent.n, 0);
+        done(&r);
+    }
+}
+
 // What is parked for a refusal is told once, and let go of: it waits for a person, and its story does not grow.
 TEST(coordinator_F24_a_parked_spend_is_told_once)
 {
@@ -588,6 +611,12 @@ TEST(coordinator_F24_a_parked_spend_is_told_once)
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
     s = drive(&r, &s, 1);
     assert_state(s, SPEND_PARKED);
+    // It can still be sent: who is told that nothing was would pay it again.
+    assert_false(tells(story(&r, s.id), "Nothing was sent"));
+    assert_false(tells(story(&r, s.id), "\"refused\": true"));
+    assert_true(tells(story(&r, s.id), "has 1 warning(s)"));
+    assert_true(tells(story(&r, s.id), "do not ask for it again"));
+    assert_true(tells(story(&r, s.id), "{\"end\": true, \"code\": \"signer_refused\"}"));
     const size_t len = story(&r, s.id).len;
     for (unsigned i = 0; i < 5; i++) {
         world_pass(r.ledger, 1000);
