@@ -1,10 +1,9 @@
 // policy/diff_repeat.c -- differences that show only after something was signed before.
 #include "policy/diff_search.h"
 
-#define POOL_MAX    24   // requests that are tried after each other
-#define RULES_MAX   6    // of each policy that give them
-#define STEPS_MAX   64   // signings in a row that are decided one by one
-#define COUNTED_MAX 2000 // ... where their number is limited
+#define POOL_MAX    24 // requests that are tried after each other
+#define RULES_MAX   6  // of each policy that give them
+#define STEPS_MAX   64 // decisions in a row on one request: two or three of each rule that signs it
 #define PERIODS_MAX 8
 
 struct pool {
@@ -22,27 +21,49 @@ static bool changes_nothing(const struct decision *d, const struct policy *polic
            policy->rules[d->rule].own.not_before_height == 0;
 }
 
-// How often the same request is still signed, in the state after it was: what is left of the limit of
-// the rule that signs. Where more changes than what is spent under it, 0: one by one.
-static uint64_t signings_left(const struct decision *d, const struct policy *policy)
+static uint64_t lower(uint64_t a, uint64_t b)
 {
-    if (changes_nothing(d, policy))
-        return UINT64_MAX;
-    const struct rule *rule = &policy->rules[d->rule];
-    if (d->cause != CAUSE_RULE || d->charge.n == 0 || !rule->per_period.is_set ||
-        rule_has_own_window(rule) || rule->own.max_txns > 0 || rule->own.not_before_height > 0 ||
-        policy->own.dedupe)
-        return 0;
-    return (rule->per_period.max.n - d->velocity.spent[d->rule].n) / d->charge.n;
+    return a < b ? a : b;
 }
 
-// How many signings are decided one by one before we say that nothing ends them.
-static unsigned steps_for(const struct policy *policy)
+// How often the same request is still signed at the same time, in the state after it was: what is left
+// of the limits of what signs. Where more changes than what is counted there, 0: one by one.
+static uint64_t signings_left(const struct decision *d, const struct policy *policy)
 {
-    bool counts = policy->own.msg_per_period > 0;
-    for (size_t i = 0; i < policy->n_rules; i++)
-        counts |= policy->rules[i].own.max_txns > 0 || rule_has_own_window(&policy->rules[i]);
-    return counts && policy->n_rules < 20 ? COUNTED_MAX : STEPS_MAX;
+    const struct velocity *v = &d->velocity;
+    uint64_t left = UINT64_MAX;
+    if (changes_nothing(d, policy))
+        return UINT64_MAX;
+    if (d->cause == CAUSE_MSG_ALLOWED)
+        return policy->own.msg_per_period - v->n[VELOCITY_MESSAGES];
+    const struct rule *rule = &policy->rules[d->rule];
+    if (policy->own.dedupe || rule->own.not_before_height > 0)
+        return 0;
+    if (d->charge.n > 0)
+        left = (rule->per_period.max.n - v->spent[d->rule].n) / d->charge.n;
+    if (rule->own.max_txns > 0)
+        left = lower(left, rule->own.max_txns - v->n[d->rule]);
+    return left;
+}
+
+// What so many more signings at the time of the last, which `d` decided, add to what is counted.
+static void count_again(struct velocity *v, const struct decision *d, const struct policy *policy,
+                        uint64_t more)
+{
+    const bool is_message = d->cause == CAUSE_MSG_ALLOWED;
+    const size_t rule = is_message ? VELOCITY_MESSAGES : d->rule;
+    const struct sats sum = { more * d->charge.n };
+    const uint32_t n = is_message || policy->rules[rule].own.max_txns > 0 ? (uint32_t)more : 0;
+    v->n[rule] += n;
+    if (!is_message)
+        v->spent[rule].n += sum.n;
+    // In a window of its own the last outlay has the last signing, so it has these.
+    for (size_t i = v->n_outlays; i-- > 0;)
+        if (v->outlays[i].rule == rule) {
+            v->outlays[i].n += n;
+            v->outlays[i].sats.n += sum.n;
+            return;
+        }
 }
 
 // Signs it up to `most` times, and at least until it is refused; UINT64_MAX: nothing seems to end it.
@@ -50,9 +71,8 @@ static uint64_t sign_again(struct velocity *v, struct diff_world *world,
                            const struct policy *policy, const struct diff_request *request,
                            uint64_t most, int64_t pause_s)
 {
-    const unsigned steps = steps_for(policy);
     uint64_t times = 0;
-    for (unsigned step = 0; step < steps && times < most; step++) {
+    for (unsigned step = 0; step < STEPS_MAX && times < most; step++) {
         arena_reset(world->scratch);
         struct simulation *s = arena_alloc(world->scratch, sizeof *s);
         if (s == NULL ||
@@ -64,9 +84,10 @@ static uint64_t sign_again(struct velocity *v, struct diff_world *world,
         uint64_t more = signings_left(&s->decision, policy);
         if (more == UINT64_MAX)
             return most;
-        if (more > 1 && times < most && pause_s == 0) {
-            more = more - 1 < most - times ? more - 1 : most - times;
-            v->spent[s->decision.rule].n += more * s->decision.charge.n;
+        // The last is decided, and the second may be at another time than the first.
+        if (more > 1 && times < most && (pause_s == 0 || times > 1)) {
+            more = lower(more - 1, most - times);
+            count_again(v, &s->decision, policy, more);
             times += more;
         }
     }

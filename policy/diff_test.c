@@ -6,8 +6,9 @@
 #include "tests/support/policy_random.h"
 
 #define DRAW_BYTES 512
-#define PAIRS      12 // DRAWS in the environment: how many
-#define REQUESTS   60 // per pair
+#define PAIRS      12   // DRAWS in the environment: how many
+#define REQUESTS   60   // per pair
+#define BEFORE_MAX 3000 // requests before an example that are decided one by one
 
 static struct policy_diff diff_of(const struct policy *old, const struct policy *new,
                                   struct arena *arena)
@@ -57,32 +58,34 @@ static size_t count_side(const struct policy_diff *diff, bool is_allowed)
     return n;
 }
 
-// By the evaluation alone, what the diff says of its example.
-static bool example_is_signed(const struct difference *d, const struct policy *policy, unsigned n,
-                              struct arena *arena)
+// Decides by the evaluation alone, one after the other.
+static bool is_signed_after(struct velocity *v, const struct policy *policy,
+                            const struct diff_request *request, int64_t after_s,
+                            struct arena *arena)
 {
-    const struct diff_example *e = &d->example;
+    arena_reset(arena);
     struct simulation *s = arena_alloc(arena, sizeof *s);
     struct assumptions *a = arena_alloc(arena, sizeof *a);
     struct err err;
     assert_true(s != NULL && a != NULL);
-    s->decision.velocity = (struct velocity){ 0 };
-    for (uint64_t i = 0; i < e->times_before; i++) {
-        const struct velocity v = s->decision.velocity;
-        *a = *e->before.assumed;
-        a->velocity = v;
-        a->now_s += i > 0 ? e->pause_s : 0;
-        assert_true(policy_simulate(s, policy, e->before.tx, a, arena, &err));
-        if (s->decision.verdict != VERDICT_SIGN)
+    *a = *request->assumed;
+    a->velocity = *v;
+    a->now_s += after_s;
+    assert_true(policy_simulate(s, policy, request->tx, a, arena, &err));
+    *v = s->decision.velocity;
+    return s->decision.verdict == VERDICT_SIGN;
+}
+
+static bool example_is_signed(const struct difference *d, const struct policy *policy, unsigned n,
+                              struct arena *arena)
+{
+    const struct diff_example *e = &d->example;
+    struct velocity v = { 0 };
+    for (uint64_t i = 0; i < e->times_before; i++)
+        if (!is_signed_after(&v, policy, &e->before, i > 0 ? e->pause_s : 0, arena))
             fail_msg("pair or case %u: request %ju of the %ju before the example is refused", n,
                      (uintmax_t)i + 1, (uintmax_t)e->times_before);
-    }
-    const struct velocity v = s->decision.velocity;
-    *a = *e->request.assumed;
-    a->velocity = v;
-    a->now_s += e->pause_s + e->wait_s;
-    assert_true(policy_simulate(s, policy, e->request.tx, a, arena, &err));
-    return s->decision.verdict == VERDICT_SIGN;
+    return is_signed_after(&v, policy, &e->request, e->pause_s + e->wait_s, arena);
 }
 
 static void check_examples(const struct policy_diff *diff, unsigned n)
@@ -100,7 +103,7 @@ static void check_examples(const struct policy_diff *diff, unsigned n)
         assert_bytes_equal(text, d->new_says);
         if (by_new != d->is_allowed || by_old == by_new)
             fail_msg("pair or case %u: example %zu is no example", n, i);
-        if (d->example.request.tx == NULL || d->example.times_before > 100)
+        if (d->example.request.tx == NULL || d->example.times_before > BEFORE_MAX)
             continue;
         assert_int_equal(example_is_signed(d, &diff->old, n, arena), by_old);
         assert_int_equal(example_is_signed(d, &diff->new, n, arena), by_new);
@@ -133,6 +136,17 @@ TEST(policy_d18_diff_of_each_clause)
         { "{\"period\":5,\"rules\":[{\"casemate\":{\"max_txns\":100}}]}",
           "{\"period\":5,\"rules\":[{}]}",
           "more transactions in one period, after what was signed before" },
+        { "{\"period\":5,\"rules\":[{\"casemate\":{\"max_txns\":2500}}]}",
+          "{\"period\":5,\"rules\":[{\"casemate\":{\"max_txns\":2501}}]}",
+          "more transactions in one period, after what was signed before" },
+        { "{\"rules\":[{\"casemate\":{\"max_txns\":999999,\"period\":60}}]}",
+          "{\"rules\":[{\"casemate\":{\"max_txns\":1000000,\"period\":60}}]}",
+          "more transactions in one period, after what was signed before" },
+        { "{\"rules\":[{\"per_period\":100000000,\"max_amount\":40000,\"casemate\":{\"period\":60,"
+          "\"window\":\"sliding\"}}]}",
+          "{\"rules\":[{\"per_period\":100000000,\"max_amount\":40000,\"casemate\":{\"period\":60,"
+          "\"window\":\"fixed\"}}]}",
+          "more in one period, after what was signed before" },
         { "{\"period\":6,\"rules\":[{\"per_period\":5}]}",
           "{\"period\":5,\"rules\":[{\"per_period\":5}]}",
           "more in one period, after what was signed before" },
@@ -217,6 +231,9 @@ TEST(policy_d18_diff_of_each_clause)
           "{\"msg_paths\":[\"any\"]}", ", approved by nobody, is now" },
         { "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":100}}",
           "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":101}}",
+          "more messages in one period, after what was signed before" },
+        { "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":999999}}",
+          "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":1000000}}",
           "more messages in one period, after what was signed before" },
         { "{\"period\":5,\"msg_paths\":[\"any\"],\"casemate\":{\"msg_per_period\":100}}",
           "{\"period\":5,\"msg_paths\":[\"any\"]}",
