@@ -9,7 +9,8 @@
 
 #define FRAME_MAX 4096 // bytes
 
-void frame_json_log(struct writer *w, const char *cls, const char *fmt, va_list args);
+void frame_json_log(struct writer *w, const char *cls, const char *fmt, va_list args)
+    PRINTF_LIKE(3, 0);
 void frame_json_step(struct writer *w, const char *key, int step); // "step", "done_step"
 // The last one. refused, authorized, code: left out when false, empty, NULL.
 void frame_json_end(struct writer *w, bool refused, struct bytes authorized, const char *code);

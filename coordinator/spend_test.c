@@ -101,8 +101,9 @@ TEST(coordinator_F3_a_spend_is_told_step_by_step)
         "{\"step\": 1}\n",
         "{\"done_step\": 1}\n{\"step\": 2}\n{\"done_step\": 2}\n{\"step\": 3}\n",
         "{\"log\": \"Signer 1 (A) signed.\", \"cls\": \"g\"}\n",
-        "{\"log\": \"Signer 2 (B) signed.\", \"cls\": \"g\"}\n{\"done_step\": 3}\n{\"step\": "
-        "4}\n{\"done_step\": 4}\n{\"step\": 5}\n{\"done_step\": 5}\n",
+        "{\"log\": \"Signer 2 (B) signed.\", \"cls\": \"g\"}\n{\"done_step\": 3}\n",
+        "{\"done_step\": 3}\n{\"step\": 4}\n{\"done_step\": 4}\n",
+        "{\"done_step\": 4}\n{\"step\": 5}\n{\"done_step\": 5}\n",
         "{\"end\": true}\n",
     };
     for (size_t i = 0; i < COUNT(FRAMES); i++)
