@@ -203,9 +203,13 @@ static bool read_live(struct pass *p, struct err *err)
 // --- A pass ---
 
 // An id of version 7 begins with its milliseconds: the wallet is not older, unless it was used before it
-// came to this ledger; then the operator has the node look further back.
-static int64_t birth_of(const struct wallet_row *row)
+// came to this ledger; then the operator has the node look further back. What may count in the window is looked
+// for in any case: a ledger that was set up anew knows none of it.
+static int64_t birth_of(const struct wallet_row *row, int64_t window_s)
 {
+    const int64_t back_s = window_s + BLOCK_TIME_SLACK_S > BIRTH_MARGIN_S
+                               ? window_s + BLOCK_TIME_SLACK_S
+                               : BIRTH_MARGIN_S;
     uint8_t ms[6];
     char digits[13];
     (void)snprintf(digits, sizeof digits, "%.8s%.4s", row->id, row->id + 9);
@@ -214,7 +218,7 @@ static int64_t birth_of(const struct wallet_row *row)
     int64_t born = 0;
     for (size_t i = 0; i < sizeof ms; i++)
         born = born * 256 + ms[i];
-    return born / 1000 > BIRTH_MARGIN_S ? born / 1000 - BIRTH_MARGIN_S : 0;
+    return born / 1000 > back_s ? born / 1000 - back_s : 0;
 }
 
 static bool is_up_to_date(const struct pass *p, struct err *err)
@@ -234,8 +238,9 @@ bool reconcile_wallet(const struct reconcile_context *context, const struct trea
     struct cursor next;
     *out = (struct reconcile_result){ 0 };
     return is_up_to_date(&p, err) &&
-           node_watch(context->node, wallet->wallet, birth_of(&wallet->row), err) &&
            ledger_velocity(context->db, &p.velocity, wallet->row.id, err) &&
+           node_watch(context->node, wallet->wallet,
+                      birth_of(&wallet->row, p.velocity.window_us / 1000000), err) &&
            ledger_live_attempts(context->db, &p.live, wallet->row.id, arena, err) &&
            check_memory(&p, err) && read_events(&p, &next, err) && read_live(&p, err) &&
            ledger_set_cursor(context->db, node_name(context->node), wallet->row.id, &next, err) &&
