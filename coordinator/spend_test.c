@@ -89,7 +89,7 @@ static bool tells(struct bytes all, const char *part)
 // --- The way through ---
 
 // "received" to "settled", told in the seed's frames.
-TEST(coordinator_F3_a_spend_is_told_step_by_step)
+TEST(coordinator_F3_inv_8_a_spend_is_told_step_by_step)
 {
     struct rig r = rig(5);
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
@@ -115,6 +115,8 @@ TEST(coordinator_F3_a_spend_is_told_step_by_step)
     assert_int_equal(r.world->signers[0].asked, 1);
     assert_int_equal(r.world->signers[1].asked, 1);
     assert_int_equal(r.world->signers[2].asked, 0);
+    // Nothing but the payment and the wallet's own change was put before them.
+    assert_int_equal(r.world->signers[0].charged.n, 100000);
     world_mine(r.world, 1);
     world_reconcile(r.world, r.ledger, r.db);
     s = world_spend(r.db, s.id);
