@@ -327,6 +327,15 @@ static bool check_listeners(struct coordinator_config *c, const struct reading *
     return listeners_check(&c->listeners, r->err);
 }
 
+// libpq's "scheme://user:password@host", or its "password=...". An '@' before the scheme's end ends no user.
+static bool has_password(const char *postgres)
+{
+    const char *user = strstr(postgres, "://");
+    const char *at = user != NULL ? strchr(user, '@') : NULL;
+    return strstr(postgres, "password=") != NULL ||
+           (at != NULL && memchr(user + 3, ':', (size_t)(at - user) - 3) != NULL);
+}
+
 static bool check_store(const struct coordinator_config *c, const struct reading *r)
 {
     if ((c->sqlite == NULL) == (c->postgres == NULL))
@@ -336,10 +345,7 @@ static bool check_store(const struct coordinator_config *c, const struct reading
         return err_set(r->err, ERR_USAGE, "%s: [store] password_file is for postgres",
                        r->conf->file);
     // It would be seen in the process list of whoever prints it, and in this file.
-    const char *at = c->postgres != NULL ? strchr(c->postgres, '@') : NULL;
-    const char *user = c->postgres != NULL ? strstr(c->postgres, "://") : NULL;
-    if ((at != NULL && user != NULL && memchr(user + 3, ':', (size_t)(at - user - 3)) != NULL) ||
-        (c->postgres != NULL && strstr(c->postgres, "password=") != NULL))
+    if (c->postgres != NULL && has_password(c->postgres))
         return err_set(r->err, ERR_USAGE,
                        "%s: [store] postgres: a password goes into password_file", r->conf->file);
     return true;

@@ -59,6 +59,16 @@ TEST(coordinator_D14_defaults)
     assert_false(c.compat_public_status);
 }
 
+// Looking for a password between the scheme and an '@' before it read past the end of the text.
+TEST(coordinator_F50_an_at_sign_before_the_scheme)
+{
+    struct coordinator_config c;
+    struct err err;
+    assert_true(parse(&c, "[store]\npostgres = a@b://c\n", &err));
+    assert_true(parse(&c, "[store]\npostgres = postgresql://u@h:1/d\n", &err));
+    assert_false(parse(&c, "[store]\npostgres = a@b://u:p@h/d\n", &err));
+}
+
 // What is printed is read again as the same.
 TEST(coordinator_F50_what_is_printed_is_read)
 {
