@@ -329,6 +329,9 @@ public_status = on
         return answer
 
     def ready(self):
+        """The signers that are; none before the ledger was compared with the chain, as nothing is paid until then."""
+        if not self.get("/v1/wallets/treasury/velocity")["reconciled_at"]:
+            return []
         return [s["name"] for s in self.get("/v1/signers")["signers"] if s.get("ready")]
 
     def fund(self, count, sat):
