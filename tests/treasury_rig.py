@@ -26,16 +26,13 @@ SEEDS = [
     "legal winner thank year wave sausage worth useful legal winner thank yellow",
 ]
 OWNER_SECRET = "JBSWY3DPEHPK3PXP"
-NO_BITCOIND = 3
 
 
 def get_bitcoind(script, folder):
     """The program's path, or None and why there is none."""
-    got = subprocess.run([script, folder], capture_output=True, text=True)
-    if got.returncode == NO_BITCOIND:
-        return None, got.stderr.strip().splitlines()[-1]
+    got = subprocess.run([script, folder], capture_output=True, text=True, check=False)
     if got.returncode:
-        raise RuntimeError(got.stderr)
+        return None, (got.stderr.strip().splitlines() or ["no reason is told"])[-1]
     return got.stdout.split()[0], None
 
 
