@@ -82,12 +82,13 @@ static void write_json_text(struct writer *w, struct bytes text)
     json_string(&j, writer_bytes(&escaped));
 }
 
-static void write_value_json(struct writer *w, const struct log_field *f)
+// As key=value and in JSON alike, but for texts.
+static void write_value(struct writer *w, const struct log_field *f,
+                        void (*text)(struct writer *w, struct bytes text))
 {
-    writer_printf(w, ", \"%s\": ", f->name);
     switch (f->type) {
     case LOG_FIELD_TEXT:
-        write_json_text(w, f->text);
+        text(w, f->text);
         break;
     case LOG_FIELD_U64:
         writer_printf(w, "%" PRIu64, f->u64);
@@ -101,23 +102,16 @@ static void write_value_json(struct writer *w, const struct log_field *f)
     }
 }
 
+static void write_value_json(struct writer *w, const struct log_field *f)
+{
+    writer_printf(w, ", \"%s\": ", f->name);
+    write_value(w, f, write_json_text);
+}
+
 static void write_field(struct writer *w, const struct log_field *f)
 {
     writer_printf(w, " %s=", f->name);
-    switch (f->type) {
-    case LOG_FIELD_TEXT:
-        write_text(w, f->text);
-        break;
-    case LOG_FIELD_U64:
-        writer_printf(w, "%" PRIu64, f->u64);
-        break;
-    case LOG_FIELD_I64:
-        writer_printf(w, "%" PRId64, f->i64);
-        break;
-    case LOG_FIELD_BOOL:
-        writer_text(w, f->u64 != 0 ? "true" : "false");
-        break;
-    }
+    write_value(w, f, write_text);
 }
 
 static void write_head(struct writer *w, const struct log *log, enum log_level level,
