@@ -335,7 +335,12 @@ public_status = on
         address = self.get("/v1/wallets")["wallets"][0]["fund_address"]
         outputs = {address: f"{sat // 10**8}.{sat % 10**8:08d}"}
         for i in range(count):
-            self.node.wallet("miner", "send", outputs)
+            try:
+                self.node.wallet("miner", "send", outputs)
+            except RuntimeError:  # its change was not seen yet
+                self.mine(1)
+                self.node("syncwithvalidationinterfacequeue")
+                self.node.wallet("miner", "send", outputs)
             if i % 20 == 19:  # no long chain in the mempool
                 self.mine(1)
         self.mine(1)
