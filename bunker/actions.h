@@ -4,7 +4,7 @@
 //   slot_share []            {"vue_app_cb": {"slot_code": "ABCDEFGH"}}
 //   slot_join [code], slot_leave [], slot_checked [hash]
 //                            `casemate.slot`: shared, code, mine, viewers, checked, given: [{name, account, mine}]
-//   set_theme ["auto" | "light" | "dark"]            `casemate.theme`
+//   set_theme ["auto" | "light" | "dark" | "high"]   `casemate.theme`
 //   factor [code]            after a modal with code "factor"; `casemate.needs_factor`
 //   totp_begin []            {"vue_app_cb": {"totp_enrol": {secret, url, qr}}}; qr: rows of 0 and 1
 //   totp_confirm [code]      a note
@@ -13,8 +13,9 @@
 //   cancel []                the waiting job fails with code "cancelled"; outside HSM mode only
 //   simulate [] or [{users, local, spent, policy}]   {"vue_app_cb": {"simulation": ...}}; see simulate.h
 //   verify_message [address, signature, text]        {"vue_app_cb": {"message_verified": {ok, text}}}
+//   show_address [path, format]   {"address_shown": {path, address}}
 //   confirm_device [serial]  after code "other_device"; `casemate.other_device`, `casemate.pin`
-// A modal with code "confirm" (leftover codes, few refusals left): the same action again goes on.
+// A modal with code "confirm" (few refusals left), or one that tells of leftover codes: the same action again goes on.
 #ifndef CASEMATE_BUNKER_ACTIONS_H
 #define CASEMATE_BUNKER_ACTIONS_H
 #include "bunker/frames.h"
