@@ -100,8 +100,8 @@ MUST_CHECK bool change_freeze(struct db *db, const struct actor *actor, const ch
 // rolled out. For the upkeep thread.
 MUST_CHECK bool change_upkeep(struct db *db, struct err *err);
 
-// {"id","wallet","kind","body","before","loosening","state","created_by","created_at","not_before","expires_at",
-//  "approvals","needed"}
+// {"id","wallet_id","kind","body","loosening","state","created_by","created_at","not_before","expires_at",
+//  "approvals","rejections","needed"}
 void change_write(struct json_writer *j, const struct change_row *row);
 // A page of them, newest first: rows of `wallet_id`, before the id `cursor` (empty: from the newest).
 struct change_rows {
