@@ -14,6 +14,7 @@ static const char help[] =
     "  input PATH SATS      a coin of ours at m/44h..., m/49h... or m/84h...\n"
     "  pay ADDRESS SATS     a payment\n"
     "  change PATH SATS     an output back to us\n"
+    "  locktime N           not valid before that height or time\n"
     "  salt N               makes other invented coins\n"
     "\n"
     "What the outputs leave over is the fee. OUT is a file, or - for standard output.\n"
@@ -55,18 +56,23 @@ static bool add_output(struct psbt_maker *m, bool is_ours, const char *where, co
     return parse_amount(&out->amount, sats, err);
 }
 
+static bool parse_number(uint32_t *out, const char *word, const char *text, struct err *err)
+{
+    struct reader r = reader_of(bytes_of_text(text));
+    if (!reader_decimal(&r, UINT32_MAX, out) || !reader_done(&r))
+        return err_set(err, ERR_USAGE, "%s '%s' is not a number below 2^32", word, text);
+    return true;
+}
+
 // One item; *args moves past it.
 static bool parse_item(struct psbt_maker *m, char ***args, struct arena *arena, struct err *err)
 {
     const char *word = (*args)[0], *a = (*args)[1];
     const char *b = a != NULL ? (*args)[2] : NULL;
-    if (strcmp(word, "salt") == 0 && a != NULL) {
-        struct sats salt = { 0 };
+    bool is_salt = strcmp(word, "salt") == 0;
+    if (a != NULL && (is_salt || strcmp(word, "locktime") == 0)) {
         *args += 2;
-        if (!parse_amount(&salt, a, err) || salt.n > UINT32_MAX)
-            return err_set(err, ERR_USAGE, "salt '%s' is not a number below 2^32", a);
-        m->salt = (uint32_t)salt.n;
-        return true;
+        return parse_number(is_salt ? &m->salt : &m->locktime, word, a, err);
     }
     if (b == NULL)
         return err_set(err, ERR_USAGE, "'%s' needs two values", word);
@@ -77,7 +83,7 @@ static bool parse_item(struct psbt_maker *m, char ***args, struct arena *arena, 
         return add_output(m, false, a, b, arena, err) || err_within(err, "pay %s", a);
     if (strcmp(word, "change") == 0)
         return add_output(m, true, a, b, arena, err) || err_within(err, "change %s", a);
-    return err_set(err, ERR_USAGE, "'%s' is not input, pay, change or salt", word);
+    return err_set(err, ERR_USAGE, "'%s' is not input, pay, change, locktime or salt", word);
 }
 
 static bool run(char **args, struct arena *arena, struct err *err)
