@@ -14,9 +14,7 @@
 #include "base/require.h"
 #include "base/secret.h"
 #include "bench/floor.h"
-#include "client/hsm_status.h"
-#include "client/panel_client.h"
-#include "client/transfer.h"
+#include "bench/host.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -69,7 +67,7 @@ struct script {
         bool sent; // by the client
         unsigned datagrams;
     } legs[LEGS_MAX];
-    size_t n;
+    size_t n, question; // where the question for the result is; 0: it was not asked yet
     bool recording;
 };
 
@@ -79,6 +77,11 @@ static void record(void *context, bool sent, struct bytes message, size_t masked
     (void)encrypted;
     if (!s->recording)
         return;
+    if (sent && bytes_starts_with(message, BYTES("stok"))) {
+        // Of all questions the last is kept.
+        s->n = s->question != 0 ? s->question : s->n;
+        s->question = s->n;
+    }
     REQUIRE(s->n < LEGS_MAX);
     s->legs[s->n++] =
         (struct leg){ sent, (unsigned)((message.len + masked + PAYLOAD - 1) / PAYLOAD) };
@@ -87,101 +90,22 @@ static void record(void *context, bool sent, struct bytes message, size_t masked
 // --- The signer ---
 
 struct bench {
-    const char *signer, *folder, *vectors;
+    const char *vectors;
     unsigned rounds;
-    char socket[PATH_LEN], store[PATH_LEN], panel[PATH_LEN], file[PATH_LEN];
-    pid_t pid;
+    char file[PATH_LEN];
     int disk;
     struct script script;
-    struct connection *c;
+    struct host host;
     struct bench_signer *model;
 };
 
-static void start_signer(struct bench *b)
-{
-    b->pid = fork();
-    if (b->pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-        execl(b->signer, b->signer, "--simulator", "--quiet", "--socket", b->socket, "--dir",
-              b->store, (char *)NULL);
-        _exit(127);
-    }
-    const struct timespec pause = { 0, 50000000 };
-    for (int i = 0; access(b->socket, F_OK) != 0; i++) {
-        if (i == 200 || waitpid(b->pid, NULL, WNOHANG) != 0)
-            stop("the signer does not start", NULL);
-        (void)nanosleep(&pause, NULL);
-    }
-}
-
-static void take_seed(const struct bench *b)
-{
-    AUTO(panel_client_closep) struct panel_client *panel = NULL;
-    const struct panel_request reset = {
-        .verb = PANEL_RESET,
-        .chain = BYTES("XTN"),
-        .words = BYTES("abandon abandon abandon abandon abandon abandon abandon abandon abandon "
-                       "abandon abandon about"),
-    };
-    struct panel_reply reply;
-    struct err err;
-    if (!panel_client_open(&panel, b->panel, -1, NULL, &err) ||
-        !panel_client_ask(panel, &reset, &reply, &err))
-        stop("reset", &err);
-}
-
-static void connect_client(struct bench *b)
-{
-    const struct connection_options options = { .socket_path = b->socket,
-                                                .cancel_fd = -1,
-                                                .trace = { record, &b->script } };
-    struct err err;
-    if (!connection_open(&b->c, &options, &err))
-        stop("connect", &err);
-}
-
-static void arm(struct bench *b)
-{
-    AUTO(arena_freep) struct arena *arena = arena_new(HSM_STATUS_ARENA);
-    struct request start = { .id = REQUEST_HSMS, .hsms = { .has_file = true } };
-    // OK, then whichever digit the second screen asks for: the others it ignores.
-    const struct request keys = { .id = REQUEST_XKEY, .data = BYTES("y0123456789") };
-    struct hsm_status status = { 0 };
-    struct reply reply;
-    struct err err;
-    if (!transfer_start(b->c, bytes_of_text(policy), &start, NULL, &err))
-        stop("hsms", &err);
-    if (!connection_call(b->c, &reply, REPLY_OKAY, &keys, arena, &err) ||
-        !hsm_status_fetch(&status, b->c, arena, &err))
-        stop("hsm mode", &err);
-    if (!status.active)
-        stop("hsm mode", &(struct err){ .text = "was not entered" });
-}
-
-// Asks every millisecond until there is the result, first at once; the script has the last question
-// alone.
+// The script is of this dialogue, with the last question alone.
 static void converse(struct bench *b, struct bytes psbt, struct arena *arena)
 {
-    struct request start = { .id = REQUEST_STXN, .stxn = { .flags = 0 } };
-    const struct request ask = { .id = REQUEST_STOK };
-    struct reply reply = { .id = REPLY_OKAY };
     struct bytes result;
-    struct err err;
-    b->script.n = 0;
+    b->script.n = b->script.question = 0;
     b->script.recording = true;
-    if (!transfer_start(b->c, psbt, &start, NULL, &err))
-        stop("stxn", &err);
-    for (const size_t before = b->script.n; reply.id == REPLY_OKAY;) {
-        b->script.n = before;
-        if (!connection_exchange(b->c, &reply, &ask, arena, &err))
-            stop("stok", &err);
-        if (reply.id == REPLY_OKAY)
-            (void)nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
-    }
-    if (reply.id != REPLY_STRX)
-        stop("stok", &(struct err){ .text = "not approved" });
-    if (!transfer_download(b->c, &result, 1, &reply, arena, NULL, &err))
-        stop("dwld", &err);
+    host_sign(&b->host, &result, psbt, arena);
     b->script.recording = false;
 }
 
@@ -234,8 +158,8 @@ struct echo {
 
 static void start_echo(struct echo *e, const struct bench *b)
 {
-    (void)snprintf(e->here, sizeof e->here, "%s/echo.a", b->folder);
-    (void)snprintf(e->there, sizeof e->there, "%s/echo.b", b->folder);
+    (void)snprintf(e->here, sizeof e->here, "%s/echo.a", b->host.folder);
+    (void)snprintf(e->there, sizeof e->there, "%s/echo.b", b->host.folder);
     e->fd = bound_socket(e->here);
     const int other = bound_socket(e->there);
     e->pid = fork();
@@ -330,9 +254,9 @@ static void measure_round(struct samples *s, struct bench *b, const struct echo 
                           const struct floor *floor, struct bytes psbt, struct arena *arena)
 {
     arena_reset(arena);
-    struct moment begin = now_of(b->pid);
+    struct moment begin = now_of(b->host.pid);
     converse(b, psbt, arena);
-    keep(s, DIALOGUE, begin, now_of(b->pid));
+    keep(s, DIALOGUE, begin, now_of(b->host.pid));
     begin = now_of(echo->pid);
     play(&b->script, true, echo->fd, echo->there);
     keep(s, DATAGRAMS, begin, now_of(echo->pid));
@@ -395,24 +319,12 @@ static bool parse(struct bench *b, int argc, char **argv)
         b->rounds = (unsigned)strtoul(argv[5], NULL, 10);
     else if (argc != 4)
         return false;
-    b->signer = argv[1];
-    b->folder = argv[2];
+    b->host.signer = argv[1];
+    b->host.folder = argv[2];
     b->vectors = argv[3];
-    (void)snprintf(b->socket, sizeof b->socket, "%s/cm-0.sock", b->folder);
-    (void)snprintf(b->panel, sizeof b->panel, "%s/cm-0.sock.panel", b->folder);
-    (void)snprintf(b->store, sizeof b->store, "%s/store", b->folder);
-    (void)snprintf(b->file, sizeof b->file, "%s/disk", b->folder);
+    b->host.trace = (struct connection_trace){ record, &b->script };
+    (void)snprintf(b->file, sizeof b->file, "%s/disk", b->host.folder);
     return b->rounds > 0 && b->rounds <= ROUNDS_MAX;
-}
-
-// Without the audit log's card: its records are made durable besides.
-static void remove_card(const struct bench *b)
-{
-    char card[PATH_LEN + 8], out[PATH_LEN + 8];
-    (void)snprintf(card, sizeof card, "%s/card", b->store);
-    (void)snprintf(out, sizeof out, "%s/no-card", b->folder);
-    if (rename(card, out) != 0)
-        stop(card, NULL);
 }
 
 int main(int argc, char **argv)
@@ -425,20 +337,13 @@ int main(int argc, char **argv)
     if (!secret_init())
         return 1;
     connection_init();
-    if (mkdir(b.store, 0700) != 0)
-        stop(b.store, NULL);
     b.model = bench_signer_new(b.vectors);
     open_disk(&b);
-    start_signer(&b);
-    remove_card(&b);
-    take_seed(&b);
-    connect_client(&b);
-    arm(&b);
+    host_start(&b.host);
+    host_arm(&b.host, policy);
     measure(&b, "W1");
     measure(&b, "W2");
-    connection_close(b.c);
-    (void)kill(b.pid, SIGTERM);
-    (void)waitpid(b.pid, NULL, 0);
+    host_end(&b.host);
     bench_signer_free(b.model);
     return 0;
 }
