@@ -9,6 +9,7 @@
 //   outside   of that in signing and in the chain
 //   overhead  the rest: ledger, building, preflight, verifying, combining
 //   sync      one page made durable; syncs: the overhead in units of that
+//   ledger    KiB by which a spend makes the ledger grow, until it is broadcast; of 20 spends or more
 #include "base/require.h"
 #include "tests/support/treasury_world.h"
 #include <errno.h>
@@ -50,12 +51,25 @@ static double sync_ms(int fd)
     return now_ms() - began;
 }
 
+static uint64_t ledger_kib(struct db *db)
+{
+    struct db_rows rows;
+    struct err err;
+    AUTO(arena_freep) struct arena *arena = arena_new(65536);
+    REQUIRE(db_query(
+        db, &rows,
+        "SELECT page_count * page_size / 1024 FROM pragma_page_count(), pragma_page_size()",
+        DB_NONE, arena, &err));
+    return db_cell_u64(&rows, 0, 0);
+}
+
 // The folder is named in the environment, as a test program takes no arguments of its own.
 TEST(bench_spends)
 {
     static double total[SPENDS_MAX], outside[SPENDS_MAX], overhead[SPENDS_MAX], syncs[SPENDS_MAX];
     const char *folder = getenv("BENCH_FOLDER"), *count = getenv("BENCH_SPENDS");
     const size_t n = count != NULL ? strtoul(count, NULL, 10) : 100;
+    uint64_t first_kib = 0, grown_kib = 0, n_grown = 0; // after the first spend of a world
     char path[256];
     REQUIRE(folder != NULL && n >= 1 && n <= SPENDS_MAX);
     (void)snprintf(path, sizeof path, "%s/page", folder);
@@ -87,10 +101,17 @@ TEST(bench_spends)
         outside[i] = (double)world->outside_ns / 1000000;
         overhead[i] = total[i] - outside[i];
         syncs[i] = sync_ms(fd);
+        if (i % 20 == 0)
+            first_kib = ledger_kib(db);
+        if (i % 20 == 19) {
+            grown_kib += ledger_kib(db) - first_kib;
+            n_grown += 19;
+        }
     }
     const double all = median(total, n), out = median(outside, n), rest = median(overhead, n),
                  one = median(syncs, n);
-    printf("%8.2f %8.2f %8.2f %8.3f %8.1f\n", all, out, rest, one, rest / one);
+    printf("%8.2f %8.2f %8.2f %8.3f %8.1f %8.1f\n", all, out, rest, one, rest / one,
+           n_grown > 0 ? (double)grown_kib / (double)n_grown : 0);
     (void)close(fd);
     (void)unlink(path);
 }
