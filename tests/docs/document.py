@@ -16,7 +16,7 @@ class Command:
     """One command, maybe of several lines. `shown` is its output in the document, or None."""
 
     def __init__(self, text, line, shown=None, status=0):
-        self.text, self.line, self.shown, self.status = text, line, shown, status
+        self.text, self.line, self.shown, self.status, self.printed = text, line, shown, status, None
 
     def plain(self):
         """The first line without a comment behind it, as tests/docs/table has it."""
