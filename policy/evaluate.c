@@ -32,7 +32,6 @@ static void take_velocity(struct decision *d, const struct request *r,
 {
     velocity_copy(&d->velocity, stored);
     velocity_advance(&d->velocity, r->policy, r->now_s);
-    d->expired = stored->running && !d->velocity.running;
 }
 
 // E2. "`never_log`: none. No usable card and `must_log`: refuse [...] pending authorisations and

@@ -121,7 +121,6 @@ struct decision {
     bool consumed; // the queue and the local code are used up; a new local secret must be drawn
     bool queue_consumed;      // the queue alone: a text message that needs users [EXT]
     bool log;                 // a record is to be written
-    bool expired;             // the period that was running is over
     bool charged;             // `velocity` includes this request
     struct velocity velocity; // to be stored before a signature leaves
 };
