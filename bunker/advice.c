@@ -3,58 +3,13 @@
 #include "policy/canonical.h"
 #include "policy/exposure.h"
 #include "policy/lint.h"
+#include "policy/named.h"
 #include "policy/payees.h"
 #include "policy/simulate.h"
 #include "policy/summary.h"
 
-#define NAMES_MAX    1000
 #define TEXT_MAX     ((size_t)4 << 20)
 #define PAYEES_SHOWN 2000 // scripts that are derived for a forecast, on the loop
-
-// --- A policy, whose users and wallets are taken to exist ---
-
-struct names {
-    struct bytes items[NAMES_MAX];
-    size_t n;
-};
-
-static void add_name(struct names *names, const struct json *v)
-{
-    if (v->type != JSON_STRING || v->text.len == 0 || names->n == NAMES_MAX)
-        return; // what is left out is refused by policy_parse, by its name
-    for (size_t i = 0; i < names->n; i++)
-        if (bytes_equal(names->items[i], v->text))
-            return;
-    names->items[names->n++] = v->text;
-}
-
-static void collect(struct names *users, struct names *wallets, const struct json *policy)
-{
-    const struct json *rules = json_get(policy, "rules");
-    const struct json *rule = rules != NULL && rules->type == JSON_ARRAY ? rules->items : NULL;
-    for (; rule != NULL; rule = rule->next) {
-        const struct json *list = json_get(rule, "users"), *wallet = json_get(rule, "wallet");
-        const struct json *user = list != NULL && list->type == JSON_ARRAY ? list->items : NULL;
-        for (; user != NULL; user = user->next)
-            add_name(users, user);
-        if (wallet != NULL && !json_is_text(wallet, "1"))
-            add_name(wallets, wallet);
-    }
-}
-
-static bool read_policy(struct policy *out, struct bytes text, struct arena *arena, struct err *err)
-{
-    struct names *users = arena_alloc(arena, sizeof *users);
-    struct names *wallets = arena_alloc(arena, sizeof *wallets);
-    const struct json *file;
-    struct err unimportant;
-    if (users == NULL || wallets == NULL)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the policy");
-    if (json_parse(&file, text, arena, &unimportant))
-        collect(users, wallets, file);
-    const struct policy_world world = { users->n, users->items, wallets->n, wallets->items };
-    return policy_parse(out, text, &world, arena, err);
-}
 
 // --- What it means ---
 
@@ -93,7 +48,7 @@ bool advice_on_policy(struct json_writer *j, struct bytes text, const struct cha
                       struct arena *arena, struct err *err)
 {
     struct policy policy;
-    if (!read_policy(&policy, text, arena, err))
+    if (!policy_parse_named(&policy, text, arena, err))
         return false;
     struct writer summary = writer_growing(arena, TEXT_MAX),
                   worst = writer_growing(arena, TEXT_MAX);
@@ -232,7 +187,7 @@ bool advice_on_transaction(struct json_writer *j, struct bytes text,
     struct simulation *simulation = arena_alloc(arena, sizeof *simulation);
     if (policy == NULL || facts == NULL || assumptions == NULL || simulation == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for a forecast");
-    if (!read_policy(policy, text, arena, err))
+    if (!policy_parse_named(policy, text, arena, err))
         return false;
     if (policy_count_payees(policy) > PAYEES_SHOWN)
         return err_set(err, ERR_LIMIT, "more destinations than a forecast works out");

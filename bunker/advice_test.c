@@ -31,6 +31,12 @@ TEST(bunker_11_6_what_a_policy_means)
         approves_all = approves_all || json_is_text(json_get(f, "code"), "approve-all") ||
                        json_is_text(json_get(f, "code"), "approve_all");
     assert_true(approves_all);
+    // A user that only messages need is taken to exist as well as those of rules.
+    advice = on_policy("{\"msg_paths\": [\"any\"], \"casemate\": {\"msg_users\": [\"dora\"]}, "
+                       "\"rules\": []}",
+                       &err);
+    assert_non_null(advice);
+    assert_non_null(strstr(arena_text(test_arena(), json_need_text(advice, "summary")), "dora"));
     assert_null(on_policy("{\"rules\": [{\"per_period\": 1}]}", &err));
     assert_int_equal(strncmp(err.text, "HSM Policy invalid: ", 20), 0);
     assert_null(on_policy("{", &err));

@@ -3,10 +3,8 @@
 #include "base/reader.h"
 #include "base/require.h"
 #include "base/secret.h"
-#include <errno.h>
-#include <pwd.h>
+#include "client/socket_transport.h"
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 
 #define WAITING_MAX 256
 
@@ -40,20 +38,6 @@ static void report_copy(struct device_report *out, const struct device_report *f
 }
 
 // --- Connecting ---
-
-// "must be owned by the bunker's user, root or the configured path_owner, and not be world-writable"
-static bool check_path(const struct device_options *o, struct err *err)
-{
-    struct stat st;
-    if (stat(o->path, &st) != 0)
-        return err_set_errno(err, errno, "%s", o->path);
-    const struct passwd *owner = o->path_owner != NULL ? getpwnam(o->path_owner) : NULL;
-    if (st.st_uid != geteuid() && st.st_uid != 0 && (owner == NULL || st.st_uid != owner->pw_uid))
-        return err_set(err, ERR_AUTH, "%s: belongs to another user; see path_owner", o->path);
-    if ((st.st_mode & S_IWOTH) != 0)
-        return err_set(err, ERR_AUTH, "%s: anybody may write to it", o->path);
-    return true;
-}
 
 static void read_firmware(struct device_line *line, struct arena *arena)
 {
@@ -93,7 +77,8 @@ static bool connect_line(struct device_line *line, struct arena *arena, struct e
         return true;
     if (!o->usb && o->path == NULL) // which would be USB to the connection
         return err_set(err, ERR_NOT_FOUND, "no device is configured");
-    if ((!o->usb && !check_path(o, err)) || !connection_open(&line->connection, &options, err))
+    if ((!o->usb && !socket_check_owner(o->path, o->path_owner, err)) ||
+        !connection_open(&line->connection, &options, err))
         return false;
     read_identity(line);
     if (o->serial != NULL && strcmp(o->serial, line->report.serial) != 0)

@@ -168,6 +168,17 @@ TEST(bunker_51_a_job_has_its_time)
     finish(&rig);
 }
 
+// "or 120 s": the limit of every job but those of these tests, which wait less for it.
+TEST(bunker_51_a_job_has_120_seconds)
+{
+    struct link_job *several = link_job_new(block(), false),
+                    *one = link_job_new(BYTES("ping"), true);
+    assert_int_equal(several->limit_ms, 120000);
+    assert_int_equal(one->limit_ms, 120000);
+    link_job_free(several);
+    link_job_free(one);
+}
+
 // A question that waits behind a job is taken back, and never reaches the device.
 TEST(bunker_51_a_question_that_waits_too_long)
 {

@@ -1,6 +1,7 @@
 #include "cli/policy_file.h"
 #include "base/file.h"
 #include "base/reader.h"
+#include "policy/named.h"
 #include "policy/payees.h"
 
 static bool add_name(struct policy_names *names, struct bytes name, enum user_mode mode)
@@ -49,39 +50,18 @@ static bool split_names(struct policy_names *out, const char *option, const char
 
 // --- What the policy takes for granted ---
 
-static void collect_list(struct policy_names *out, const struct json *list)
+// The users and wallets that the file names. Too many: the parser names the first that is missing.
+static bool collect(struct policy_names *users, struct policy_names *wallets, struct bytes file,
+                    struct arena *arena, struct err *err)
 {
-    if (list == NULL || list->type != JSON_ARRAY)
-        return;
-    for (const struct json *item = list->items; item != NULL; item = item->next)
-        if (item->type == JSON_STRING)
-            (void)add_name(out, item->text,
-                           USER_NONE); // too many: the parser names the first missing
-}
-
-static void collect_text(struct policy_names *out, const struct json *text)
-{
-    // "1" stands for "no multisig wallet"
-    if (text != NULL && text->type == JSON_STRING && text->text.len > 0 && !json_is_text(text, "1"))
-        (void)add_name(out, text->text, USER_NONE);
-}
-
-// The users and wallets that a file names. What is no policy is left for policy_parse to refuse.
-static void collect(struct policy_names *users, struct policy_names *wallets, struct bytes file,
-                    struct arena *arena)
-{
-    const struct json *policy, *rules;
-    struct err ignored;
-    if (!json_parse(&policy, file, arena, &ignored))
-        return;
-    collect_list(users, json_get(json_get(policy, "casemate"), "msg_users"));
-    rules = json_get(policy, "rules");
-    if (rules == NULL || rules->type != JSON_ARRAY)
-        return;
-    for (const struct json *rule = rules->items; rule != NULL; rule = rule->next) {
-        collect_list(users, json_get(rule, "users"));
-        collect_text(wallets, json_get(rule, "wallet"));
-    }
+    struct policy_world named;
+    if (!policy_names(&named, file, arena, err))
+        return false;
+    for (size_t i = 0; i < named.n_users; i++)
+        (void)add_name(users, named.users[i], USER_NONE);
+    for (size_t i = 0; i < named.n_wallets; i++)
+        (void)add_name(wallets, named.wallets[i], USER_NONE);
+    return true;
 }
 
 // --- Reading one ---
@@ -100,9 +80,9 @@ static bool read_world(struct policy_file *out, struct cli *cli, struct err *err
     out->wallets_are_given = cli->o->wallets != NULL;
     if (unused == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for the names");
-    collect(out->users_are_given ? unused : &out->users,
-            out->wallets_are_given ? unused : &out->wallets, out->text, cli->arena);
-    return split_names(&out->users, "--users", cli->o->users, true, err) &&
+    return collect(out->users_are_given ? unused : &out->users,
+                   out->wallets_are_given ? unused : &out->wallets, out->text, cli->arena, err) &&
+           split_names(&out->users, "--users", cli->o->users, true, err) &&
            split_names(&out->wallets, "--wallets", cli->o->wallets, false, err);
 }
 

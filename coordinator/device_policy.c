@@ -2,9 +2,8 @@
 #include "base/json.h"
 #include "bitcoin/address.h"
 #include "policy/canonical.h"
+#include "policy/named.h"
 #include <inttypes.h>
-
-#define NAMES_MAX 1000
 
 // --- Making it ---
 
@@ -115,57 +114,6 @@ bool device_policy_write(struct writer *w, const struct device_policy *p, struct
 
 // --- Reading one ---
 
-struct names {
-    struct bytes items[NAMES_MAX];
-    size_t n;
-};
-
-static void add_name(struct names *names, const struct json *v)
-{
-    if (v->type != JSON_STRING || v->text.len == 0 || names->n == NAMES_MAX)
-        return; // what is left out is refused by policy_parse, by its name
-    for (size_t i = 0; i < names->n; i++)
-        if (bytes_equal(names->items[i], v->text))
-            return;
-    names->items[names->n++] = v->text;
-}
-
-static const struct json *items_of(const struct json *object, const char *key)
-{
-    const struct json *list = json_get(object, key);
-    return list != NULL && list->type == JSON_ARRAY ? list->items : NULL;
-}
-
-// Users and wallets that the policy names: whether the device has them is read back from the device.
-static void collect(struct names *users, struct names *wallets, const struct json *policy)
-{
-    for (const struct json *rule = items_of(policy, "rules"); rule != NULL; rule = rule->next) {
-        const struct json *wallet = json_get(rule, "wallet");
-        for (const struct json *user = items_of(rule, "users"); user != NULL; user = user->next)
-            add_name(users, user);
-        if (wallet != NULL && !json_is_text(wallet, "1"))
-            add_name(wallets, wallet);
-    }
-    const struct json *ours = json_get(policy, "casemate");
-    const struct json *user = ours != NULL ? items_of(ours, "msg_users") : NULL;
-    for (; user != NULL; user = user->next)
-        add_name(users, user);
-}
-
-static bool parse(struct policy *out, struct bytes body, struct arena *arena, struct err *err)
-{
-    struct names *users = arena_alloc(arena, sizeof *users);
-    struct names *wallets = arena_alloc(arena, sizeof *wallets);
-    const struct json *file;
-    struct err unimportant;
-    if (users == NULL || wallets == NULL)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the policy");
-    if (json_parse(&file, body, arena, &unimportant))
-        collect(users, wallets, file);
-    const struct policy_world world = { users->n, users->items, wallets->n, wallets->items };
-    return policy_parse(out, body, &world, arena, err);
-}
-
 static struct sats limit_of(const struct sats_limit *limit)
 {
     return limit->is_set ? limit->max : (struct sats){ SATS_MAX };
@@ -190,7 +138,7 @@ bool device_policy_read(struct device_rules *out, struct bytes body, struct aren
                         struct err *err)
 {
     struct policy policy;
-    if (!parse(&policy, body, arena, err))
+    if (!policy_parse_named(&policy, body, arena, err))
         return false;
     *out = (struct device_rules){ .period_min = policy.period_min,
                                   .charges_once = policy.own.dedupe,
