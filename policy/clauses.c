@@ -399,9 +399,10 @@ const char *rule_clause_name(size_t clause)
     return clauses[clause].name;
 }
 
+// A clause that does not hold and gives no reason refuses, too: the outcome begins as "not tried".
 struct rule_outcome rule_try(const struct rule *rule, size_t index, struct evidence *evidence)
 {
-    struct rule_outcome outcome = { .reason = REASON_NONE };
+    struct rule_outcome outcome = { .reason = REASON_NOT_TRIED };
     const struct trial trial = { rule, index, evidence, &outcome };
     for (size_t i = 0; i < COUNT(clauses); i++)
         if (!clauses[i].holds(&trial))
@@ -413,7 +414,7 @@ void rule_try_clauses(struct rule_verdict *out, const struct rule *rule, size_t 
                       struct evidence *evidence)
 {
     for (size_t i = 0; i < COUNT(clauses); i++) {
-        struct rule_outcome outcome = { .reason = REASON_NONE };
+        struct rule_outcome outcome = { .reason = REASON_NOT_TRIED };
         const struct trial trial = { rule, index, evidence, &outcome };
         out->clauses[i].is_set = clauses[i].is_set(rule);
         const bool holds = clauses[i].holds(&trial);

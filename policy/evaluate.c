@@ -177,9 +177,8 @@ static bool find_rule(struct decision *d, const struct request *r)
 static void charge(struct decision *d, const struct request *r)
 {
     const struct rule *rule = &r->policy->rules[d->rule];
-    uint32_t *height = &d->velocity.heights[d->rule];
-    if (rule->own.not_before_height > 0 && r->tx->locktime > *height)
-        *height = r->tx->locktime;
+    if (rule->own.not_before_height > 0) // its clause held: the height is above the last
+        d->velocity.heights[d->rule] = r->tx->locktime;
     if (!rule_counts(rule))
         return;
     d->repeated = rule_was_charged(rule, d->rule, r->policy, r->tx, d->spent, &d->velocity);

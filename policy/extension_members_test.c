@@ -1,9 +1,7 @@
 // Item 85: each member of `casemate`, off by default, and on: what passes and what fails. (max_fee and
-// count_fees are in extension_test.c, destinations in payees_test.c, what only the signer does in
+// count_fees are in extension_test.c, attest_bound in attest_test.c, destinations in payees_test.c, what only the signer does in
 // signer/extension_test.c.)
 #include "policy/extension_members.h"
-#include "bitcoin/address.h"
-#include "bitcoin/message.h"
 #include "policy/canonical.h"
 #include "policy/extension.h"
 #include "policy/summary.h"
@@ -294,90 +292,6 @@ TEST(policy_24_85_scripts)
     (void)ask(&f, alone, "Rejected: rule #1: non-whitelisted address: 6a0142");
     f.tx.n_out = 3;
     (void)ask(&f, alone, APPROVED);
-}
-
-// --- attest_bound ---
-
-static struct bytes attest(const struct fixture *f, size_t output, struct outpoint first,
-                           uint32_t uses)
-{
-    const struct output_facts *out = &f->out[output];
-    struct writer w = text_writer();
-    struct seckey key = { 0 };
-    struct err err;
-    uint8_t *sig = arena_alloc(test_arena(), MESSAGE_SIGNATURE_LEN);
-    memset(key.b, 7, sizeof key.b);
-    writer_u64le(&w, out->amount.n);
-    writer_counted(&w, out->script);
-    writer_put(&w, BYTES_OF(first.txid.b));
-    writer_u32le(&w, first.index);
-    writer_u32le(&w, uses);
-    assert_true(message_sign(sig, &key, ADDR_P2WPKH, written(&w), &err));
-    return bytes_of(sig, MESSAGE_SIGNATURE_LEN);
-}
-
-static const char *attestor_policy(bool is_bound)
-{
-    struct seckey key = { 0 };
-    uint8_t mem[64];
-    char address[100];
-    struct err err;
-    memset(key.b, 7, sizeof key.b);
-    const struct pubkey pub = seckey_pubkey(&key);
-    struct writer script = writer_of(mem, sizeof mem), text = writer_of(address, sizeof address);
-    assert_true(address_script_of_key(&script, &pub, ADDR_P2WPKH, &err));
-    assert_true(address_from_script(&text, writer_bytes(&script), chain_by_id(CHAIN_XTN)));
-    struct writer w = text_writer();
-    writer_printf(&w,
-                  "{\"rules\":[{\"whitelist\":[\"%.*s\"],\"whitelist_opts\":{\"mode\":\"ATTEST\"},"
-                  "\"casemate\":{\"attest_bound\":%s}}]}",
-                  BYTES_ARG(writer_bytes(&text)), is_bound ? "true" : "false");
-    return arena_text(test_arena(), written(&w));
-}
-
-TEST(policy_24_85_attest_bound)
-{
-    const char *bound = attestor_policy(true), *plain = attestor_policy(false);
-    struct fixture f;
-    fixture_init(&f);
-    struct outpoint first = { .index = 5 };
-    memset(first.txid.b, 3, sizeof first.txid.b);
-    f.in[0].prevout = first;
-    f.out[0].has_bound_attestation = true;
-    f.out[0].bound_attestation = attest(&f, 0, first, 1);
-    (void)ask(&f, bound, APPROVED);
-    (void)ask(&f, plain, "Rejected: rule #1: missing attestation for output 0");
-    // In any other transaction it is nobody's.
-    f.in[0].prevout.index = 6;
-    (void)ask(&f, bound, "Rejected: rule #1: non-whitelisted attestation key for output 0");
-    f.in[0].prevout = first;
-    f.out[0].bound_attestation = attest(&f, 0, first, 2);
-    (void)ask(&f, bound, "Rejected: rule #1: non-whitelisted attestation key for output 0");
-    // One that is good for ever is not enough.
-    f.out[0].has_attestation = true;
-    f.out[0].attestation = attest(&f, 0, first, 1);
-    f.out[0].has_bound_attestation = false;
-    (void)ask(&f, bound, "Rejected: rule #1: missing attestation for output 0");
-}
-
-TEST(policy_24_85_attest_bound_is_used_once)
-{
-    const char *bound = attestor_policy(true);
-    struct fixture f;
-    fixture_init(&f);
-    const struct outpoint first = f.in[0].prevout;
-    f.tx.n_out = 3;
-    f.out[2] = f.out[0];
-    for (size_t i = 0; i <= 2; i += 2) {
-        f.out[i].has_bound_attestation = true;
-        f.out[i].bound_attestation = attest(&f, i, first, 1);
-    }
-    const struct decision d =
-        ask(&f, bound, "Rejected: rule #1: attestation used twice, for output 2");
-    assert_string_equal(reason_code(d.tried[0].reason), "attestation-twice");
-    f.out[2].amount.n++;
-    f.out[2].bound_attestation = attest(&f, 2, first, 1);
-    (void)ask(&f, bound, APPROVED);
 }
 
 // --- dedupe ---
