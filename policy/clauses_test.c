@@ -117,6 +117,71 @@ TEST(policy_24_85_heights_of_rules_that_ask_for_them)
     assert_int_equal(d.velocity.heights[0], 1);
 }
 
+TEST(policy_24_85_the_least_height_there_is)
+{
+    static const char policy[] = "{\"rules\":[{\"casemate\":{\"not_before_height\":1}}]}";
+    struct fixture f;
+    fixture_init(&f);
+    f.tx.locktime_counts = true;
+    (void)assert_decision(&f, policy, "Rejected: rule #1: locktime");
+    f.tx.locktime = 500000001; // a time is no height
+    (void)assert_decision(&f, policy, "Rejected: rule #1: locktime");
+    f.velocity.heights[0] = 1; // kept for a rule that no longer asks
+    (void)assert_decision(&f, "{\"rules\":[{}]}", APPROVED);
+}
+
+// --- Every clause by itself ---
+
+static const struct {
+    const char *clause, *members;
+    enum reason reason; // of the fixture's transaction
+    uint64_t actual, limit;
+} alone[] = {
+    { "wallet", "\"wallet\":\"1\"", REASON_NONE, 0, 0 },
+    { "wallet", "\"wallet\":\"Treasury\"", REASON_NOT_MULTISIG, 0, 0 },
+    { "max_amount", "\"max_amount\":0", REASON_AMOUNT, 2000000, 0 },
+    { "max_fee", "\"casemate\":{\"max_fee\":0}", REASON_FEE, 1000, 0 },
+    { "whitelist", "\"whitelist\":[\"" STRANGER "\"]", REASON_NONE, 0, 0 },
+    { "whitelist", "\"whitelist\":[\"" OUR_CHANGE "\"]", REASON_NOT_WHITELISTED, 0, 0 },
+    { "local_conf", "\"local_conf\":true", REASON_LOCAL_CODE, 0, 0 },
+    { "users", "\"users\":[\"bob\"]", REASON_NO_USER, 0, 1 },
+    { "per_period", "\"per_period\":0", REASON_PERIOD, 2000000, 0 },
+    { "max_txns", "\"casemate\":{\"max_txns\":1}", REASON_NONE, 0, 0 },
+    { "not_before_height", "\"casemate\":{\"not_before_height\":1}", REASON_LOCKTIME, 0, 1 },
+    { "min_pct_self_transfer", "\"min_pct_self_transfer\":80", REASON_SELF_TRANSFER, 7999, 8000 },
+    { "EQ_NUM_INS_OUTS", "\"patterns\":[\"EQ_NUM_INS_OUTS\"]", REASON_NUM_INS_OUTS, 1, 2 },
+    { "EQ_NUM_OWN_INS_OUTS", "\"patterns\":[\"EQ_NUM_OWN_INS_OUTS\"]", REASON_NONE, 0, 0 },
+    { "EQ_OUT_AMOUNTS", "\"patterns\":[\"EQ_OUT_AMOUNTS\"]", REASON_OUT_AMOUNTS, 0, 0 },
+};
+
+static void check_alone(size_t row, const struct rule_verdict *verdict)
+{
+    for (size_t i = 0; i < RULE_CLAUSES; i++) {
+        const struct rule_outcome *o = &verdict->clauses[i].outcome;
+        const bool is_it = strcmp(rule_clause_name(i), alone[row].clause) == 0;
+        const enum reason reason = is_it ? alone[row].reason : REASON_NONE;
+        if (verdict->clauses[i].is_set != is_it || o->reason != reason ||
+            (is_it && (o->actual != alone[row].actual || o->limit != alone[row].limit)))
+            fail_msg("%s, clause %s", alone[row].members, rule_clause_name(i));
+    }
+}
+
+TEST(policy_24_87_each_clause_by_itself)
+{
+    const struct assumptions assumed = { .has_card = true, .now_s = 1764000000 };
+    struct fixture f;
+    fixture_init(&f);
+    for (size_t i = 0; i < COUNT(alone); i++) {
+        char text[200];
+        struct simulation s;
+        struct err err;
+        (void)snprintf(text, sizeof text, "{\"period\":60,\"rules\":[{%s}]}", alone[i].members);
+        const struct policy p = parsed(text);
+        assert_true(policy_simulate(&s, &p, &f.tx, &assumed, test_arena(), &err));
+        check_alone(i, &s.rules[0]);
+    }
+}
+
 // --- Messages ---
 
 static void make_message(struct fixture *f, size_t n_in)
