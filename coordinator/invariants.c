@@ -29,6 +29,20 @@ static const struct invariant TABLE[] = {
       "SELECT g.wallet_id FROM velocity_guard g WHERE g.reserved_open <> "
       "(SELECT coalesce(sum(r.sat), 0) FROM reservation r "
       "WHERE r.wallet_id = g.wallet_id AND r.status = 'open')" },
+    { 1, "the running sum of what was sent is wrong",
+      "SELECT g.wallet_id FROM velocity_guard g WHERE g.sum_sent <> "
+      "(SELECT coalesce(sum(r.sat), 0) FROM reservation r WHERE r.wallet_id = g.wallet_id "
+      "AND r.status = 'sent' AND r.first_sent_at >= g.sum_from)" },
+    { 1, "the running sum of foreign outflows is wrong",
+      "SELECT g.wallet_id FROM velocity_guard g WHERE g.sum_foreign <> "
+      "(SELECT coalesce(sum(f.sat), 0) FROM foreign_outflow f WHERE f.wallet_id = g.wallet_id "
+      "AND f.state <> 'void' AND f.first_seen_at >= g.sum_from)" },
+    { 1, "the running sum of fees is wrong",
+      "SELECT g.wallet_id FROM velocity_guard g WHERE g.sum_fees <> "
+      "(SELECT coalesce(sum(r.fee), 0) FROM reservation r WHERE r.wallet_id = g.wallet_id "
+      "AND r.status = 'sent' AND r.fee_at >= g.sum_from) + "
+      "(SELECT coalesce(sum(f.fee), 0) FROM foreign_outflow f WHERE f.wallet_id = g.wallet_id "
+      "AND f.state <> 'void' AND f.first_seen_at >= g.sum_from)" },
     { 3, "two transactions of one spend are confirmed",
       "SELECT a.spend_id FROM attempt a WHERE a.state = 'confirmed' AND a.kind <> 'child' "
       "GROUP BY a.spend_id HAVING count(*) > 1" },

@@ -262,7 +262,8 @@ MUST_CHECK bool ledger_foreign(struct db *db, const char *wallet_id, const struc
                                struct sats amount, struct sats fee, const struct sighting *sighting,
                                bool *is_new, struct err *err);
 
-// The wallet was compared with the chain just now. Ends amnesia never; see ledger_amnesia.
+// The wallet was compared with the chain just now; its running sums begin where the window does now. Ends amnesia
+// never; see ledger_amnesia.
 MUST_CHECK bool ledger_reconciled(struct db *db, const char *wallet_id, struct err *err);
 
 struct cursor {
@@ -321,6 +322,8 @@ struct velocity_view {
     uint64_t n_open;
     int64_t oldest_open_us;
 };
+// What a reservation would be measured by now, to look at. As fast with many payments in the window as with few, if
+// the wallet was reconciled lately.
 MUST_CHECK bool ledger_velocity(struct db *db, struct velocity_view *out, const char *wallet_id,
                                 struct err *err);
 

@@ -55,14 +55,23 @@ bool op_eventf(struct op *op, const struct spend *spend, const char *kind, struc
 
 // --- The guard ---
 
+struct window_sums {
+    int64_t sent, foreign, fees; // sat
+};
 struct guard {
     int64_t window_us, reconciled_us; // 0: never
     struct sats cap[2], fee_cap;
+    int64_t sum_from_us; // of what was sent, seen, charged at that time or later
+    struct window_sums sums;
 };
 MUST_CHECK bool op_lock_guard(struct op *op, struct guard *out, const char *wallet_id,
                               struct err *err);
+// By the rows, each of them: what admissions are measured by.
 MUST_CHECK bool op_velocity(struct op *op, struct velocity_view *out, const struct guard *guard,
                             const char *wallet_id, struct err *err);
+// The caller holds the guard. The running sums begin where the window does now.
+MUST_CHECK bool op_move_window(struct op *op, const struct guard *guard, const char *wallet_id,
+                               struct err *err);
 // Whether `extra` fees fit the window. Fails: CODE_FEE_VELOCITY_EXCEEDED.
 MUST_CHECK bool op_fee_fits(const struct velocity_view *v, struct sats extra, struct err *err);
 

@@ -500,7 +500,11 @@ TEST(coordinator_F53_the_checker_finds_what_is_broken)
     static const struct {
         const char *sql, *expected;
     } cases[] = {
-        { "UPDATE velocity_guard SET reserved_open = 99", "invariant 1: the running sum" },
+        { "UPDATE velocity_guard SET reserved_open = 99", "invariant 1: the running sum of open" },
+        { "UPDATE velocity_guard SET sum_sent = 1",
+          "invariant 1: the running sum of what was sent" },
+        { "UPDATE velocity_guard SET sum_foreign = 1", "invariant 1: the running sum of foreign" },
+        { "UPDATE velocity_guard SET sum_fees = 1", "invariant 1: the running sum of fees" },
         { "UPDATE reservation SET cap = 100, spent_before = 0; UPDATE reservation SET "
           "first_sent_at = 5 "
           "WHERE status = 'sent'",

@@ -10,6 +10,7 @@ static bool reconciled(struct op *op, void *context, struct err *err)
     const char *wallet_id = context;
     struct guard guard;
     return op_lock_guard(op, &guard, wallet_id, err) &&
+           op_move_window(op, &guard, wallet_id, err) &&
            OP_CHANGE(op, err, "UPDATE velocity_guard SET reconciled_at = $2 WHERE wallet_id = $1",
                      db_text(wallet_id), db_int(op->now_us));
 }

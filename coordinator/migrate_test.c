@@ -62,6 +62,49 @@ TEST_BOTH(coordinator_F51_from_every_earlier_step)
     }
 }
 
+#define WALLET_OF(hash)                                                                            \
+    "INSERT INTO wallet(id, name, network, k, n, kind, desc_receive, desc_change, desc_hash, "     \
+    "status, settle_depth) VALUES('w', 'w', 'regtest', 1, 1, 'wsh', 'r', 'c', " hash               \
+    ", 'active', 6); INSERT INTO velocity_guard(wallet_id, window_s, cap_auto, cap_surge, "        \
+    "fee_cap) VALUES('w', 3600, 1000, 1000, 1000)"
+
+// Step 3 begins with sums of nothing; what a ledger has sent before counts at once, and after the sums were moved.
+TEST_BOTH(coordinator_F51_what_was_sent_before_the_running_sums_counts)
+{
+    const struct migrate_steps before = { migrate_steps()->items, 2 };
+    struct velocity_view v;
+    struct err err;
+    int64_t now_us;
+    empty(rig);
+    assert_true(migrate_apply(rig->db, &before, &err));
+    assert_true(db_now_us(rig->db, &now_us, &err));
+    rig_exec(rig, db_is_postgres(rig->db) ? WALLET_OF("convert_to(repeat('a', 32), 'UTF8')")
+                                          : WALLET_OF("zeroblob(32)"));
+    for (int64_t age_s = 0; age_s < 5000; age_s += 1000) { // of one hour
+        char id[16];
+        (void)snprintf(id, sizeof id, "s%d", (int)age_s);
+        assert_true(db_exec(rig->db, NULL,
+                            "INSERT INTO spend(id, wallet_id, request_id, body_hash, tier, amount, "
+                            "state, state_at) SELECT $1, 'w', $1, desc_hash, 'auto', 100, "
+                            "'settled', 0 FROM wallet",
+                            DB_ARGS(db_text(id)), &err));
+        assert_true(db_exec(rig->db, NULL,
+                            "INSERT INTO reservation(spend_id, wallet_id, sat, fee, fee_at, "
+                            "status, reserved_at, first_sent_at, window_s, cap, spent_before) "
+                            "VALUES($1, 'w', 100, 1, $2, 'sent', $2, $2, 3600, 1000, 0)",
+                            DB_ARGS(db_text(id), db_int(now_us - age_s * 1000000)), &err));
+    }
+    assert_true(migrate_apply(rig->db, migrate_steps(), &err));
+    for (unsigned reconciled = 0; reconciled < 2; reconciled++) {
+        assert_true(ledger_velocity(rig->db, &v, "w", &err));
+        assert_int_equal(v.sent.n, 400);
+        assert_int_equal(v.fees.n, 4);
+        assert_int_equal(rig_number(rig, "SELECT sum_sent FROM velocity_guard"),
+                         reconciled ? 400 : 0);
+        assert_true(ledger_reconciled(rig->db, "w", &err));
+    }
+}
+
 // Each table of D16 is there, and has created_at.
 TEST_BOTH(all_tables_of_D16)
 {

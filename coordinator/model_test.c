@@ -74,10 +74,11 @@ static void must(bool ok, const struct err *err)
 
 // --- The store ---
 
-static const char *const tables[] = { "wallet",      "velocity_guard", "spend",
-                                      "reservation", "attempt",        "attempt_input",
-                                      "input_lock",  "change_address", "sign_request",
-                                      "event",       "event_head" };
+// The guard last: what is put back before it finds no sums to count in.
+static const char *const tables[] = { "wallet",         "spend",         "reservation",
+                                      "attempt",        "attempt_input", "input_lock",
+                                      "change_address", "sign_request",  "event",
+                                      "event_head",     "velocity_guard" };
 
 static void run(struct model *m, const char *sql)
 {

@@ -1,0 +1,74 @@
+-- Step 3: running sums of what counts against the cap, so that a look at it need not read the whole window.
+--
+-- sum_from: the sums are of what was sent, charged as fee or seen at that time or later. The largest time at first:
+-- of nothing; the next comparison with the chain moves it to the beginning of the window. Whoever writes a
+-- reservation or a foreign outflow, by whatever statement, changes the sums in the same transaction.
+
+ALTER TABLE velocity_guard ADD COLUMN sum_from bigint NOT NULL DEFAULT 9223372036854775807;
+ALTER TABLE velocity_guard ADD COLUMN sum_sent bigint NOT NULL DEFAULT 0;
+ALTER TABLE velocity_guard ADD COLUMN sum_foreign bigint NOT NULL DEFAULT 0;
+ALTER TABLE velocity_guard ADD COLUMN sum_fees bigint NOT NULL DEFAULT 0;
+
+--sqlite CREATE TRIGGER reservation_counts AFTER INSERT ON reservation WHEN NEW.status = 'sent' BEGIN
+--sqlite   UPDATE velocity_guard SET
+--sqlite     sum_sent = sum_sent + CASE WHEN NEW.first_sent_at >= sum_from THEN NEW.sat ELSE 0 END,
+--sqlite     sum_fees = sum_fees + CASE WHEN NEW.fee_at >= sum_from THEN NEW.fee ELSE 0 END
+--sqlite     WHERE wallet_id = NEW.wallet_id;
+--sqlite END;
+--sqlite CREATE TRIGGER reservation_recounts AFTER UPDATE ON reservation WHEN 'sent' IN (OLD.status, NEW.status) BEGIN
+--sqlite   UPDATE velocity_guard SET
+--sqlite     sum_sent = sum_sent
+--sqlite       - CASE WHEN OLD.status = 'sent' AND OLD.first_sent_at >= sum_from THEN OLD.sat ELSE 0 END
+--sqlite       + CASE WHEN NEW.status = 'sent' AND NEW.first_sent_at >= sum_from THEN NEW.sat ELSE 0 END,
+--sqlite     sum_fees = sum_fees
+--sqlite       - CASE WHEN OLD.status = 'sent' AND OLD.fee_at >= sum_from THEN OLD.fee ELSE 0 END
+--sqlite       + CASE WHEN NEW.status = 'sent' AND NEW.fee_at >= sum_from THEN NEW.fee ELSE 0 END
+--sqlite     WHERE wallet_id = NEW.wallet_id;
+--sqlite END;
+--sqlite CREATE TRIGGER foreign_counts AFTER INSERT ON foreign_outflow WHEN NEW.state <> 'void' BEGIN
+--sqlite   UPDATE velocity_guard SET
+--sqlite     sum_foreign = sum_foreign + CASE WHEN NEW.first_seen_at >= sum_from THEN NEW.sat ELSE 0 END,
+--sqlite     sum_fees = sum_fees + CASE WHEN NEW.first_seen_at >= sum_from THEN NEW.fee ELSE 0 END
+--sqlite     WHERE wallet_id = NEW.wallet_id;
+--sqlite END;
+--sqlite CREATE TRIGGER foreign_recounts AFTER UPDATE ON foreign_outflow BEGIN
+--sqlite   UPDATE velocity_guard SET
+--sqlite     sum_foreign = sum_foreign
+--sqlite       - CASE WHEN OLD.state <> 'void' AND OLD.first_seen_at >= sum_from THEN OLD.sat ELSE 0 END
+--sqlite       + CASE WHEN NEW.state <> 'void' AND NEW.first_seen_at >= sum_from THEN NEW.sat ELSE 0 END,
+--sqlite     sum_fees = sum_fees
+--sqlite       - CASE WHEN OLD.state <> 'void' AND OLD.first_seen_at >= sum_from THEN OLD.fee ELSE 0 END
+--sqlite       + CASE WHEN NEW.state <> 'void' AND NEW.first_seen_at >= sum_from THEN NEW.fee ELSE 0 END
+--sqlite     WHERE wallet_id = NEW.wallet_id;
+--sqlite END;
+
+--postgres CREATE FUNCTION reservation_counts() RETURNS trigger LANGUAGE plpgsql AS $body$
+--postgres BEGIN
+--postgres   UPDATE casemate.velocity_guard SET
+--postgres     sum_sent = sum_sent
+--postgres       - CASE WHEN OLD.status = 'sent' AND OLD.first_sent_at >= sum_from THEN OLD.sat ELSE 0 END
+--postgres       + CASE WHEN NEW.status = 'sent' AND NEW.first_sent_at >= sum_from THEN NEW.sat ELSE 0 END,
+--postgres     sum_fees = sum_fees
+--postgres       - CASE WHEN OLD.status = 'sent' AND OLD.fee_at >= sum_from THEN OLD.fee ELSE 0 END
+--postgres       + CASE WHEN NEW.status = 'sent' AND NEW.fee_at >= sum_from THEN NEW.fee ELSE 0 END
+--postgres     WHERE wallet_id = NEW.wallet_id;
+--postgres   RETURN NULL;
+--postgres END
+--postgres $body$;
+--postgres CREATE FUNCTION foreign_counts() RETURNS trigger LANGUAGE plpgsql AS $body$
+--postgres BEGIN
+--postgres   UPDATE casemate.velocity_guard SET
+--postgres     sum_foreign = sum_foreign
+--postgres       - CASE WHEN OLD.state <> 'void' AND OLD.first_seen_at >= sum_from THEN OLD.sat ELSE 0 END
+--postgres       + CASE WHEN NEW.state <> 'void' AND NEW.first_seen_at >= sum_from THEN NEW.sat ELSE 0 END,
+--postgres     sum_fees = sum_fees
+--postgres       - CASE WHEN OLD.state <> 'void' AND OLD.first_seen_at >= sum_from THEN OLD.fee ELSE 0 END
+--postgres       + CASE WHEN NEW.state <> 'void' AND NEW.first_seen_at >= sum_from THEN NEW.fee ELSE 0 END
+--postgres     WHERE wallet_id = NEW.wallet_id;
+--postgres   RETURN NULL;
+--postgres END
+--postgres $body$;
+--postgres CREATE TRIGGER reservation_counts AFTER INSERT ON reservation FOR EACH ROW WHEN (NEW.status = 'sent') EXECUTE FUNCTION reservation_counts();
+--postgres CREATE TRIGGER reservation_recounts AFTER UPDATE ON reservation FOR EACH ROW WHEN (OLD.status = 'sent' OR NEW.status = 'sent') EXECUTE FUNCTION reservation_counts();
+--postgres CREATE TRIGGER foreign_counts AFTER INSERT ON foreign_outflow FOR EACH ROW WHEN (NEW.state <> 'void') EXECUTE FUNCTION foreign_counts();
+--postgres CREATE TRIGGER foreign_recounts AFTER UPDATE ON foreign_outflow FOR EACH ROW EXECUTE FUNCTION foreign_counts();
