@@ -1,0 +1,400 @@
+#include "base/require.h"
+#include "coordinator/db_internal.h"
+#include "coordinator/invariants.h"
+#include "tests/support/model_internal.h"
+#include "tests/support/test.h"
+#include <stdio.h>
+#include <string.h>
+
+// Everything that the acts write but events, which only grow. The guard last: what is put back before it finds no sums
+// to count in.
+static const char *const TABLES[] = { "wallet",         "spend",         "reservation",
+                                      "attempt",        "attempt_input", "input_lock",
+                                      "change_address", "sign_request",  "event_head",
+                                      "velocity_guard" };
+
+// A window that ended long ago stays one, however long the walk takes.
+#define AGED "(CAST(strftime('%s', 'now') AS integer) - 50 * 3600) * 1000000"
+
+void model_must(bool ok, const struct err *err)
+{
+    if (!ok)
+        fail_msg("%s", err->text);
+}
+
+void model_sql(struct model *m, const char *sql)
+{
+    if (sqlite3_exec(m->sql, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(m->sql));
+}
+
+// Of one spend: its rows, without the names of coins, change addresses and transactions. Of one signer and
+// attempt: what it was asked last, and whether it may have signed before.
+static const char *const KEY_SQL =
+    "SELECT 0, state, anchor_vout IS NULL, owner IS NULL, coalesce(lease_until, 0) > 1, "
+    "change_index IS NULL FROM spend WHERE id = ?1 "
+    "UNION ALL SELECT 1, status, CASE WHEN first_sent_at IS NULL THEN 0 WHEN first_sent_at < " AGED
+    " THEN 1 ELSE 2 END, coalesce(release_rule, ''), 0, 0 FROM reservation WHERE spend_id = ?1 "
+    "UNION ALL SELECT 2, kind, raw IS NULL, state, first_sent_at IS NULL, 0 FROM attempt "
+    "WHERE spend_id = ?1 "
+    "UNION ALL SELECT 3, a.kind, g.number, max(r.seq * 8 + CASE r.state WHEN 'planned' THEN 0 "
+    "WHEN 'signed' THEN 1 WHEN 'refused' THEN 2 WHEN 'asked' THEN 3 ELSE 4 END) % 8, "
+    "max(CASE WHEN r.seq = (SELECT max(l.seq) FROM sign_request l WHERE l.attempt_id = "
+    "r.attempt_id AND l.signer_id = r.signer_id) THEN 0 WHEN r.state = 'signed' THEN 2 "
+    "WHEN r.state IN ('asked', 'unknown') THEN 1 ELSE 0 END), 0 FROM sign_request r "
+    "JOIN attempt a ON a.id = r.attempt_id JOIN signer g ON g.id = r.signer_id "
+    "WHERE a.spend_id = ?1 GROUP BY a.kind, g.number "
+    "UNION ALL SELECT 4, '', count(*), '', 0, 0 FROM input_lock WHERE spend_id = ?1 "
+    "ORDER BY 1, 2, 3";
+
+void model_open(struct model *m, unsigned n_spends, unsigned cap, unsigned knows)
+{
+    *m = (struct model){ .n_spends = n_spends, .cap = cap, .knows = knows };
+    rig_memory(&m->rig);
+    rig_caps(&m->rig, cap, cap, 1000);
+    rig_exec(&m->rig,
+             "DROP TRIGGER event_stays; DROP TRIGGER event_remains; DROP TRIGGER spend_remains; "
+             "DROP TRIGGER reservation_remains; DROP TRIGGER attempt_remains; "
+             "DROP TRIGGER sign_request_remains; PRAGMA foreign_keys = OFF");
+    m->sql = db_sqlite_handle(m->rig.db);
+    store_copier_init(&m->copier, m->sql, TABLES, COUNT(TABLES));
+    REQUIRE(sqlite3_prepare_v2(m->sql, KEY_SQL, -1, &m->key, NULL) == SQLITE_OK);
+    for (unsigned s = 0; s < n_spends; s++) {
+        const struct spend spend = rig_submit(&m->rig, MODEL_AMOUNT);
+        memcpy(m->ids[s], spend.id, ID_SIZE);
+    }
+}
+
+void model_close(struct model *m)
+{
+    (void)sqlite3_finalize(m->key);
+    store_copier_wipe(&m->copier);
+    rig_close(&m->rig);
+}
+
+// --- Where it stands ---
+
+void model_keep(struct model *m, struct model_state *out)
+{
+    out->w = m->w;
+    out->n_events = rig_number(&m->rig, "SELECT seq FROM event_head");
+    store_copy_take(&out->rows, &m->copier);
+}
+
+void model_put_back(struct model *m, const struct model_state *from)
+{
+    char sql[80];
+    (void)snprintf(sql, sizeof sql, "DELETE FROM event WHERE seq > %lld",
+                   (long long)from->n_events);
+    store_copy_put(&from->rows, &m->copier);
+    model_sql(m, sql);
+    m->w = from->w;
+}
+
+void model_state_free(struct model_state *state)
+{
+    store_copy_free(&state->rows);
+}
+
+static uint64_t mix(uint64_t h, uint64_t value)
+{
+    h ^= value + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
+    h *= 0xff51afd7ed558ccdu;
+    return h ^ h >> 29;
+}
+
+static uint64_t rows_key(struct model *m, unsigned spend)
+{
+    sqlite3_stmt *s = m->key;
+    uint64_t h = 1;
+    (void)sqlite3_bind_text(s, 1, m->ids[spend], -1, SQLITE_STATIC);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        for (int c = 0; c < 6; c++) {
+            const unsigned char *text = sqlite3_column_text(s, c);
+            for (; text && *text; text++)
+                h = mix(h, *text);
+            h = mix(h, 1);
+        }
+    }
+    (void)sqlite3_reset(s);
+    return h;
+}
+
+static uint64_t replica_key(struct model *m, const struct model_replica *r)
+{
+    const uint64_t h = mix(mix(mix(11, r->phase), r->s.state), model_is_stale(m, r));
+    return r->phase == MODEL_DECIDE ? h : mix(h, r->signer * 64 + r->kind * 8u + r->outcome);
+}
+
+static bool is_at(const struct model_replica *r, unsigned spend)
+{
+    return r->phase != MODEL_IDLE && r->spend == spend;
+}
+
+uint64_t model_key(struct model *m, unsigned spend)
+{
+    uint64_t h = rows_key(m, spend), sum = 0;
+    for (unsigned k = 0; k < MODEL_KINDS; k++)
+        h = mix(h, m->w.signatures[spend][k] * 2u + m->w.sent[spend][k]);
+    h = mix(h, m->w.mined[spend]);
+    for (unsigned i = 0; i < MODEL_REPLICAS; i++) // a sum, as they are alike
+        sum += is_at(&m->w.r[i], spend) ? replica_key(m, &m->w.r[i]) : 0;
+    h = mix(h, sum);
+    return h ? h : 1;
+}
+
+// --- What a replica reads ---
+
+struct model_view model_look(struct model *m, const struct model_replica *r)
+{
+    struct model_view v = { .kind = r->s.state == SPEND_VOIDING ? MODEL_VOID : MODEL_PAY };
+    struct err err;
+    model_must(ledger_attempts(m->rig.db, &v.attempts, r->s.id, test_arena(), &err), &err);
+    for (size_t i = 0; i < v.attempts.n; i++)
+        if (v.attempts.items[i].kind == (v.kind == MODEL_VOID ? ATTEMPT_VOID : ATTEMPT_PAY))
+            v.a = &v.attempts.items[i];
+    if (v.a)
+        model_must(ledger_sign_requests(m->rig.db, &v.requests, v.a->id, test_arena(), &err), &err);
+    return v;
+}
+
+// The last word of a device on one attempt.
+static enum sign_state said(const struct model *m, const struct model_view *v, unsigned signer,
+                            bool *asked)
+{
+    enum sign_state state = SIGN_PLANNED;
+    *asked = false;
+    for (size_t i = 0; i < v->requests.n; i++) {
+        if (strcmp(v->requests.items[i].signer_id, m->rig.signers[signer]) == 0) {
+            state = v->requests.items[i].state;
+            *asked = true;
+        }
+    }
+    return state;
+}
+
+bool model_next_signer(const struct model *m, const struct model_view *v, unsigned *out)
+{
+    bool asked, found = false;
+    for (unsigned i = RIG_SIGNERS; i-- > 0;) {
+        (void)said(m, v, i, &asked);
+        if (!asked) {
+            *out = i;
+            found = true;
+        }
+    }
+    for (unsigned i = RIG_SIGNERS; i-- > 0;) {
+        const enum sign_state state = said(m, v, i, &asked);
+        if (asked && (state == SIGN_ASKED || state == SIGN_UNKNOWN)) {
+            *out = i;
+            found = true;
+        }
+    }
+    return found;
+}
+
+unsigned model_n_signed(const struct model *m, const struct model_view *v)
+{
+    unsigned n = 0;
+    bool asked;
+    for (unsigned i = 0; i < RIG_SIGNERS; i++)
+        n += said(m, v, i, &asked) == SIGN_SIGNED;
+    return n;
+}
+
+// --- What can happen ---
+
+static void can(struct model_actions *all, enum model_act act, unsigned replica, unsigned spend,
+                unsigned kind)
+{
+    REQUIRE(all->n < MODEL_ACTIONS_MAX);
+    all->items[all->n++] = (struct model_action){ act, replica, spend, kind };
+}
+
+// Of one that waits for signatures, or has them.
+static void signing(struct model *m, unsigned i, const struct model_view *v,
+                    struct model_actions *all)
+{
+    const struct model_replica *r = &m->w.r[i];
+    unsigned signer;
+    if (v->a->raw.len > 0)
+        can(all, MODEL_SEND, i, r->spend, 0);
+    else if (model_n_signed(m, v) >= MODEL_K)
+        can(all, MODEL_FINISH, i, r->spend, 0);
+    else if (model_next_signer(m, v, &signer))
+        can(all, MODEL_ASK, i, r->spend, 0);
+    if (r->s.state == SPEND_SIGNING && model_n_signed(m, v) < MODEL_K)
+        can(all, MODEL_GIVE_UP, i, r->spend, 0);
+    if (r->s.state == SPEND_PARKED && m->knows & MODEL_TAKES_BACK)
+        can(all, MODEL_TAKE_BACK, i, r->spend, 0);
+    can(all, MODEL_LET_GO, i, r->spend, 0);
+}
+
+static void voiding(struct model *m, unsigned i, const struct model_view *v,
+                    struct model_actions *all)
+{
+    unsigned signer;
+    enum model_act act = MODEL_LET_GO;
+    if (v->a->raw.len > 0)
+        act = v->a->state == ATTEMPT_SIGNED ? MODEL_SEND : MODEL_LET_GO;
+    else if (model_n_signed(m, v) >= MODEL_K)
+        act = MODEL_FINISH;
+    else if (model_next_signer(m, v, &signer))
+        act = MODEL_ASK;
+    can(all, act, i, m->w.r[i].spend, 0);
+}
+
+static void decisions(struct model *m, unsigned i, struct model_actions *all)
+{
+    const struct model_replica *r = &m->w.r[i];
+    const struct model_view v = model_look(m, r);
+    switch (r->s.state) {
+    case SPEND_RECEIVED:
+        can(all, MODEL_RESERVE, i, r->spend, 0);
+        if (m->knows & MODEL_FULL)
+            can(all, MODEL_RESERVE_FULL, i, r->spend, 0);
+        return;
+    case SPEND_RESERVED:
+        can(all, MODEL_BUILD, i, r->spend, 0);
+        can(all, MODEL_CANCEL, i, r->spend, 0);
+        return;
+    case SPEND_BUILT:
+        can(all, MODEL_CANCEL, i, r->spend, 0);
+        can(all, MODEL_ASK, i, r->spend, 0);
+        return;
+    case SPEND_SIGNING:
+    case SPEND_PARKED:
+        signing(m, i, &v, all);
+        return;
+    case SPEND_SIGNED:
+        can(all, MODEL_SEND, i, r->spend, 0);
+        return;
+    case SPEND_VOIDING:
+        voiding(m, i, &v, all);
+        return;
+    default:
+        can(all, MODEL_LET_GO, i, r->spend, 0);
+        if (r->s.state == SPEND_SENT && m->knows & MODEL_TAKES_BACK)
+            can(all, MODEL_TAKE_BACK, i, r->spend, 0);
+        return;
+    }
+}
+
+static void of_replica(struct model *m, unsigned i, struct model_actions *all)
+{
+    const struct model_replica *r = &m->w.r[i];
+    switch (r->phase) {
+    case MODEL_IDLE:
+        return;
+    case MODEL_DECIDE:
+        decisions(m, i, all);
+        break;
+    case MODEL_ASKED:
+        can(all, MODEL_SIGNS, i, r->spend, 0);
+        can(all, MODEL_SIGNS_UNHEARD, i, r->spend, 0);
+        can(all, MODEL_REFUSES, i, r->spend, 0);
+        break;
+    case MODEL_REPLIED:
+        can(all, MODEL_ANSWER, i, r->spend, 0);
+        break;
+    case MODEL_BROADCAST:
+        can(all, MODEL_NOTE_SENT, i, r->spend, 0);
+        break;
+    }
+    can(all, MODEL_CRASH, i, r->spend, 0);
+}
+
+static bool one_row(struct model *m, const char *what, unsigned spend)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM reservation WHERE spend_id = '%s' AND %s",
+                   m->ids[spend], what);
+    return rig_number(&m->rig, sql) == 1;
+}
+
+static void of_chain(struct model *m, unsigned spend, const struct spend *now,
+                     struct model_actions *all)
+{
+    if (m->w.mined[spend] && now->state != SPEND_SETTLED && now->state != SPEND_VOID)
+        can(all, MODEL_SEE, 0, spend, 0);
+    for (unsigned k = 0; k < MODEL_KINDS && !m->w.mined[spend]; k++)
+        if (m->w.sent[spend][k])
+            can(all, MODEL_MINE, 0, spend, k);
+}
+
+struct model_actions model_possible(struct model *m, unsigned spend)
+{
+    const struct spend now = rig_read(&m->rig, m->ids[spend]);
+    struct model_actions all = { .n = 0 };
+    of_chain(m, spend, &now, &all);
+    for (unsigned i = 0; i < MODEL_REPLICAS; i++)
+        if (is_at(&m->w.r[i], spend))
+            of_replica(m, i, &all);
+    const bool is_free = !now.owner[0] || now.lease_until_us <= 1;
+    const bool has_work = now.state != SPEND_CONFIRMED && !spend_state_is_final(now.state);
+    for (unsigned i = 0; is_free && has_work && i < MODEL_REPLICAS; i++) {
+        if (m->w.r[i].phase == MODEL_IDLE) {
+            can(&all, MODEL_CLAIM, i, spend, 0);
+            break; // the other idle one would do the same
+        }
+    }
+    if (!is_free)
+        can(&all, MODEL_LEASE_ENDS, 0, spend, 0);
+    if (m->knows & MODEL_AGES && one_row(m, "status = 'sent' AND first_sent_at >= " AGED, spend))
+        can(&all, MODEL_AGE, 0, spend, 0);
+    return all;
+}
+
+// --- What is checked ---
+
+static unsigned bits(unsigned n)
+{
+    return (unsigned)__builtin_popcount(n);
+}
+
+bool model_is_stale(struct model *m, const struct model_replica *r)
+{
+    const struct spend now = rig_read(&m->rig, r->s.id);
+    return now.fence != r->s.fence || now.state != r->s.state || strcmp(now.owner, r->s.owner) != 0;
+}
+
+static bool can_confirm(const struct model *m, unsigned spend)
+{
+    return bits(m->w.signatures[spend][MODEL_PAY]) >= MODEL_K &&
+           m->w.mined[spend] != 1 + MODEL_VOID;
+}
+
+unsigned model_facts(struct model *m, unsigned spend)
+{
+    const struct spend now = rig_read(&m->rig, m->ids[spend]);
+    unsigned held = 0;
+    for (unsigned i = 0; i < MODEL_REPLICAS; i++)
+        held += is_at(&m->w.r[i], spend);
+    const bool aged = one_row(m, "first_sent_at < " AGED, spend);
+    const bool counts =
+        one_row(m, "(status = 'open' OR (status = 'sent' AND first_sent_at >= " AGED "))", spend);
+    return held | (counts ? MODEL_COUNTS : 0u) |
+           (can_confirm(m, spend) && !aged ? MODEL_MAY_LEAVE : 0u) |
+           (spend_state_is_final(now.state) ? MODEL_ENDED : 0u) |
+           (now.state == SPEND_PARKED || now.state == SPEND_VOIDING ? MODEL_TOLD : 0u);
+}
+
+void model_check(struct model *m)
+{
+    struct err err;
+    unsigned may_leave = 0;
+    model_must(invariants_check(m->rig.db, &err), &err);
+    for (unsigned s = 0; s < m->n_spends; s++) {
+        const bool charged = one_row(m, "status <> 'released'", s);
+        may_leave += model_facts(m, s) & MODEL_MAY_LEAVE ? MODEL_AMOUNT : 0;
+        // Invariant 6: what can confirm is charged.
+        if (can_confirm(m, s) && !charged)
+            fail_msg("invariant 6: released, and k devices have signed");
+        // Invariant 2: what was sent is charged, unless a self-transfer has taken its place.
+        if (m->w.sent[s][MODEL_PAY] && !charged && m->w.mined[s] != 1 + MODEL_VOID)
+            fail_msg("invariant 2: sent, and not charged");
+    }
+    // Invariant 1, by what the devices did.
+    if (may_leave > m->cap)
+        fail_msg("invariant 1: %u may leave", may_leave);
+}
