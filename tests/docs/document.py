@@ -82,12 +82,12 @@ def console(block):
 
 
 def shown_matches(shown, printed):
-    """A line `...` stands for any lines, `...` within a line for any text of it."""
+    """A line `...` stands for any lines, `...` within a line for any text of it. `printed` ends without a line feed."""
     parts = []
     for line in shown:
         parts.append(r"(?:.*\n)*?" if line == "..." else
                      ".*?".join(re.escape(part) for part in line.split("...")) + r"\n")
-    return re.fullmatch("".join(parts), printed) is not None
+    return re.fullmatch("".join(parts), printed + "\n") is not None
 
 
 def spans(prose):
