@@ -54,8 +54,8 @@ static bool end(struct model *m, struct model_replica *r, enum spend_state state
 static void reserve(struct model *m, struct model_replica *r)
 {
     struct err err;
-    // The walk takes longer than a reconciliation is fresh.
-    model_sql(m, "UPDATE velocity_guard SET reconciled_at = strftime('%s', 'now') * 1000000");
+    // The walk takes longer than a comparison with the chain is fresh.
+    model_must(ledger_reconciled(m->rig.db, m->rig.wallet, &err), &err);
     bool ok = ledger_reserve(m->rig.db, &r->s, (struct sats){ 1 }, &err);
     if (!ok && code_of(&err) == CODE_VELOCITY_EXCEEDED)
         ok = end(m, r, SPEND_REJECTED, CODE_VELOCITY_EXCEEDED, &err);

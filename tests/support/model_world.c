@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// Everything that the acts write but events, which only grow. The guard last: what is put back before it finds no sums
-// to count in.
+// Everything that the acts write but events, which only grow. The guard is the last: rows that are put back change
+// its sums.
 static const char *const TABLES[] = { "wallet",         "spend",         "reservation",
                                       "attempt",        "attempt_input", "input_lock",
                                       "change_address", "sign_request",  "event_head",
