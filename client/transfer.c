@@ -2,7 +2,7 @@
 #include "base/require.h"
 
 #define RESTART_PAUSE_MS 250
-#define FIRST_POLL_MS    10 // in HSM mode the answer is there at once
+#define FIRST_POLL_MS    1 // in HSM mode the answer is there at once, or as soon as it is signed
 
 static void report(const struct progress *progress, enum transfer_phase phase, uint64_t done,
                    uint64_t total)
@@ -142,13 +142,22 @@ bool transfer_start(struct connection *c, struct bytes content, struct request *
 
 // --- Waiting ---
 
+// An eighth of the time waited so far: whatever the answer takes, it is seen an eighth later at most.
+static int next_pause_ms(int64_t spent_ms)
+{
+    const int64_t pause = spent_ms / 8;
+    if (pause > TRANSFER_POLL_MS)
+        return TRANSFER_POLL_MS;
+    return pause > FIRST_POLL_MS ? (int)pause : FIRST_POLL_MS;
+}
+
 bool transfer_wait(struct connection *c, struct reply *out, enum request_id id,
                    enum reply_id expected, int64_t limit_ms, struct arena *arena,
                    const struct progress *progress, struct err *err)
 {
     const struct request poll = { .id = id };
     const int64_t start_ms = wait_now_ms();
-    for (int pause_ms = FIRST_POLL_MS;; pause_ms *= 2) {
+    for (;;) {
         if (!connection_exchange(c, out, &poll, arena, err))
             return false;
         if (out->id == expected)
@@ -161,9 +170,7 @@ bool transfer_wait(struct connection *c, struct reply *out, enum request_id id,
         if (limit_ms >= 0 && spent_ms >= limit_ms)
             return err_set(err, ERR_PENDING, "nobody has decided within %d s",
                            (int)(limit_ms / 1000));
-        if (pause_ms > TRANSFER_POLL_MS)
-            pause_ms = TRANSFER_POLL_MS;
-        if (!connection_pause(c, pause_ms, err))
+        if (!connection_pause(c, next_pause_ms(spent_ms), err))
             return false;
     }
 }

@@ -46,7 +46,8 @@ struct velocity {
     struct repeat repeats[VELOCITY_REPEATS_MAX];
 };
 
-// A copy into zeroed memory: of what is counted alone, for the whole is 59 KB.
+// A copy of what is counted alone, for the whole is 59 KB: what stands behind that in *out stays, and is
+// never read.
 void velocity_copy(struct velocity *out, const struct velocity *v);
 
 // Takes up what was stored, or what the last request left, at `now_s`: ends the period if it is

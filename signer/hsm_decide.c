@@ -30,7 +30,7 @@ static void take_up(struct device *device, const struct decision *decision, stru
     struct hsm *hsm = device->hsm;
     hsm->counters = *counters;
     if (has_velocity(decision, &hsm->policy))
-        hsm->velocity = decision->velocity;
+        velocity_copy(&hsm->velocity, &decision->velocity);
     if (decision->n_verified > 0) {
         struct user_list *users = device_edit_users(device);
         for (size_t i = 0; i < decision->n_verified; i++)
@@ -147,7 +147,7 @@ void hsm_batch_begin(struct hsm_batch *batch, struct device *device, bool togeth
     const struct hsm *hsm = device->hsm;
     struct hsm_before *before = malloc(sizeof *before);
     REQUIRE(before != NULL);
-    before->velocity = hsm->velocity; // one by one: it is large
+    velocity_copy(&before->velocity, &hsm->velocity); // one by one: it is large
     before->counters = hsm->counters;
     before->queue = hsm->queue;
     before->has_code = hsm->has_code;
@@ -161,8 +161,8 @@ void hsm_batch_begin(struct hsm_batch *batch, struct device *device, bool togeth
         REQUIRE(before->last_refusal != NULL);
     }
     blob_set(&before->last_decision, blob_bytes(&hsm->last_decision));
-    keep_users(before, device);
     (void)device_open_users(device); // until the batch ends: each opening costs two system calls
+    keep_users(before, device);
     *batch = (struct hsm_batch){ .device = device, .before = before };
     if (together) {
         batch->records = calloc(1, sizeof *batch->records);
@@ -177,7 +177,7 @@ static void put_back(struct device *device, struct hsm_before *before)
 {
     struct hsm *hsm = device->hsm;
     char *refusal = hsm->last_refusal;
-    hsm->velocity = before->velocity;
+    velocity_copy(&hsm->velocity, &before->velocity);
     hsm->counters = before->counters;
     hsm->last_refusal = before->last_refusal;
     before->last_refusal = refusal; // is freed with it

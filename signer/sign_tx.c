@@ -219,7 +219,7 @@ static bool keep_decision(struct job *job, struct device *device, const struct r
     struct velocity *before = arena_alloc(job->arena, sizeof *before);
     if (before == NULL)
         return err_set(err, ERR_NO_MEMORY, TOO_COMPLEX);
-    *before = device->hsm->velocity;
+    velocity_copy(before, &device->hsm->velocity);
     velocity_advance(before, &device->hsm->policy, now_s);
     job->before = before;
     job->decision = &ruling->decision;
