@@ -33,20 +33,37 @@ uint32_t ms_wallet_xor(const struct ms_wallet *wallet)
 
 // --- Addresses ---
 
-bool ms_wallet_script(struct writer *w, const struct ms_wallet *wallet, enum ms_branch branch,
-                      uint32_t index, struct err *err)
+bool ms_wallet_pubkeys(struct pubkey out[static MS_KEYS_MAX], const struct ms_wallet *wallet,
+                       enum ms_branch branch, uint32_t index, struct err *err)
 {
-    struct hdpub child[MS_KEYS_MAX];
-    struct bytes key[MS_KEYS_MAX];
     REQUIRE(branch < MS_BRANCHES);
     for (size_t i = 0; i < wallet->n; i++) {
-        if (!hdpub_child(&child[i], &wallet->cosigner[i].branch[branch], index, err))
+        struct hdpub child;
+        if (!hdpub_child(&child, &wallet->cosigner[i].branch[branch], index, err))
             return false;
-        key[i] = BYTES_OF(child[i].key.b);
+        out[i] = child.key;
     }
+    return true;
+}
+
+void ms_wallet_script_of(struct writer *w, const struct ms_wallet *wallet,
+                         const struct pubkey *keys)
+{
+    struct bytes key[MS_KEYS_MAX];
+    for (size_t i = 0; i < wallet->n; i++)
+        key[i] = BYTES_OF(keys[i].b);
     if (wallet->sorted)
         script_sort_keys(key, wallet->n);
     script_write_multisig(w, wallet->m, key, wallet->n);
+}
+
+bool ms_wallet_script(struct writer *w, const struct ms_wallet *wallet, enum ms_branch branch,
+                      uint32_t index, struct err *err)
+{
+    struct pubkey keys[MS_KEYS_MAX];
+    if (!ms_wallet_pubkeys(keys, wallet, branch, index, err))
+        return false;
+    ms_wallet_script_of(w, wallet, keys);
     return true;
 }
 

@@ -46,7 +46,14 @@ uint32_t ms_wallet_xor(const struct ms_wallet *wallet);
 
 // --- Addresses ---
 
-// The redeem or witness script of <branch>/<index>. Fails: ERR_INVALID for an index that has none.
+// The cosigners' keys at <branch>/<index>, in their order. Fails: ERR_INVALID for an index that has none.
+MUST_CHECK bool ms_wallet_pubkeys(struct pubkey out[static MS_KEYS_MAX],
+                                  const struct ms_wallet *wallet, enum ms_branch branch,
+                                  uint32_t index, struct err *err);
+// The redeem or witness script of such keys.
+void ms_wallet_script_of(struct writer *w, const struct ms_wallet *wallet,
+                         const struct pubkey *keys);
+// Both.
 MUST_CHECK bool ms_wallet_script(struct writer *w, const struct ms_wallet *wallet,
                                  enum ms_branch branch, uint32_t index, struct err *err);
 // The address in the wallet's format.

@@ -10,6 +10,7 @@ enum { TX_VERSION = 2, REDEEM_LEN = 34, PATH_VALUE_MAX = 4 + 4 * KEYPATH_DEPTH_M
 
 // All that a PSBT says of a script of the wallet's.
 struct place_scripts {
+    struct pubkey keys[MS_KEYS_MAX]; // of every cosigner
     uint8_t witness_mem[MS_SCRIPT_MAX], redeem_mem[REDEEM_LEN], output_mem[REDEEM_LEN];
     struct bytes witness, redeem, output; // redeem: the witness program; output: of the coin
     struct bytes script_sig;              // nested: the push of redeem; else none
@@ -21,7 +22,7 @@ struct psbt_build {
     const struct ms_wallet *keys;
     const struct coins_choice *choice;
     struct tx tx;
-    struct place_scripts *in, *change;
+    struct place_scripts *in, *change; // of change: one for each place, which two outputs may share
 };
 
 static bool read_place(struct place_scripts *out, const struct wallet *wallet,
@@ -32,8 +33,9 @@ static bool read_place(struct place_scripts *out, const struct wallet *wallet,
     struct writer redeem = writer_of(out->redeem_mem, sizeof out->redeem_mem);
     struct writer output = writer_of(out->output_mem, sizeof out->output_mem);
     struct writer sig = writer_of(out->script_sig_mem, sizeof out->script_sig_mem);
-    if (!ms_wallet_script(&witness, keys, place.branch, place.index, err))
+    if (!ms_wallet_pubkeys(out->keys, keys, place.branch, place.index, err))
         return false;
+    ms_wallet_script_of(&witness, keys, out->keys);
     out->witness = writer_bytes(&witness);
     script_write_p2wsh(&redeem, sha256(out->witness));
     out->redeem = writer_bytes(&redeem);
@@ -53,6 +55,11 @@ static bool read_place(struct place_scripts *out, const struct wallet *wallet,
 static struct wallet_place change_place(const struct build_request *r, size_t i)
 {
     return (struct wallet_place){ MS_CHANGE, i == 0 ? r->change_index : r->second_change_index };
+}
+
+static const struct place_scripts *change_scripts(const struct psbt_build *b, size_t i)
+{
+    return &b->change[change_place(b->request, i).index == b->request->change_index ? 0 : i];
 }
 
 // What a node says of a coin is a claim: the transaction before it decides, as it does on the devices.
@@ -93,10 +100,12 @@ static bool put_outputs(struct psbt_build *b, struct err *err)
         b->tx.out[b->tx.n_out++] =
             (struct tx_out){ (int64_t)r->outputs->items[i].amount.n, r->outputs->items[i].script };
     for (size_t i = 0; i < b->choice->n_change; i++) {
-        if (!read_place(&b->change[i], r->wallet, change_place(r, i), err))
+        const struct place_scripts *scripts = change_scripts(b, i);
+        if (scripts == &b->change[i] &&
+            !read_place(&b->change[i], r->wallet, change_place(r, i), err))
             return false;
         b->tx.out[b->tx.n_out++] =
-            (struct tx_out){ (int64_t)b->choice->change[i].n, b->change[i].output };
+            (struct tx_out){ (int64_t)b->choice->change[i].n, scripts->output };
     }
     return true;
 }
@@ -135,24 +144,20 @@ static void put_field(struct writer *w, uint8_t type, struct bytes value)
 }
 
 // A key of the script, and where it comes from: of every cosigner, each signs by the same PSBT.
-static bool put_path(struct writer *w, uint8_t type, const struct ms_cosigner *cosigner,
-                     struct wallet_place place, struct err *err)
+static void put_path(struct writer *w, uint8_t type, const struct ms_cosigner *cosigner,
+                     const struct pubkey *key, struct wallet_place place)
 {
     uint8_t mem[PATH_VALUE_MAX + 8];
     struct writer value = writer_of(mem, sizeof mem);
-    struct hdpub child;
-    if (!hdpub_child(&child, &cosigner->branch[place.branch], place.index, err))
-        return false;
-    writer_compact_size(w, 1 + sizeof child.key.b);
+    writer_compact_size(w, 1 + sizeof key->b);
     writer_u8(w, type);
-    writer_put(w, BYTES_OF(child.key.b));
+    writer_put(w, BYTES_OF(key->b));
     writer_put(&value, BYTES_OF(cosigner->origin.xfp.b));
     for (size_t i = 0; i < cosigner->origin.path.depth; i++)
         writer_u32le(&value, cosigner->origin.path.step[i]);
     writer_u32le(&value, place.branch);
     writer_u32le(&value, place.index);
     writer_counted(w, writer_bytes(&value));
-    return true;
 }
 
 struct place_fields {
@@ -163,20 +168,17 @@ static const struct place_fields IN = { PSBT_IN_REDEEM_SCRIPT, PSBT_IN_WITNESS_S
                                  OUT = { PSBT_OUT_REDEEM_SCRIPT, PSBT_OUT_WITNESS_SCRIPT,
                                          PSBT_OUT_KEY_PATH };
 
-static bool put_place(struct writer *w, const struct ms_wallet *keys, const struct place_fields *f,
-                      const struct place_scripts *scripts, struct wallet_place place,
-                      struct err *err)
+static void put_place(struct writer *w, const struct ms_wallet *keys, const struct place_fields *f,
+                      const struct place_scripts *scripts, struct wallet_place place)
 {
     if (keys->format == ADDR_P2SH_P2WSH)
         put_field(w, f->redeem, scripts->redeem);
     put_field(w, f->witness, scripts->witness);
     for (size_t i = 0; i < keys->n; i++)
-        if (!put_path(w, f->path, &keys->cosigner[i], place, err))
-            return false;
-    return true;
+        put_path(w, f->path, &keys->cosigner[i], &scripts->keys[i], place);
 }
 
-static bool put_in(struct writer *w, const struct psbt_build *b, size_t i, struct err *err)
+static void put_in(struct writer *w, const struct psbt_build *b, size_t i)
 {
     const struct coin *coin = b->choice->coins[i];
     uint8_t mem[8 + 1 + REDEEM_LEN];
@@ -185,26 +187,22 @@ static bool put_in(struct writer *w, const struct psbt_build *b, size_t i, struc
     tx_write_output(&utxo, &spent);
     put_field(w, PSBT_IN_NON_WITNESS_UTXO, coin->previous);
     put_field(w, PSBT_IN_WITNESS_UTXO, writer_bytes(&utxo));
-    if (!put_place(w, b->keys, &IN, &b->in[i], coin->place, err))
-        return false;
+    put_place(w, b->keys, &IN, &b->in[i], coin->place);
     writer_u8(w, 0);
-    return true;
 }
 
-static bool put_maps(struct writer *w, const struct psbt_build *b, struct err *err)
+static void put_maps(struct writer *w, const struct psbt_build *b)
 {
     const size_t first_change = b->tx.n_out - b->choice->n_change;
     for (size_t i = 0; i < b->tx.n_in; i++)
-        if (!put_in(w, b, i, err))
-            return false;
+        put_in(w, b, i);
     for (size_t i = 0; i < b->tx.n_out; i++) {
         const size_t change = i - first_change;
-        if (i >= first_change &&
-            !put_place(w, b->keys, &OUT, &b->change[change], change_place(b->request, change), err))
-            return false;
+        if (i >= first_change)
+            put_place(w, b->keys, &OUT, change_scripts(b, change),
+                      change_place(b->request, change));
         writer_u8(w, 0);
     }
-    return true;
 }
 
 static bool write_psbt(struct bytes *out, const struct psbt_build *b, struct arena *arena,
@@ -219,8 +217,7 @@ static bool write_psbt(struct bytes *out, const struct psbt_build *b, struct are
         return code_fail(err, CODE_COINS_BUSY, "the transaction would be too large");
     put_field(&w, PSBT_GLOBAL_UNSIGNED_TX, tx);
     writer_u8(&w, 0);
-    if (!put_maps(&w, b, err))
-        return false;
+    put_maps(&w, b);
     return writer_finish(&w, out) ||
            code_fail(err, CODE_COINS_BUSY,
                      "the PSBT would be too large for the devices: previous transactions are long");

@@ -1,5 +1,6 @@
 // coordinator/spend.c -- from a request to a stored transaction: received, approved, reserved, built.
 #include "coordinator/spend.h"
+#include "coordinator/coins.h"
 #include "coordinator/spend_drive.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -167,21 +168,39 @@ static bool build_other(struct drive *d, struct build *out, struct build_request
     return !known || code_fail(err, CODE_CONFLICT, "each transaction for it was made before");
 }
 
+static bool make_request(struct drive *d, struct build_request *out, struct outpoints *locked,
+                         struct err *err)
+{
+    *out = (struct build_request){ .wallet = d->t.wallet,
+                                   .coins = &d->coins,
+                                   .locked = locked,
+                                   .outputs = &d->outputs,
+                                   .change_index = d->s->change_index,
+                                   // "One change address per spend", in two parts too.
+                                   .second_change_index = d->s->change_index,
+                                   .anchor = d->s->has_anchor ? &d->s->anchor : NULL,
+                                   .limits = &d->t.rules.limits };
+    return drive_fee_rate(d, &out->fee_rate, err) && drive_coins(d, err) &&
+           ledger_locked_inputs(d->c->db, locked, d->s->wallet_id, d->arena, err);
+}
+
 static bool build_now(struct drive *d, struct build *out, struct err *err)
 {
     struct outpoints locked;
-    struct build_request request = { .wallet = d->t.wallet,
-                                     .coins = &d->coins,
-                                     .locked = &locked,
-                                     .outputs = &d->outputs,
-                                     .change_index = d->s->change_index,
-                                     // "One change address per spend", in two parts too.
-                                     .second_change_index = d->s->change_index,
-                                     .anchor = d->s->has_anchor ? &d->s->anchor : NULL,
-                                     .limits = &d->t.rules.limits };
-    return drive_fee_rate(d, &request.fee_rate, err) && drive_coins(d, err) &&
-           ledger_locked_inputs(d->c->db, &locked, d->s->wallet_id, d->arena, err) &&
-           build_other(d, out, &request, err);
+    struct build_request request;
+    return make_request(d, &request, &locked, err) && build_other(d, out, &request, err);
+}
+
+// What it will cost, before it has a change address: the coins that would pay it now.
+static bool find_fee(struct drive *d, struct sats *out, struct err *err)
+{
+    struct outpoints locked;
+    struct build_request request;
+    struct coins_choice choice;
+    if (!make_request(d, &request, &locked, err) || !coins_choose(&choice, &request, d->arena, err))
+        return false;
+    *out = choice.fee;
+    return true;
 }
 
 static bool choose(struct drive *d, struct fleet_signer out[static SIGNERS_MAX], size_t *n,
@@ -240,7 +259,7 @@ static enum next without_code(struct drive *d)
 static enum next reserve(struct drive *d)
 {
     struct fleet_signer chosen[SIGNERS_MAX];
-    struct build build;
+    struct sats fee = { 0 };
     struct err err;
     size_t n;
     if (!choose(d, chosen, &n, &err))
@@ -250,13 +269,13 @@ static enum next reserve(struct drive *d)
                         d->t.rules.amount_max.n);
         return drive_end(d, SPEND_REJECTED, &err);
     }
-    const bool ok = build_now(d, &build, &err);
+    const bool ok = find_fee(d, &fee, &err);
     // What the cap forbids is told as such, though there are no coins for it either.
     if (!ok && code_of(&err) != CODE_INSUFFICIENT_FUNDS && code_of(&err) != CODE_COINS_BUSY)
         return drive_end(d, SPEND_REJECTED, &err);
     const struct err no_coins = err;
     STOP_POINT("reserve");
-    if (!ledger_reserve(d->c->db, d->s, ok ? build.fee : (struct sats){ 0 }, &err))
+    if (!ledger_reserve(d->c->db, d->s, fee, &err))
         return err.code == ERR_PENDING || code_of(&err) == CODE_LEDGER_UNAVAILABLE ||
                        code_of(&err) == CODE_CONFLICT
                    ? drive_lost(d, &err)
