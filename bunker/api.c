@@ -12,7 +12,7 @@
 
 #define API_ARENA ((size_t)48 << 20)
 
-static void fail(struct page *p, unsigned status, const char *code, const char *text)
+void api_fail(struct page *p, unsigned status, const char *code, const char *text)
 {
     struct writer w = writer_growing(p->arena, 65536);
     struct json_writer j = json_writer_of(&w);
@@ -28,21 +28,21 @@ static void fail(struct page *p, unsigned status, const char *code, const char *
     page_json(p, status, writer_bytes(&w));
 }
 
-static bool may(struct page *p, enum role role)
+bool api_may(struct page *p, enum role role)
 {
     if (p->session->role >= role)
         return true;
-    fail(p, 403, "denied", "Not permitted for this account.");
+    api_fail(p, 403, "denied", "Not permitted for this account.");
     return false;
 }
 
-static bool may_change(struct page *p, enum role role)
+bool api_may_change(struct page *p, enum role role)
 {
-    if (!may(p, role))
+    if (!api_may(p, role))
         return false;
     if (login_is_ours(p, (struct bytes){ 0 }))
         return true;
-    fail(p, 403, "denied", "The header X-Casemate is missing.");
+    api_fail(p, 403, "denied", "The header X-Casemate is missing.");
     return false;
 }
 
@@ -73,7 +73,7 @@ static bool query_number(struct page *p, const char *name, uint64_t *out)
         return true;
     char why[64];
     (void)snprintf(why, sizeof why, "%s: is no number", name);
-    fail(p, 400, "bad_args", why);
+    api_fail(p, 400, "bad_args", why);
     return false;
 }
 
@@ -96,7 +96,8 @@ static void send_audit(struct page *p)
     const uint64_t newest = p->b->audit.seq;
     uint64_t after = 0, last = 0;
     struct err err;
-    if (!may(p, ROLE_ADMIN) || !query_number(p, "after", &after) || !query_number(p, "last", &last))
+    if (!api_may(p, ROLE_ADMIN) || !query_number(p, "after", &after) ||
+        !query_number(p, "last", &last))
         return;
     if (last > 0)
         after = newest > last ? newest - last : 0;
@@ -105,7 +106,7 @@ static void send_audit(struct page *p)
     if (audit_read(&p->b->audit, after, &w, &err))
         page_json(p, 200, writer_bytes(&w));
     else
-        fail(p, 413, "too_large", err.text);
+        api_fail(p, 413, "too_large", err.text);
 }
 
 // --- PSBTs ---
@@ -132,17 +133,17 @@ static bool load(struct page *p, struct bytes file, struct err *err)
 static void post_psbt(struct page *p)
 {
     struct err err;
-    if (!may_change(p, ROLE_OPERATOR))
+    if (!api_may_change(p, ROLE_OPERATOR))
         return;
     if (!load(p, p->request->body, &err)) {
-        fail(p,
-             err.code == ERR_BUSY    ? 409
-             : err.code == ERR_LIMIT ? 413
-                                     : 400,
-             err.code == ERR_BUSY    ? "busy"
-             : err.code == ERR_LIMIT ? "too_large"
-                                     : "bad_args",
-             err.text);
+        api_fail(p,
+                 err.code == ERR_BUSY    ? 409
+                 : err.code == ERR_LIMIT ? 413
+                                         : 400,
+                 err.code == ERR_BUSY    ? "busy"
+                 : err.code == ERR_LIMIT ? "too_large"
+                                         : "bad_args",
+                 err.text);
         return;
     }
     const struct slot *slot = session_slot(p->b, p->session);
@@ -178,7 +179,7 @@ static void send_result(struct page *p)
     struct writer w = writer_growing(arena, 2 * result.len + 8);
     struct bytes format;
     char disposition[96];
-    if (!may(p, ROLE_OPERATOR))
+    if (!api_may(p, ROLE_OPERATOR))
         return;
     if (slot->result == NULL) {
         page_status(p, 404);
@@ -212,7 +213,7 @@ static void send_review(struct page *p)
     struct bytes body;
     struct err err;
     if (!psbt_parse(&psbt, bytes_of(slot->psbt, slot->psbt_len), arena, &err)) {
-        fail(p, 500, "internal", "The PSBT cannot be read.");
+        api_fail(p, 500, "internal", "The PSBT cannot be read.");
         return;
     }
     j.ascii = true;
@@ -220,7 +221,7 @@ static void send_review(struct page *p)
     if (writer_finish(&w, &body))
         page_json(p, 200, body);
     else
-        fail(p, 413, "too_large", "The PSBT is too large for a picture.");
+        api_fail(p, 413, "too_large", "The PSBT is too large for a picture.");
 }
 
 // --- Advice: policy/'s own code, as a forecast ---
@@ -229,11 +230,11 @@ static void send_advice(struct page *p, struct writer *w, bool ok, const struct 
 {
     struct bytes body;
     if (!ok) // an answer as good as any: what was asked about is not sound
-        fail(p, 200, "bad_args", err->text);
+        api_fail(p, 200, "bad_args", err->text);
     else if (writer_finish(w, &body))
         page_json(p, 200, body);
     else
-        fail(p, 413, "too_large", "The answer is too large.");
+        api_fail(p, 413, "too_large", "The answer is too large.");
 }
 
 // The copy of the policy that was installed through this bunker, as the editor's form.
@@ -246,10 +247,10 @@ static void send_policy(struct page *p)
     struct bytes form;
     struct err err;
     if (s->policy == NULL)
-        fail(p, 200, "not_found", "The bunker has no copy of the device's policy.");
+        api_fail(p, 200, "not_found", "The bunker has no copy of the device's policy.");
     else if (!json_parse(&policy, bytes_of(s->policy, s->policy_len), arena, &err) ||
              !policy_form_cook(&w, policy, arena, &err) || !writer_finish(&w, &form))
-        fail(p, 500, "internal", "The copy of the policy cannot be read.");
+        api_fail(p, 500, "internal", "The copy of the policy cannot be read.");
     else
         page_json(p, 200, form);
 }
@@ -262,7 +263,7 @@ static void post_policy(struct page *p)
                   w = writer_growing(arena, API_ARENA);
     struct json_writer j = json_writer_of(&w);
     struct err err;
-    if (!may_change(p, ROLE_VIEWER))
+    if (!api_may_change(p, ROLE_VIEWER))
         return;
     j.ascii = true;
     const bool ok = policy_form_clean(&form, p->request->body, NULL, arena, &err) &&
@@ -278,7 +279,7 @@ static void post_simulate(struct page *p)
     struct json_writer j = json_writer_of(&w);
     const struct json *body;
     struct err err;
-    if (!may_change(p, ROLE_VIEWER))
+    if (!api_may_change(p, ROLE_VIEWER))
         return;
     j.ascii = true;
     const bool ok = json_parse(&body, p->request->body, arena, &err) &&
@@ -298,7 +299,7 @@ static void send_qr(struct page *p)
     if (fits)
         (void)snprintf(text, sizeof text, "%.*s", BYTES_ARG(asked));
     if (!fits || !qr_svg(&w, text) || !writer_finish(&w, &svg)) {
-        fail(p, 400, "bad_args", "text: is absent or too long");
+        api_fail(p, 400, "bad_args", "text: is absent or too long");
         return;
     }
     page_reply(p, &(struct http_reply){ .status = 200, .type = "image/svg+xml", .body = svg });
@@ -318,6 +319,7 @@ static const struct {
     { HTTP_POST, "/api/psbt", post_psbt },
     { HTTP_POST, "/api/policy", post_policy },
     { HTTP_POST, "/api/simulate", post_simulate },
+    { HTTP_POST, "/api/trial", api_post_trial },
 };
 
 bool api_request(struct page *p)
@@ -332,6 +334,8 @@ bool api_request(struct page *p)
         send_result(p);
     else if (takes_slot(p, "review"))
         send_review(p);
+    else if (takes_slot(p, "codes"))
+        api_send_codes(p);
     else
         return false;
     return true;

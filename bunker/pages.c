@@ -42,7 +42,8 @@ void page_json(struct page *p, unsigned status, struct bytes json)
 static void send_app(struct page *p)
 {
     p->session->active_s = bunker_now_s(p->b);
-    template_send(p, "bunker/app.html", "", false);
+    // "denying camera (except on the page with QR scanning)"
+    template_send(p, "bunker/app.html", "", bytes_equal_text(p->request->path, "/"));
 }
 
 static void send_static(struct page *p)

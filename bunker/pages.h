@@ -38,9 +38,18 @@ bool login_is_ours(const struct page *p, struct bytes csrf);
 // --- api.c ---
 
 bool api_request(struct page *p); // false: no such path
+void api_fail(struct page *p, unsigned status, const char *code,
+              const char *text);                     // {"error", "code"}
+bool api_may(struct page *p, enum role role);        // else says so
+bool api_may_change(struct page *p, enum role role); // and a page or program of ours asks
 void api_form_psbt(struct page *p);
 void api_form_submit(struct page *p);
 void api_metrics(struct page *p);
+
+// --- api_codes.c ---
+
+void api_post_trial(struct page *p); // trial.h's question; {"psbt": base64}
+void api_send_codes(struct page *p); // {"parts": [[rows of 0 and 1]]}: a slot's result as QR codes
 
 // --- plain.c ---
 

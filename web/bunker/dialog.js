@@ -29,13 +29,17 @@ export function tell(failed, text) {
   dismiss.focus();
 }
 
-// Something to be read, and closed.
-export function shown(title, content) {
-  const close = el("button", {type: "button", class: "main"}, "Close");
+function closing(title, content, word) {
+  const close = el("button", {type: "button", class: "main"}, word);
   const dialog = open(title, content, close);
   close.addEventListener("click", () => dialog.close());
   close.focus();
+  return dialog;
 }
+
+// Something to be read, and closed; something that goes on by itself until it ends or is cancelled. Each gives its dialog.
+export const shown = (title, content) => closing(title, content, "Close");
+export const asked = (title, content) => closing(title, content, "Cancel");
 
 // Resolves to whether the person said yes. `content` may hold a question of its own, as words to be typed.
 export function confirmed(title, content, yes, kind = "danger") {

@@ -1,15 +1,18 @@
 // bunker/sign.js - loading, looking at, approving and signing a transaction.
 import {abbreviate, button, check, copyButton, el, field, newId, plural, quote, redraw, replace, show, visible} from "../common/dom.js?v=%TAG%";
 import {approvals} from "./approve.js?v=%TAG%";
+import {showCodes} from "./codes.js?v=%TAG%";
 import {refusal} from "./dialog.js?v=%TAG%";
 import {liveFeed} from "./feed.js?v=%TAG%";
 import {forecast} from "./forecast.js?v=%TAG%";
 import {limits, strip} from "./gauges.js?v=%TAG%";
 import {ask, post} from "./link.js?v=%TAG%";
+import {scanner} from "./scan.js?v=%TAG%";
 import {sharing} from "./share.js?v=%TAG%";
 import {picture, tables} from "./picture.js?v=%TAG%";
 import {disagreements, headline, totals, warnings} from "./review.js?v=%TAG%";
 import {SLOTS, STATES} from "./text.js?v=%TAG%";
+import {trial} from "./trial.js?v=%TAG%";
 
 // --- 1. The transaction ---
 
@@ -23,9 +26,10 @@ function loader(app) {
     file.value = "";
   }
   file.addEventListener("change", () => file.files[0] && upload(file.files[0]));
+  const made = trial(app, upload);
   const node = el("div", {class: "drop"}, field("Choose a PSBT, or drop it here", file, "A file in binary, hex or base64; up to 2 MB."),
     el("details", {}, el("summary", {}, "Paste it as text"), field("PSBT in base64 or hex", text),
-      button("Load", () => text.value.trim() && upload(text.value.trim()))));
+      button("Load", () => text.value.trim() && upload(text.value.trim()))), scanner(upload), made);
   node.addEventListener("dragover", (event) => {
     event.preventDefault();
     node.classList.add("over");
@@ -36,7 +40,7 @@ function loader(app) {
     node.classList.remove("over");
     if (event.dataTransfer.files[0]) upload(event.dataTransfer.files[0]);
   });
-  return node;
+  return {node, update: ({hsm}) => show(made, Boolean(hsm.chain) && hsm.chain !== "BTC")};
 }
 
 // Hashes that were signed in this browser, as far as it may keep them.
@@ -62,7 +66,7 @@ function transaction(app, known) {
   const device = el("div", {}, el("h3", {}, "In the device's words"),
     el("p", {class: "hint"}, "What the device itself says the transaction does. Nothing is signed by asking."), askDevice, words);
   const node = el("section", {class: "card", "aria-labelledby": "tx"},
-    el("h2", {id: "tx", class: "step", "data-step": "1"}, "Transaction"), load, facts, look, device);
+    el("h2", {id: "tx", class: "step", "data-step": "1"}, "Transaction"), load.node, facts, look, device);
   let drawn = null, review = null, before = false;
 
   async function draw(status) {
@@ -100,7 +104,8 @@ function transaction(app, known) {
   return {node,
     update(status) {
       const has = Boolean(status.psbt_hash), may = app.can("operator");
-      show(load, !has && may);
+      show(load.node, !has && may);
+      load.update(status);
       show(facts, has);
       show(device, has && may);
       remove.disabled = status.busy_signing;
@@ -143,6 +148,7 @@ function signing(app) {
       slot.broadcast ? el("p", {role: "status"}, visible(slot.broadcast)) : null,
       el("div", {class: "row"}, el("a", {class: "button", href: path, download: true}, "Download"),
         el("a", {class: "button", href: `${path}?format=${slot.txid ? "hex" : "base64"}`, download: true}, slot.txid ? "As hex" : "As base64"),
+        button("As QR codes", () => showCodes(app, status.psbt_hash)),
         slot.txid && status.casemate.explorer && /success/.test(slot.broadcast ?? "") ? el("a", {class: "button", rel: "noreferrer", target: "_blank",
           href: status.casemate.explorer + slot.txid}, "Look it up in an explorer") : null,
         slot.txid && !/success/.test(slot.broadcast ?? "") ? button(slot.broadcast ? "Try to broadcast again" : "Broadcast",

@@ -106,6 +106,12 @@ export function coins(sats) {
   return `${number / 100000000n}${part ? "." + part : ""}`;
 }
 
+// The way back: "1.5" is 150000000; null for what is no amount.
+export function satsOf(text) {
+  const [, whole, part = ""] = /^(\d{1,8})(?:\.(\d{1,8}))?$/.exec(text.trim()) ?? [];
+  return whole === undefined ? null : Number(whole) * 100000000 + Number(part.padEnd(8, "0"));
+}
+
 export function countdown(seconds) {
   const s = Math.max(0, Math.floor(seconds));
   const two = (n) => String(n).padStart(2, "0");
