@@ -331,10 +331,12 @@ def differs(what, got, expected):
 
 def run_all(tap, rig, checks):
     for name, check in checks:
+        begin = time.monotonic()
         try:
             complaints = list(check(rig))
         except (Exception, Closed) as problem:  # one check that breaks is one that fails
             complaints = [f"{type(problem).__name__}: {problem}"]
         if complaints:
             complaints += rig.log_text().splitlines()[-5:]
+        print(f"# {time.monotonic() - begin:.1f} s", flush=True)
         tap.check("bunker: " + name, complaints)
