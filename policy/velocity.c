@@ -79,7 +79,6 @@ static void drop_old_outlays(struct velocity *v, const struct policy *policy, in
         else
             v->outlays[n++] = *outlay;
     }
-    memset(&v->outlays[n], 0, (v->n_outlays - n) * sizeof v->outlays[0]);
     v->n_outlays = n;
 }
 
@@ -89,7 +88,6 @@ static void drop_old_repeats(struct velocity *v, const struct policy *policy, in
     for (size_t i = 0; i < v->n_repeats; i++)
         if (!is_over(&v->repeats[i].since_s, window_s(policy, v->repeats[i].rule), now_s))
             v->repeats[n++] = v->repeats[i];
-    memset(&v->repeats[n], 0, (v->n_repeats - n) * sizeof v->repeats[0]);
     v->n_repeats = n;
 }
 
@@ -340,8 +338,6 @@ static void spend_all_of(struct velocity *v, const struct policy *policy, size_t
     if (all.n == 0 && r->own.max_txns == 0)
         return;
     REQUIRE(velocity_charge(v, policy, rule, all, now_s));
-    if (r->own.max_txns == 0)
-        return;
     v->n[rule] = r->own.max_txns;
     if (rule_has_own_window(r)) // its only outlay, and the last of all
         v->outlays[v->n_outlays - 1].n = r->own.max_txns;
