@@ -210,20 +210,37 @@ static bool choose(struct drive *d, struct fleet_signer out[static SIGNERS_MAX],
                         out, n, err);
 }
 
+struct sats drive_outflow(const struct drive *d, enum attempt_kind kind)
+{
+    return kind == ATTEMPT_CHILD || kind == ATTEMPT_VOID ? (struct sats){ 0 } : d->s->amount;
+}
+
+bool drive_preflight(struct drive *d, enum attempt_kind kind, struct bytes psbt,
+                     const struct fleet_signer *signers, size_t n, struct err *err)
+{
+    const bool pays = drive_outflow(d, kind).n > 0;
+    const enum tier tier = pays ? d->s->tier : TIER_AUTO;
+    const struct spend_outputs nothing = { NULL, 0 };
+    struct signer_limits limits[SIGNERS_MAX];
+    for (size_t i = 0; i < n; i++)
+        if (!fleet_limits(d->c->fleet, signers[i].id, d->s->wallet_id, tier, &limits[i], d->arena))
+            return code_fail(err, CODE_QUORUM_LOST, "signer %s has gone", signers[i].name);
+    return preflight(d->t.wallet, psbt, pays ? &d->outputs : &nothing, limits, n, d->arena, err);
+}
+
 static bool check_signers(struct drive *d, const struct build *build, struct err *err)
 {
     struct fleet_signer chosen[SIGNERS_MAX];
-    struct signer_limits limits[SIGNERS_MAX];
     size_t n;
     if (!choose(d, chosen, &n, err))
         return false;
     if (n > d->t.row.k)
         n = d->t.row.k;
-    for (size_t i = 0; i < n; i++)
-        if (!fleet_limits(d->c->fleet, chosen[i].id, d->s->wallet_id, d->s->tier, &limits[i],
-                          d->arena))
-            return code_fail(err, CODE_QUORUM_LOST, "signer %s has gone", chosen[i].name);
-    return preflight(d->t.wallet, build->psbt, &d->outputs, limits, n, d->arena, err);
+    if (!drive_preflight(d, ATTEMPT_PAY, build->psbt, chosen, n, err))
+        return false;
+    for (d->n_flown = 0; d->n_flown < n; d->n_flown++)
+        memcpy(d->flown[d->n_flown], chosen[d->n_flown].id, ID_SIZE);
+    return true;
 }
 
 // --- The states ---

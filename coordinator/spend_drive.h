@@ -21,6 +21,8 @@ struct drive {
     int64_t now_us, next_us;
     struct coins coins; // read once
     bool has_coins;
+    char flown[SIGNERS_MAX][ID_SIZE]; // passed by preflight for the payment that was just built
+    size_t n_flown;
 };
 
 // Sets when it is looked at again.
@@ -43,6 +45,13 @@ MUST_CHECK bool drive_own_coins(struct drive *d, const struct attempt *attempt, 
 // built, signing, signed: gets the signatures that are missing, and sends.
 enum next drive_signatures(struct drive *d, struct attempt *attempt); // spend_sign.c
 enum next drive_broadcast(struct drive *d, struct attempt *attempt, const struct attempt *parent);
+
+// Whether each of these signers, by all that is known of them now, would sign it; what a child or a void pays goes to
+// the wallet itself. Fails: CODE_PREFLIGHT_FAILED, CODE_QUORUM_LOST when one is no signer any more.
+MUST_CHECK bool drive_preflight(struct drive *d, enum attempt_kind kind, struct bytes psbt,
+                                const struct fleet_signer *signers, size_t n, struct err *err);
+// What it charges on a device.
+struct sats drive_outflow(const struct drive *d, enum attempt_kind kind);
 
 // The attempt that is worked on: the newest that is not dead; NULL: none.
 struct attempt *drive_attempt(const struct attempts *all);

@@ -93,12 +93,6 @@ static bool tally_read(struct drive *d, const struct attempt *a, struct tally *o
 
 // --- Asking one ---
 
-// What is charged on a device: a child pays from change to change.
-static struct sats outflow_of(const struct drive *d, const struct attempt *a)
-{
-    return a->kind == ATTEMPT_CHILD || a->kind == ATTEMPT_VOID ? (struct sats){ 0 } : d->s->amount;
-}
-
 static enum sign_state outcome_of(const struct fleet_answer *answer, bool is_good)
 {
     switch (answer->outcome) {
@@ -137,7 +131,7 @@ static bool ask(struct drive *d, struct attempt *a, const struct fleet_signer *s
     struct fleet_answer answer;
     struct bytes checked = { 0 };
     struct xfp xfp;
-    if (d->s->tier == TIER_SURGE && outflow_of(d, a).n > 0)
+    if (d->s->tier == TIER_SURGE && drive_outflow(d, a->kind).n > 0)
         (void)surge_codes_get(d->c->codes, d->s->id, &auth);
     story_log(d->c->db, d->s->id, STORY_SAY, "Asking signer %u (%s).", signer->number,
               signer->name);
@@ -192,12 +186,51 @@ static size_t line_up(struct drive *d, const struct attempt *a, const struct tal
     for (size_t i = 0; i < t->n_maybe; i++)
         put(skip, &n_skip, t->maybe[i]);
     const size_t more = need > n ? need - n : 0;
-    if (fleet_choose(d->c->fleet, d->s->wallet_id, more > 0 ? more : 1, outflow_of(d, a),
-                     outflow_of(d, a).n > 0 ? d->s->tier : TIER_AUTO, (const char(*)[ID_SIZE])skip,
-                     n_skip, chosen, &n_chosen, err))
+    if (fleet_choose(d->c->fleet, d->s->wallet_id, more > 0 ? more : 1, drive_outflow(d, a->kind),
+                     drive_outflow(d, a->kind).n > 0 ? d->s->tier : TIER_AUTO,
+                     (const char(*)[ID_SIZE])skip, n_skip, chosen, &n_chosen, err))
         for (size_t i = 0; i < n_chosen && n < SIGNERS_MAX; i++)
             out[n++] = chosen[i];
     return n;
+}
+
+// Before each signer: a slow one must not cost us the lease, or another worker asks it again; a fast one need not cost a
+// commit.
+static bool keep_holding(struct drive *d, struct err *err)
+{
+    return db_now_us(d->c->db, &d->now_us, err) &&
+           (d->s->lease_until_us - d->now_us >= SPEND_ASK_US ||
+            ledger_renew(d->c->db, d->s, SPEND_LEASE_US, err));
+}
+
+// "so that a doomed request is never sent": a substitute, and whoever signs a remedy, is looked at as the first ones
+// were. One that may have signed already is asked the same again.
+static bool would_sign(struct drive *d, const struct attempt *a, const struct tally *t,
+                       const struct fleet_signer *signer, struct err *err)
+{
+    if (is_in(t->maybe, t->n_maybe, signer->id) ||
+        (a->kind == ATTEMPT_PAY && is_in((const char(*)[ID_SIZE])d->flown, d->n_flown, signer->id)))
+        return true;
+    return drive_preflight(d, a->kind, a->psbt, signer, 1, err);
+}
+
+// Until k have signed. False: the ledger failed. why: told when one was passed over.
+static bool ask_line(struct drive *d, struct attempt *a, const struct fleet_signer *line, size_t n,
+                     struct tally *t, struct err *why, struct err *err)
+{
+    // "allow one substitute from the eligible rest"
+    size_t left = d->t.row.k - t->n_signed + 1;
+    for (size_t i = 0; i < n && left > 0 && t->n_signed < d->t.row.k && !t->policy_refusal; i++) {
+        if (!would_sign(d, a, t, &line[i], why)) {
+            story_log(d->c->db, d->s->id, STORY_WARN, "Signer %u (%s) is not asked: %s",
+                      line[i].number, line[i].name, why->text);
+            continue;
+        }
+        if (!keep_holding(d, err) || !ask(d, a, &line[i], t, err))
+            return false;
+        left--;
+    }
+    return keep_holding(d, err);
 }
 
 static enum next finish(struct drive *d, struct attempt *a, const struct tally *t)
@@ -256,7 +289,7 @@ static enum next fall_short(struct drive *d, const struct attempt *a, const stru
 static bool code_is_lost(struct drive *d, const struct attempt *a)
 {
     struct fleet_auth auth;
-    if (d->s->tier != TIER_SURGE || outflow_of(d, a).n == 0)
+    if (d->s->tier != TIER_SURGE || drive_outflow(d, a->kind).n == 0)
         return false;
     const bool found = surge_codes_get(d->c->codes, d->s->id, &auth);
     fleet_auth_wipe(&auth);
@@ -268,15 +301,6 @@ static enum next lost_code(struct drive *d)
     struct err why;
     (void)code_fail(&why, CODE_CODE_INVALID, "The code is gone; ask again with a new one.");
     return drive_end(d, d->s->state == SPEND_BUILT ? SPEND_FAILED : SPEND_REFUSED, &why);
-}
-
-// Before each signer: a slow one must not cost us the lease, or another worker asks it again; a fast one need not cost a
-// commit.
-static bool keep_holding(struct drive *d, struct err *err)
-{
-    return db_now_us(d->c->db, &d->now_us, err) &&
-           (d->s->lease_until_us - d->now_us >= SPEND_ASK_US ||
-            ledger_renew(d->c->db, d->s, SPEND_LEASE_US, err));
 }
 
 enum next drive_signatures(struct drive *d, struct attempt *attempt)
@@ -297,13 +321,7 @@ enum next drive_signatures(struct drive *d, struct attempt *attempt)
         story_begin(d->c->db, d->s->id, STEP_SIGN);
     }
     const size_t n = line_up(d, attempt, &t, line, &quorum);
-    // "allow one substitute from the eligible rest"
-    const size_t limit = d->t.row.k - t.n_signed + 1;
-    for (size_t i = 0; i < n && i < limit && t.n_signed < d->t.row.k && !t.policy_refusal; i++) {
-        if (!keep_holding(d, &err) || !ask(d, attempt, &line[i], &t, &err))
-            return drive_lost(d, &err);
-    }
-    if (!keep_holding(d, &err))
+    if (!ask_line(d, attempt, line, n, &t, &quorum, &err))
         return drive_lost(d, &err);
     return t.n_signed >= d->t.row.k ? finish(d, attempt, &t) : fall_short(d, attempt, &t, &quorum);
 }

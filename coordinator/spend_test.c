@@ -1,102 +1,23 @@
 // coordinator/spend_test.c -- spends carried through the real ledger, in the small world of
-// tests/support/treasury_world.h.
+// tests/support/treasury_world.h. Those that are stuck: stuck_test.c.
 #include "coordinator/spend.h"
 #include "base/hex.h"
 #include "coordinator/dryrun.h"
-#include "coordinator/invariants.h"
-#include "tests/support/treasury_world.h"
+#include "tests/support/spend_rig.h"
 #include <stdio.h>
 #include <string.h>
-
-#define COIN 400000
-
-struct rig {
-    struct world *world;
-    struct world_ledger *ledger;
-    struct db *db;
-};
-
-// With coins of 400 000 sat each.
-static struct rig rig(size_t n_coins)
-{
-    struct rig r = { .world = world_new() };
-    r.ledger = world_ledger(r.world, NULL);
-    r.db = world_db(r.ledger);
-    for (size_t i = 0; i < n_coins; i++)
-        world_fund(r.world, r.ledger, COIN);
-    world_reconcile(r.world, r.ledger, r.db);
-    return r;
-}
-
-static void check_invariants(const struct rig *r)
-{
-    struct err err;
-    if (!invariants_check(r->db, &err))
-        fail_msg("%s", err.text);
-}
-
-static void done(struct rig *r)
-{
-    check_invariants(r);
-    db_close(&r->db);
-}
-
-static struct spend drive(struct rig *r, const struct spend *spend, size_t rounds)
-{
-    (void)world_drive(r->world, r->ledger, r->db, rounds);
-    return world_spend(r->db, spend->id);
-}
-
-// Six blocks, and the ledger is told.
-static struct spend settle(struct rig *r, const struct spend *spend)
-{
-    world_mine(r->world, 6);
-    world_reconcile(r->world, r->ledger, r->db);
-    return world_spend(r->db, spend->id);
-}
-
-static struct velocity_view velocity(const struct rig *r)
-{
-    struct velocity_view v;
-    struct err err;
-    if (!ledger_velocity(r->db, &v, r->ledger->wallet_id, &err))
-        fail_msg("%s", err.text);
-    return v;
-}
-
-// All frames of the story, one a line; txids and sizes as they are.
-static struct bytes story(const struct rig *r, const char *spend_id)
-{
-    struct writer w = writer_growing(test_arena(), 65536);
-    struct db_rows rows;
-    struct err err;
-    if (!db_query(r->db, &rows,
-                  "SELECT after FROM event WHERE object = $1 AND kind = 'spend.frame' ORDER BY seq",
-                  DB_ARGS(db_text(spend_id)), test_arena(), &err))
-        fail_msg("%s", err.text);
-    for (size_t i = 0; i < rows.n; i++) {
-        writer_put(&w, db_cell_bytes(&rows, i, 0));
-        writer_text(&w, "\n");
-    }
-    return writer_bytes(&w);
-}
-
-static bool tells(struct bytes all, const char *part)
-{
-    return memmem(all.ptr, all.len, part, strlen(part)) != NULL;
-}
 
 // --- The way through ---
 
 // "received" to "settled", told in the seed's frames.
 TEST(coordinator_F3_inv_8_a_spend_is_told_step_by_step)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
     assert_state(s, SPEND_RECEIVED);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SENT);
-    const struct bytes text = story(&r, s.id);
+    const struct bytes text = spend_rig_story(&r, s.id);
     static const char *const FRAMES[] = {
         "{\"step\": 1}\n",
         "{\"done_step\": 1}\n{\"step\": 2}\n{\"done_step\": 2}\n{\"step\": 3}\n",
@@ -107,11 +28,11 @@ TEST(coordinator_F3_inv_8_a_spend_is_told_step_by_step)
         "{\"end\": true}\n",
     };
     for (size_t i = 0; i < COUNT(FRAMES); i++)
-        if (!tells(text, FRAMES[i]))
+        if (!spend_rig_tells(text, FRAMES[i]))
             fail_msg("no frame %s in\n%.*s", FRAMES[i], BYTES_ARG(text));
     assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
-    assert_int_equal(velocity(&r).spent.n, 100000);
-    assert_int_equal(velocity(&r).open.n, 0);
+    assert_int_equal(spend_rig_velocity(&r).spent.n, 100000);
+    assert_int_equal(spend_rig_velocity(&r).open.n, 0);
     assert_int_equal(r.world->signers[0].asked, 1);
     assert_int_equal(r.world->signers[1].asked, 1);
     assert_int_equal(r.world->signers[2].asked, 0);
@@ -125,7 +46,7 @@ TEST(coordinator_F3_inv_8_a_spend_is_told_step_by_step)
     world_reconcile(r.world, r.ledger, r.db);
     s = world_spend(r.db, s.id);
     assert_state(s, SPEND_SETTLED);
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // "A refused spend costs nothing": each ending before a signer is asked, with its code.
@@ -151,22 +72,22 @@ TEST(coordinator_F12_inv_26_what_is_refused_or_fails_consumes_no_cap)
           "\"code\": \"fee_too_high\"}" },
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
-        struct rig r = rig(2);
+        struct spend_rig r = spend_rig(2);
         if (CASES[i].settings != NULL)
             world_setting(r.ledger, CASES[i].settings);
         for (size_t k = CASES[i].n_ready; k < WORLD_SIGNERS; k++)
             r.world->signers[k].ready = false;
         struct spend s = world_submit(r.ledger, r.db, "one", CASES[i].sat, TIER_AUTO);
-        s = drive(&r, &s, 3);
+        s = spend_rig_drive(&r, &s, 3);
         if (s.state != CASES[i].state || s.code != CASES[i].code)
             fail_msg("case %zu: %s %s", i, spend_state_name(s.state), code_name(s.code));
-        if (!tells(story(&r, s.id), CASES[i].frame))
-            fail_msg("case %zu: %.*s", i, BYTES_ARG(story(&r, s.id)));
-        assert_int_equal(velocity(&r).spent.n, 0);
+        if (!spend_rig_tells(spend_rig_story(&r, s.id), CASES[i].frame))
+            fail_msg("case %zu: %.*s", i, BYTES_ARG(spend_rig_story(&r, s.id)));
+        assert_int_equal(spend_rig_velocity(&r).spent.n, 0);
         for (size_t k = 0; k < WORLD_SIGNERS; k++)
             assert_int_equal(r.world->signers[k].asked, 0);
-        done(&r);
-        r = (struct rig){ 0 };
+        spend_rig_done(&r);
+        r = (struct spend_rig){ 0 };
     }
 }
 
@@ -195,66 +116,86 @@ TEST(coordinator_F37_substitution_follows_the_tag)
         { MOOD_UNSIGNED, "", SPEND_SENT, { 1, 1, 1 } },
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
-        struct rig r = rig(5);
+        struct spend_rig r = spend_rig(5);
         struct world_signer *first = &r.world->signers[0];
         first->mood = CASES[i].mood;
         (void)snprintf(first->tag, sizeof first->tag, "%s", CASES[i].tag);
         (void)snprintf(first->text, sizeof first->text, "rule #1: no");
         struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-        s = drive(&r, &s, 1);
+        s = spend_rig_drive(&r, &s, 1);
         if (s.state != CASES[i].state)
             fail_msg("case %zu: %s", i, spend_state_name(s.state));
         for (size_t k = 0; k < WORLD_SIGNERS; k++)
             if (r.world->signers[k].asked != CASES[i].asked[k])
                 fail_msg("case %zu: signer %zu was asked %llu times", i, k + 1,
                          (unsigned long long)r.world->signers[k].asked);
-        assert_int_equal(velocity(&r).spent.n, s.state == SPEND_SENT ? 100000 : 0);
-        done(&r);
+        assert_int_equal(spend_rig_velocity(&r).spent.n, s.state == SPEND_SENT ? 100000 : 0);
+        spend_rig_done(&r);
     }
+}
+
+// A substitute is looked at like those that were chosen first: a doomed request is never sent.
+TEST(coordinator_F27_inv_26_a_substitute_that_would_refuse_is_not_asked)
+{
+    struct spend_rig r = spend_rig(5);
+    r.world->signers[0].mood = MOOD_AWAY;
+    r.world->signers[2].max_psbt = 100;
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    s = spend_rig_drive(&r, &s, 1);
+    assert_int_equal(r.world->signers[2].asked, 0);
+    assert_true(
+        spend_rig_tells(spend_rig_story(&r, s.id),
+                        "Signer 3 (C) is not asked: signer signer would refuse: the PSBT is "
+                        "larger than it takes"));
+    r.world->signers[0].mood = MOOD_SIGNS; // who comes back is asked, as before
+    world_pass(r.ledger, 30);
+    s = spend_rig_drive(&r, &s, 2);
+    assert_state(s, SPEND_SENT);
+    spend_rig_done(&r);
 }
 
 // Release by R2: one refusal after one signature leaves fewer than k.
 TEST(coordinator_F24_one_signature_and_a_refusal_release_the_amount)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     r.world->signers[1].mood = MOOD_REFUSES;
     (void)snprintf(r.world->signers[1].tag, 16, "warning");
     (void)snprintf(r.world->signers[1].text, 64, "has 1 warning(s)");
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_REFUSED);
-    assert_int_equal(velocity(&r).spent.n, 0);
+    assert_int_equal(spend_rig_velocity(&r).spent.n, 0);
     assert_int_equal(r.world->broadcasts, 0);
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // "A device that timed out may have signed and counts as one in R2 until it has definitely answered."
 TEST(coordinator_F24_a_silent_signer_keeps_the_amount_charged)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     r.world->signers[0].mood = MOOD_SIGNS_SILENT;
     r.world->signers[1].mood = MOOD_REFUSES;
     r.world->signers[2].mood = MOOD_SILENT;
     (void)snprintf(r.world->signers[1].tag, 16, "velocity");
     (void)snprintf(r.world->signers[1].text, 64, "would exceed period spending");
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_PARKED);
-    assert_int_equal(velocity(&r).open.n, 100000);
+    assert_int_equal(spend_rig_velocity(&r).open.n, 100000);
     // It answers again: the same PSBT is asked for, and the spend goes on.
     r.world->signers[0].mood = MOOD_SIGNS;
     r.world->signers[2].mood = MOOD_SIGNS;
     world_pass(r.ledger, 60);
-    s = drive(&r, &s, 2);
+    s = spend_rig_drive(&r, &s, 2);
     assert_state(s, SPEND_SENT);
     assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // The same payment after one that was released: not the same transaction, of which a signature exists.
 TEST(coordinator_D3_a_new_spend_is_never_an_old_transaction)
 {
-    struct rig r = rig(1);
+    struct spend_rig r = spend_rig(1);
     struct hash256 last = { { 0 } };
     for (unsigned i = 0; i < 4; i++) {
         char id[8];
@@ -262,7 +203,7 @@ TEST(coordinator_D3_a_new_spend_is_never_an_old_transaction)
         r.world->signers[1].mood = i < 3 ? MOOD_REFUSES : MOOD_SIGNS;
         (void)snprintf(r.world->signers[1].tag, 16, "warning");
         struct spend s = world_submit(r.ledger, r.db, id, 100000, TIER_AUTO);
-        s = drive(&r, &s, 1);
+        s = spend_rig_drive(&r, &s, 1);
         assert_state(s, i < 3 ? SPEND_REFUSED : SPEND_SENT);
         struct attempts all;
         struct err err;
@@ -271,34 +212,34 @@ TEST(coordinator_D3_a_new_spend_is_never_an_old_transaction)
         assert_memory_not_equal(&all.items[0].txid, &last, sizeof last);
         last = all.items[0].txid;
     }
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // Signers that cannot be reached are waited for, and given up in the end.
 TEST(coordinator_D4_signers_that_are_away_are_waited_for)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     for (size_t i = 0; i < WORLD_SIGNERS; i++)
         r.world->signers[i].mood = MOOD_AWAY;
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SIGNING);
-    assert_int_equal(velocity(&r).open.n, 100000);
+    assert_int_equal(spend_rig_velocity(&r).open.n, 100000);
     world_pass(r.ledger, 60);
     for (size_t i = 0; i < WORLD_SIGNERS; i++)
         r.world->signers[i].mood = MOOD_SIGNS;
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SENT);
     struct spend t = world_submit(r.ledger, r.db, "two", 100000, TIER_AUTO);
     for (size_t i = 0; i < WORLD_SIGNERS; i++)
         r.world->signers[i].mood = MOOD_AWAY;
-    t = drive(&r, &t, 1);
+    t = spend_rig_drive(&r, &t, 1);
     world_pass(r.ledger, 700);
-    t = drive(&r, &t, 2);
+    t = spend_rig_drive(&r, &t, 2);
     assert_state(t, SPEND_REFUSED);
     assert_int_equal(t.code, CODE_QUORUM_LOST);
-    assert_int_equal(velocity(&r).open.n, 0);
-    done(&r);
+    assert_int_equal(spend_rig_velocity(&r).open.n, 0);
+    spend_rig_done(&r);
 }
 
 // --- Crashes ---
@@ -312,28 +253,28 @@ TEST(coordinator_F22_inv_2_11_19_whatever_dies_is_finished_by_the_next)
         "final",    "final-stored",  "broadcast", "sent",    "sent-stored",
     };
     for (size_t i = 0; i < COUNT(PLACES); i++) {
-        struct rig r = rig(5);
+        struct spend_rig r = spend_rig(5);
         struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
         db_close(&r.db); // a connection does not go through a fork
         if (!world_drive_until(r.world, r.ledger, PLACES[i]))
             fail_msg("nobody came to %s", PLACES[i]);
         r.db = world_db(r.ledger);
-        check_invariants(&r);
+        spend_rig_check(&r);
         world_reconcile(r.world, r.ledger, r.db);
         world_pass(r.ledger, 241); // the lease of the dead one
-        s = drive(&r, &s, 3);
+        s = spend_rig_drive(&r, &s, 3);
         if (s.state != SPEND_SENT)
             fail_msg("after %s: %s", PLACES[i], spend_state_name(s.state));
-        s = settle(&r, &s);
+        s = spend_rig_settle(&r, &s);
         assert_state(s, SPEND_SETTLED);
         assert_int_equal(world_paid(r.world, r.ledger, false).n, 100000);
-        assert_int_equal(velocity(&r).spent.n, 100000);
+        assert_int_equal(spend_rig_velocity(&r).spent.n, 100000);
         // A signature that was lost on the way is charged all the same: never less than k times what left.
         uint64_t charged = 0;
         for (size_t k = 0; k < WORLD_SIGNERS; k++)
             charged += r.world->signers[k].charged.n;
         assert_true(charged >= 2 * world_paid(r.world, r.ledger, false).n);
-        done(&r);
+        spend_rig_done(&r);
     }
 }
 
@@ -342,7 +283,7 @@ TEST(coordinator_F22_it_may_die_again_and_again)
 {
     static const char *const PLACES[] = { "reserved", "built", "asked", "answered",
                                           "asked:2",  "final", "sent" };
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
     db_close(&r.db);
     for (size_t i = 0; i < COUNT(PLACES); i++) {
@@ -350,11 +291,11 @@ TEST(coordinator_F22_it_may_die_again_and_again)
         world_pass(r.ledger, 241);
     }
     r.db = world_db(r.ledger);
-    s = drive(&r, &s, 3);
-    s = settle(&r, &s);
+    s = spend_rig_drive(&r, &s, 3);
+    s = spend_rig_settle(&r, &s);
     assert_state(s, SPEND_SETTLED);
     assert_int_equal(world_paid(r.world, r.ledger, false).n, 100000);
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // --- The chain ---
@@ -362,26 +303,26 @@ TEST(coordinator_F22_it_may_die_again_and_again)
 // F33: evicted from the mempool, it is sent again.
 TEST(coordinator_F33_what_left_the_mempool_is_sent_again)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SENT);
     const struct hash256 txid = r.world->txs[r.world->n_txs - 1].txid;
     world_evict(r.world, &txid);
     world_pass(r.ledger, 60);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SENT);
     assert_int_equal(world_find(r.world, &txid)->where, WORLD_MEMPOOL);
-    assert_int_equal(velocity(&r).spent.n, 100000);
-    done(&r);
+    assert_int_equal(spend_rig_velocity(&r).spent.n, 100000);
+    spend_rig_done(&r);
 }
 
 // F32: a block goes; back to sent, counted once, confirmed again.
 TEST(coordinator_F32_a_reorg_brings_it_back_to_sent)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     world_mine(r.world, 1);
     world_reconcile(r.world, r.ledger, r.db);
     s = world_spend(r.db, s.id);
@@ -390,37 +331,38 @@ TEST(coordinator_F32_a_reorg_brings_it_back_to_sent)
     world_reconcile(r.world, r.ledger, r.db);
     s = world_spend(r.db, s.id);
     assert_state(s, SPEND_SENT);
-    assert_int_equal(velocity(&r).spent.n, 100000);
-    s = settle(&r, &s);
+    assert_int_equal(spend_rig_velocity(&r).spent.n, 100000);
+    s = spend_rig_settle(&r, &s);
     assert_state(s, SPEND_SETTLED);
-    assert_int_equal(velocity(&r).spent.n, 100000);
-    done(&r);
+    assert_int_equal(spend_rig_velocity(&r).spent.n, 100000);
+    spend_rig_done(&r);
 }
 
 // The node is away between signing and broadcast: nothing is lost.
 TEST(coordinator_D4_a_signed_spend_waits_for_the_node)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
     db_close(&r.db);
     assert_true(world_drive_until(r.world, r.ledger, "broadcast"));
     r.db = world_db(r.ledger);
     r.world->node_up = false;
     world_pass(r.ledger, 241);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SIGNED);
-    assert_true(tells(story(&r, s.id), "No node answers. The transaction is stored"));
+    assert_true(
+        spend_rig_tells(spend_rig_story(&r, s.id), "No node answers. The transaction is stored"));
     r.world->node_up = true;
     world_pass(r.ledger, 10);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SENT);
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // R3: somebody else spent the anchor, deep enough; the amount is free again.
 TEST(coordinator_F24_a_settled_conflict_makes_it_void)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
     db_close(&r.db);
     assert_true(world_drive_until(r.world, r.ledger, "broadcast"));
@@ -430,278 +372,15 @@ TEST(coordinator_F24_a_settled_conflict_makes_it_void)
     world_steal(r.world, r.ledger, &s.anchor);
     world_mine(r.world, 1);
     world_pass(r.ledger, 241);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_PARKED);
-    assert_int_equal(velocity(&r).open.n, 100000);
+    assert_int_equal(spend_rig_velocity(&r).open.n, 100000);
     world_mine(r.world, 5);
     world_reconcile(r.world, r.ledger, r.db);
     s = world_spend(r.db, s.id);
     assert_state(s, SPEND_VOID);
-    assert_int_equal(velocity(&r).open.n, 0);
-    done(&r);
-}
-
-// --- Stuck ---
-
-// F31: a child pays for its parent; devices are charged nothing for it.
-TEST(coordinator_F31_a_stuck_spend_gets_a_child)
-{
-    struct rig r = rig(5);
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    const uint64_t charged = r.world->signers[0].charged.n + r.world->signers[1].charged.n;
-    world_setting(r.ledger, "{\"stuck_s\": 600}");
-    r.world->fee_rate = 20000;
-    world_pass(r.ledger, 601);
-    s = drive(&r, &s, 4);
-    assert_state(s, SPEND_SENT);
-    assert_int_equal(s.bumps, 1);
-    assert_int_equal(r.world->broadcasts, 2);
-    assert_int_equal(r.world->signers[0].charged.n + r.world->signers[1].charged.n, charged);
-    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
-    s = settle(&r, &s);
-    assert_state(s, SPEND_SETTLED);
-    assert_int_equal(velocity(&r).spent.n, 100000);
-    done(&r);
-}
-
-// What was just done is not done again: a child is given its time, too.
-TEST(coordinator_D7_a_remedy_is_given_time)
-{
-    struct rig r = rig(5);
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    world_setting(r.ledger, "{\"stuck_s\": 600}");
-    r.world->fee_rate = 20000;
-    world_pass(r.ledger, 601);
-    s = drive(&r, &s, 4);
-    assert_int_equal(s.bumps, 1);
-    for (unsigned i = 0; i < 5; i++) {
-        world_pass(r.ledger, 400);
-        s = drive(&r, &s, 4);
-    }
-    assert_int_equal(s.bumps, 1); // it pays what the estimate says
-    done(&r);
-}
-
-// D10 "bump": a person names a rate, and it is paid now.
-TEST(coordinator_D7_a_person_may_pay_more_at_once)
-{
-    struct rig r = rig(5);
-    struct err err;
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    assert_true(db_exec(r.db, NULL,
-                        "UPDATE spend SET bumps = 0, next_at = 0, fee_rate = 9000 WHERE id = $1",
-                        DB_ARGS(db_text(s.id)), &err));
-    s = drive(&r, &s, 4);
-    assert_int_equal(s.bumps, 1);
-    assert_int_equal(r.world->broadcasts, 2);
-    world_pass(r.ledger, 60);
-    s = drive(&r, &s, 4);
-    assert_int_equal(s.bumps, 1);
-    done(&r);
-}
-
-// F23: a replacement shares the anchor; one of both confirms, and is counted once.
-TEST(coordinator_F31_a_spend_without_change_is_replaced)
-{
-    struct rig r = rig(5);
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    // The change is gone with a first child: the second time it is replaced.
-    world_setting(r.ledger, "{\"stuck_s\": 10}");
-    r.world->fee_rate = 10000;
-    world_pass(r.ledger, 60);
-    s = drive(&r, &s, 4);
-    r.world->fee_rate = 60000;
-    world_pass(r.ledger, 400);
-    s = drive(&r, &s, 4);
-    assert_state(s, SPEND_SENT);
-    assert_int_equal(s.bumps, 2);
-    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
-    s = settle(&r, &s);
-    assert_state(s, SPEND_SETTLED);
-    assert_int_equal(world_paid(r.world, r.ledger, false).n, 100000);
-    assert_int_equal(velocity(&r).spent.n, 100000);
-    done(&r);
-}
-
-// D10 "cancel": after signing it means void.
-TEST(coordinator_D7_a_sent_spend_can_be_taken_back)
-{
-    struct rig r = rig(5);
-    struct err err;
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    assert_state(s, SPEND_SENT);
-    assert_true(db_exec(r.db, NULL, "UPDATE spend SET cancel_asked = 1 WHERE id = $1",
-                        DB_ARGS(db_text(s.id)), &err));
-    assert_true(ledger_wake(r.db, s.id, &err));
-    s = drive(&r, &s, 3);
-    assert_state(s, SPEND_VOIDING);
-    assert_int_equal(world_paid(r.world, r.ledger, true).n, 0);
-    assert_int_equal(velocity(&r).spent.n, 100000); // until it is settled
-    s = settle(&r, &s);
-    assert_state(s, SPEND_VOID);
-    done(&r);
-}
-
-// A surge spend's code went with its first signatures: it cannot be replaced. What stands in the mempool must never
-// be called refused, or somebody pays it a second time.
-TEST(coordinator_F40_a_sent_surge_spend_is_not_refused_for_its_code)
-{
-    struct rig r = rig(8);
-    struct clock clock = clock_system();
-    r.ledger->codes = surge_codes_new(&clock);
-    const struct fleet_auth auth = { .user = "owner", .code = "123456", .given = true };
-    struct spend s = world_submit(r.ledger, r.db, "one", 1200000, TIER_SURGE);
-    assert_true(surge_codes_put(r.ledger->codes, s.id, &auth));
-    s = drive(&r, &s, 1);
-    assert_state(s, SPEND_SENT);
-    world_setting(r.ledger, "{\"stuck_s\": 10}");
-    for (unsigned i = 0; i < 6; i++) {
-        r.world->fee_rate = 10000 + 20000 * i;
-        world_pass(r.ledger, 400);
-        s = drive(&r, &s, 4);
-        assert_state(s, SPEND_SENT);
-    }
-    const struct bytes text = story(&r, s.id);
-    assert_false(tells(text, "\"refused\": true"));
-    assert_false(tells(text, "Nothing was sent"));
-    assert_false(tells(text, "Parked"));
-    assert_int_equal(r.world->signers[0].asked + r.world->signers[1].asked +
-                         r.world->signers[2].asked,
-                     4); // for the payment and its child
-    s = settle(&r, &s);
-    assert_state(s, SPEND_SETTLED);
-    surge_codes_free(r.ledger->codes);
-    done(&r);
-}
-
-// Before a signer is asked, cancelling ends it at once, in whatever state it is, and no error is told.
-TEST(coordinator_D3_a_spend_is_cancelled_before_it_is_signed)
-{
-    static const char *const PLACES[] = { NULL, "reserved", "built" };
-    for (size_t i = 0; i < COUNT(PLACES); i++) {
-        struct rig r = rig(5);
-        struct err err;
-        struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-        db_close(&r.db);
-        if (PLACES[i] != NULL)
-            assert_true(world_drive_until(r.world, r.ledger, PLACES[i]));
-        r.db = world_db(r.ledger);
-        world_pass(r.ledger, 241);
-        assert_true(ledger_ask_cancel(r.db, s.id, "host", &err));
-        s = drive(&r, &s, 1);
-        assert_state(s, SPEND_CANCELLED);
-        assert_int_equal(s.code, CODE_NONE);
-        assert_true(tells(story(&r, s.id), "Cancelled before"));
-        assert_int_equal(velocity(&r).spent.n, 0);
-        done(&r);
-    }
-}
-
-// What is parked for a refusal is told once, and let go of: it waits for a person, and its story does not grow.
-TEST(coordinator_F24_a_parked_spend_is_told_once)
-{
-    struct rig r = rig(5);
-    r.world->signers[0].mood = MOOD_SIGNS_SILENT;
-    r.world->signers[1].mood = MOOD_SIGNS_SILENT;
-    r.world->signers[2].mood = MOOD_REFUSES;
-    (void)snprintf(r.world->signers[2].tag, 16, "warning");
-    (void)snprintf(r.world->signers[2].text, 64, "has 1 warning(s)");
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    assert_state(s, SPEND_PARKED);
-    // It can still be sent: who is told that nothing was would pay it again.
-    assert_false(tells(story(&r, s.id), "Nothing was sent"));
-    assert_false(tells(story(&r, s.id), "\"refused\": true"));
-    assert_true(tells(story(&r, s.id), "has 1 warning(s)"));
-    assert_true(tells(story(&r, s.id), "do not ask for it again"));
-    assert_true(tells(story(&r, s.id), "{\"end\": true, \"code\": \"signer_refused\"}"));
-    const size_t len = story(&r, s.id).len;
-    for (unsigned i = 0; i < 5; i++) {
-        world_pass(r.ledger, 1000);
-        s = drive(&r, &s, 2);
-        assert_state(s, SPEND_PARKED);
-        assert_string_equal(s.owner, "");
-    }
-    assert_int_equal(story(&r, s.id).len, len);
-    assert_int_equal(velocity(&r).open.n, 100000);
-    done(&r);
-}
-
-// A replacement that a signer refuses does not keep the payment itself from the network.
-TEST(coordinator_F33_a_refused_replacement_does_not_hold_the_payment_up)
-{
-    struct rig r = rig(5);
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    world_setting(r.ledger, "{\"stuck_s\": 10}");
-    r.world->fee_rate = 10000;
-    world_pass(r.ledger, 60);
-    s = drive(&r, &s, 4); // the child
-    for (size_t i = 0; i < WORLD_SIGNERS; i++) {
-        r.world->signers[i].mood = MOOD_REFUSES;
-        (void)snprintf(r.world->signers[i].tag, 16, "warning");
-    }
-    r.world->fee_rate = 60000;
-    world_pass(r.ledger, 400);
-    s = drive(&r, &s, 4);
-    assert_int_equal(s.bumps, 2);
-    assert_state(s, SPEND_SENT);
-    struct attempts all;
-    struct err err;
-    assert_true(ledger_attempts(r.db, &all, s.id, test_arena(), &err));
-    const struct hash256 txid = all.items[0].txid;
-    assert_non_null(world_find(r.world, &txid));
-    world_evict(r.world, &txid);
-    world_pass(r.ledger, 60);
-    s = drive(&r, &s, 4);
-    assert_state(s, SPEND_SENT);
-    assert_int_equal(world_find(r.world, &txid)->where, WORLD_MEMPOOL);
-    done(&r);
-}
-
-// Taking it back was refused: it stays what it is, and is nobody's while it waits.
-TEST(coordinator_D7_a_refused_void_is_let_go_of)
-{
-    struct rig r = rig(5);
-    struct err err;
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    for (size_t i = 0; i < WORLD_SIGNERS; i++) {
-        r.world->signers[i].mood = MOOD_REFUSES;
-        (void)snprintf(r.world->signers[i].tag, 16, "warning");
-    }
-    assert_true(ledger_ask_cancel(r.db, s.id, "host", &err));
-    s = drive(&r, &s, 3);
-    assert_state(s, SPEND_VOIDING);
-    const size_t len = story(&r, s.id).len;
-    world_pass(r.ledger, 1000);
-    s = drive(&r, &s, 3);
-    assert_state(s, SPEND_VOIDING);
-    assert_string_equal(s.owner, "");
-    assert_int_equal(story(&r, s.id).len, len);
-    done(&r);
-}
-
-// D4: no other worker may take the spend while a signer is asked: it would ask again, a device would charge its
-// budget twice, and the first answer would be lost. A device that reports progress may take 120 s, and the queue, the
-// looks before and after it, and another replica's conversation come on top.
-TEST(coordinator_F36_a_slow_signer_does_not_cost_the_lease)
-{
-    struct rig r = rig(5);
-    r.world->signers[0].takes_s = 100;
-    r.world->signers[1].takes_s = 150;
-    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
-    s = drive(&r, &s, 1);
-    assert_state(s, SPEND_SENT);
-    assert_int_equal(r.world->taken_over, 0);
-    assert_int_equal(r.world->signers[0].asked, 1);
-    assert_int_equal(r.world->signers[1].asked, 1);
-    done(&r);
+    assert_int_equal(spend_rig_velocity(&r).open.n, 0);
+    spend_rig_done(&r);
 }
 
 // --- Several spends ---
@@ -709,7 +388,7 @@ TEST(coordinator_F36_a_slow_signer_does_not_cost_the_lease)
 // Inv 7, and the cap: many at once, each with its own coins.
 TEST(coordinator_F14_inv_7_40_spends_beside_each_other_share_the_cap)
 {
-    struct rig r = rig(8);
+    struct spend_rig r = spend_rig(8);
     struct spend all[8];
     size_t n_sent = 0;
     for (size_t i = 0; i < COUNT(all); i++) {
@@ -726,13 +405,13 @@ TEST(coordinator_F14_inv_7_40_spends_beside_each_other_share_the_cap)
     }
     assert_int_equal(n_sent, 6); // of 1 000 000
     assert_int_equal(world_paid(r.world, r.ledger, true).n, 900000);
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // "A dry run changes no row but its own audit row and asks no signer": the row is the API's; here, none.
 TEST(coordinator_F34_inv_12_a_dry_run_leaves_no_trace)
 {
-    struct rig r = rig(5);
+    struct spend_rig r = spend_rig(5);
     struct dry_run d;
     struct err err;
     const struct hash256 before = world_store_hash(r.ledger, r.db);
@@ -751,33 +430,33 @@ TEST(coordinator_F34_inv_12_a_dry_run_leaves_no_trace)
     struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
     struct attempts all;
     assert_true(world_dry_run(r.world, r.ledger, r.db, 100000, &d, &err));
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_true(ledger_attempts(r.db, &all, s.id, test_arena(), &err));
     assert_memory_equal(&all.items[0].txid, &d.build.txid, sizeof d.build.txid);
-    done(&r);
+    spend_rig_done(&r);
 }
 
 // --- The surge tier ---
 
 TEST(coordinator_F40_a_surge_spend_needs_its_code)
 {
-    struct rig r = rig(8);
+    struct spend_rig r = spend_rig(8);
     struct clock clock = clock_system();
     r.ledger->codes = surge_codes_new(&clock);
     struct spend s = world_submit(r.ledger, r.db, "one", 1200000, TIER_SURGE);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_RECEIVED); // another replica may have the code
     const struct fleet_auth auth = { .user = "owner", .code = "123456", .given = true };
     assert_true(surge_codes_put(r.ledger->codes, s.id, &auth));
     world_pass(r.ledger, 2);
-    s = drive(&r, &s, 1);
+    s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_SENT);
     struct fleet_auth out;
     assert_false(surge_codes_get(r.ledger->codes, s.id, &out)); // used, so gone
     struct spend t = world_submit(r.ledger, r.db, "two", 1200000, TIER_SURGE);
     world_pass(r.ledger, 40);
-    t = drive(&r, &t, 1);
+    t = spend_rig_drive(&r, &t, 1);
     assert_state(t, SPEND_AWAITING_APPROVAL);
     surge_codes_free(r.ledger->codes);
-    done(&r);
+    spend_rig_done(&r);
 }

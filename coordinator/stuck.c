@@ -63,6 +63,19 @@ static bool store(struct drive *d, const struct build *build, enum attempt_kind 
     return true;
 }
 
+// By k signers, as they are now.
+static bool would_be_signed(struct drive *d, enum attempt_kind kind, const struct build *build,
+                            struct err *err)
+{
+    struct fleet_signer chosen[SIGNERS_MAX];
+    const struct sats outflow = drive_outflow(d, kind);
+    const enum tier tier = outflow.n > 0 ? d->s->tier : TIER_AUTO;
+    const size_t k = d->t.row.k;
+    size_t n;
+    return fleet_choose(d->c->fleet, d->s->wallet_id, k, outflow, tier, NULL, 0, chosen, &n, err) &&
+           drive_preflight(d, kind, build->psbt, chosen, n < k ? n : k, err);
+}
+
 // --- A child ---
 
 // The parent's own change, as a coin. False: it has none.
@@ -102,7 +115,8 @@ static bool make_child(struct drive *d, const struct attempt *live, uint64_t rat
         .second_change_index = UINT32_MAX,
         .limits = &limits,
     };
-    return build_spend(&build, &request, d->arena, err) && store(d, &build, ATTEMPT_CHILD, err);
+    return build_spend(&build, &request, d->arena, err) &&
+           would_be_signed(d, ATTEMPT_CHILD, &build, err) && store(d, &build, ATTEMPT_CHILD, err);
 }
 
 // --- A replacement ---
@@ -110,9 +124,7 @@ static bool make_child(struct drive *d, const struct attempt *live, uint64_t rat
 static bool make_replacement(struct drive *d, const struct attempt *live, uint64_t rate,
                              struct err *err)
 {
-    struct fleet_signer chosen[SIGNERS_MAX];
     struct build build;
-    size_t n;
     const struct build_request request = {
         .wallet = d->t.wallet,
         .coins = &d->coins,
@@ -132,9 +144,9 @@ static bool make_replacement(struct drive *d, const struct attempt *live, uint64
     if (!has_code)
         return code_fail(err, CODE_SURGE_REQUIRED, "a replacement would need a new code");
     // "It is signed anew, so each device charges the full amount again; allowed only if budgets have room."
-    return fleet_choose(d->c->fleet, d->s->wallet_id, d->t.row.k, d->s->amount, d->s->tier, NULL, 0,
-                        chosen, &n, err) &&
-           build_spend(&build, &request, d->arena, err) && store(d, &build, ATTEMPT_REPLACE, err);
+    return build_spend(&build, &request, d->arena, err) &&
+           would_be_signed(d, ATTEMPT_REPLACE, &build, err) &&
+           store(d, &build, ATTEMPT_REPLACE, err);
 }
 
 enum next drive_unstick(struct drive *d, const struct attempts *all, struct attempt *live)

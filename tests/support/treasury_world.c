@@ -62,7 +62,8 @@ struct world *world_new(void)
     assert_true(w != MAP_FAILED);
     *w = (struct world){ .node_up = true, .height = 200, .fee_rate = 2000, .mempool_rate = 1000 };
     for (size_t i = 0; i < WORLD_SIGNERS; i++)
-        w->signers[i] = (struct world_signer){ .ready = true, .budget = { SATS_MAX } };
+        w->signers[i] =
+            (struct world_signer){ .ready = true, .budget = { SATS_MAX }, .max_psbt = 2097152 };
     return w;
 }
 
@@ -435,7 +436,7 @@ bool fleet_limits(struct fleet *fleet, const char *signer_id, const char *wallet
     (void)wallet_id, (void)tier, (void)arena;
     *out = (struct signer_limits){ .name = "signer",
                                    .xfp = fleet->ledger->xfp[i],
-                                   .max_psbt = 2097152,
+                                   .max_psbt = fleet->world->signers[i].max_psbt,
                                    .max_inputs = 500,
                                    .max_amount = { SATS_MAX },
                                    .budget = fleet->world->signers[i].budget };

@@ -42,7 +42,8 @@ struct world_signer {
     uint64_t asked, signed_n;
     struct sats charged; // outflow of all that it signed, each time
     struct sats budget;
-    int64_t takes_s; // by the ledger's clock, until it answers
+    uint64_t max_psbt; // bytes that it takes
+    int64_t takes_s;   // by the ledger's clock, until it answers
 };
 
 struct world {
