@@ -160,3 +160,78 @@ TEST(policy_24_52_outputs_without_value)
     attest_plainly(&f, 0);
     (void)assert_decision(&f, attestor_policy(false), APPROVED);
 }
+
+// The ends of the range of headers: what stands within it is recovered, or not.
+TEST(policy_24_52_headers)
+{
+    static const struct {
+        uint8_t header;
+        const char *reason;
+    } cases[] = {
+        { 26, "Rejected: rule #1: unsupported recovery id: 26" },
+        { 27, "Rejected: rule #1: invalid signature" },
+        { 42, "Rejected: rule #1: invalid signature" },
+        { 43, "Rejected: rule #1: unsupported recovery id: 43" },
+    };
+    struct fixture f;
+    fixture_init(&f);
+    f.out[0].has_attestation = true;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint8_t sig[MESSAGE_SIGNATURE_LEN] = { cases[i].header };
+        f.out[0].attestation = BYTES_OF(sig);
+        (void)assert_decision(&f, attestor_policy(false), cases[i].reason);
+    }
+}
+
+TEST(policy_24_85_without_inputs_nothing_is_bound)
+{
+    struct fixture f;
+    fixture_init(&f);
+    attest_once(&f, 0);
+    f.tx.n_in = 0;
+    (void)assert_decision(&f, attestor_policy(true),
+                          "Rejected: rule #1: missing attestation for output 0");
+}
+
+// Two rules, the first of which wants a local code that nobody entered: what it has found out of every
+// output is not taken for what the second wants to know.
+static const char *both_policies(bool is_first_bound)
+{
+    const char *first = attestor_policy(is_first_bound), *second = attestor_policy(!is_first_bound);
+    const size_t head = strlen("{\"rules\":[");
+    struct writer w = text_writer();
+    writer_put(&w, bytes_of(first, strlen(first) - strlen("}]}")));
+    writer_text(&w, ",\"local_conf\":true},");
+    writer_text(&w, second + head);
+    return arena_text(test_arena(), written(&w));
+}
+
+TEST(policy_24_85_both_kinds_of_every_output)
+{
+    struct fixture f;
+    fixture_init(&f);
+    uint8_t *script = arena_alloc(test_arena(), 10000);
+    memset(script, 0x6a, 10000);
+    f.tx.n_out = FIXTURE_MAX;
+    for (size_t i = 0; i < FIXTURE_MAX; i++) { // as long as a script may be
+        f.out[i] = (struct output_facts){ .amount = { 1 + i }, .script = bytes_of(script, 10000) };
+        attest_plainly(&f, i);
+        attest_once(&f, i);
+    }
+    fixture_sum(&f);
+    for (unsigned is_first_bound = 0; is_first_bound < 2; is_first_bound++)
+        (void)assert_decision(&f, both_policies(is_first_bound), "Acceptable by rule #2");
+}
+
+TEST(policy_24_85_one_kind_is_not_the_other)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.tx.n_out = 3;
+    attest_plainly(&f, 0);
+    attest_plainly(&f, 2);
+    (void)assert_decision(&f, both_policies(false),
+                          "Rejected: rule #1: local operator didn't confirm, rule #2: missing "
+                          "attestation for output 0");
+    (void)assert_decision(&f, both_policies(true), "Acceptable by rule #2");
+}

@@ -28,11 +28,11 @@ static size_t find(const struct auth_queue *queue, struct bytes name)
     return i;
 }
 
+// The place that becomes free is the next entry's.
 static void remove_at(struct auth_queue *queue, size_t i)
 {
     queue->n--;
     memmove(&queue->items[i], &queue->items[i + 1], (queue->n - i) * sizeof queue->items[0]);
-    wipe(&queue->items[queue->n], sizeof queue->items[0]);
 }
 
 bool auth_queue_put(struct auth_queue *queue, struct bytes name, struct bytes token,

@@ -239,3 +239,38 @@ TEST(policy_24_75_names_and_tokens)
                     "1", &err));
     assert_int_equal(q.n, 3);
 }
+
+// Replacing is of the entry itself, first or last, and leaves the others whole.
+TEST(policy_24_75_the_first_and_the_last_are_replaced)
+{
+    struct auth_queue q = { 0 };
+    struct err err;
+    char name[8];
+    for (int i = 0; i < USERS_MAX; i++) {
+        (void)snprintf(name, sizeof name, "user%02d", i);
+        assert_true(put(&q, name, "1", &err));
+    }
+    assert_true(put(&q, "user29", "2", &err));
+    assert_true(put(&q, "user00", "3", &err));
+    assert_int_equal(q.n, USERS_MAX);
+    for (size_t i = 0; i < 28; i++) {
+        (void)snprintf(name, sizeof name, "user%02zu", i + 1);
+        assert_bytes_text(authorisation_name(&q.items[i]), name);
+        assert_bytes_text(bytes_of(q.items[i].token, q.items[i].token_len), "1");
+    }
+    assert_bytes_text(authorisation_name(&q.items[28]), "user29");
+    assert_bytes_text(bytes_of(q.items[28].token, q.items[28].token_len), "2");
+    assert_bytes_text(authorisation_name(&q.items[29]), "user00");
+    assert_bytes_text(bytes_of(q.items[29].token, q.items[29].token_len), "3");
+}
+
+TEST(policy_24_75_the_longest_token)
+{
+    char token[USER_TOKEN_MAX + 1];
+    struct auth_queue q = { 0 };
+    struct err err;
+    memset(token, 'x', USER_TOKEN_MAX);
+    token[USER_TOKEN_MAX] = '\0';
+    assert_true(put(&q, "bob", token, &err));
+    assert_bytes_text(bytes_of(q.items[0].token, q.items[0].token_len), token);
+}
