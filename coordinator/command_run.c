@@ -219,6 +219,21 @@ static bool ask(struct run *r, struct err *err)
     return true;
 }
 
+// On SQLite what is missing of the ledger is made first, as `serve` makes it: who has it open has done so.
+static bool make_ledger(const struct run *r, struct err *err)
+{
+    AUTO(db_close) struct db *db = NULL;
+    struct db_options store;
+    struct db_lock lock;
+    if (!engine_store(&store, r->config, r->arena, err))
+        return false;
+    if (!db_lock(&lock, &store, err))
+        return err->code == ERR_BUSY;
+    const bool ok = db_open(&db, &store, err) && migrate_at_start(db, &store, err);
+    db_unlock(&lock);
+    return ok;
+}
+
 static bool run_setup(struct run *r, struct err *err)
 {
     AUTO(db_close) struct db *db = NULL;
@@ -233,7 +248,8 @@ static bool run_setup(struct run *r, struct err *err)
     }
     if (r->command->json)
         r->out->len = 0; // what is printed is for programs
-    if (!ask(r, err) || !open_ledger(r, &db, err) || !setup_apply(db, id, file, r->arena, err))
+    if (!ask(r, err) || !make_ledger(r, err) || !open_ledger(r, &db, err) ||
+        !setup_apply(db, id, file, r->arena, err))
         return false;
     writer_printf(r->out, r->command->json ? "{\"wallet_id\": \"%s\"}\n" : "made wallet %s\n", id);
     return true;

@@ -1,7 +1,7 @@
 // coordinator/migrate.h -- the ledger's schema: numbered steps, each applied once and for ever as it was.
 //
-// On SQLite `serve` applies what is missing itself, after copying the file; on PostgreSQL only `migrate` does,
-// with a role that may change tables. A store newer than the program, one whose steps were other ones, and
+// On SQLite `serve` and `setup` apply what is missing themselves, after copying the file; on PostgreSQL only
+// `migrate` does, with a role that may change tables. A store newer than the program, one whose steps were other ones, and
 // on PostgreSQL one older, are refused.
 // Source: coordinator.md D14 "Schema".
 #ifndef CASEMATE_COORDINATOR_MIGRATE_H
@@ -37,7 +37,7 @@ MUST_CHECK bool migrate_apply(struct db *db, const struct migrate_steps *steps, 
 // that concerns money, no event changed. role: a plain name.
 MUST_CHECK bool migrate_grant(struct db *db, const char *role, struct err *err);
 
-// What `serve` begins with. SQLite: copies a file with missing steps to "<path>.step-<n>" and applies them.
+// What `serve` and `setup` begin with. SQLite: copies a file with missing steps to "<path>.step-<n>" and applies them.
 // PostgreSQL: fails with ERR_STATE "the ledger has step <n> of <m>: run casemate-coordinator migrate".
 MUST_CHECK bool migrate_at_start(struct db *db, const struct db_options *options, struct err *err);
 

@@ -231,7 +231,8 @@ class Rig:
         path = self.folder + "/setup.json"
         with open(path, "w", encoding="utf-8") as file:
             json.dump(content or setup_file(), file)
-        self.command("migrate")
+        if self.postgres:
+            self.command("migrate")
         return json.loads(self.command("--json", "--yes", "setup", path).stdout)["wallet_id"]
 
     def token(self, name, *more):
