@@ -1,35 +1,30 @@
-#include "coordinator/auth.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/require.h"
 #include "base/secret.h"
+#include "coordinator/auth_internal.h"
 #include "crypto/hash.h"
 #include "crypto/hmac.h"
 #include "crypto/random.h"
 #include <inttypes.h>
 
-#define AUTH_ARENA   ((size_t)256 << 10)
 #define LAST_USED_US ((int64_t)60000000) // how exactly a token's last use is kept
 
 // --- Texts and their hashes ---
 
-// Purpose and version are inside, so that a text is of use for one purpose.
-static struct hash256 hash_of(const char *purpose, struct bytes text)
+struct hash256 auth_hash(const char *purpose, struct bytes text)
 {
     struct sha256 ctx;
     sha256_init_tagged(&ctx, purpose);
     sha256_update(&ctx, text);
     return sha256_final(&ctx);
 }
-#define PURPOSE_SESSION   "casemate coordinator session 1"
-#define PURPOSE_TOKEN     "casemate coordinator token 1"
-#define PURPOSE_PRE       "casemate coordinator pre-session 1"
-#define PURPOSE_CHALLENGE "casemate coordinator challenge 1"
-#define PURPOSE_CSRF      "casemate coordinator csrf 1"
+#define PURPOSE_SESSION "casemate coordinator session 1"
+#define PURPOSE_TOKEN   "casemate coordinator token 1"
+#define PURPOSE_CSRF    "casemate coordinator csrf 1"
 
-// 32 random bytes as base64url without padding.
-static void make_secret(char out[static AUTH_SECRET_SIZE])
+void auth_make_secret(char out[static AUTH_SECRET_SIZE])
 {
     uint8_t random[32];
     char text[BASE64_LEN(sizeof random)];
@@ -41,88 +36,6 @@ static void make_secret(char out[static AUTH_SECRET_SIZE])
     out[AUTH_SECRET_SIZE - 1] = '\0';
     wipe(random, sizeof random);
     wipe(text, sizeof text);
-}
-
-// --- Challenges ---
-
-struct challenge {
-    char *out, *pre;
-    struct bytes text, pre_given; // of one that is taken
-    bool loose;
-};
-
-// The MAC is keyed by the visitor's pre-session id, which nobody else knows.
-static void write_challenge(char out[static AUTH_CHALLENGE_SIZE], const char *pre, int64_t now_s)
-{
-    uint8_t nonce[16], mac[32];
-    char nonce_text[33], mac_text[65], text[200];
-    random_bytes(nonce, sizeof nonce);
-    hex_encode(nonce_text, BYTES_OF(nonce));
-    const int len =
-        snprintf(text, sizeof text, PURPOSE_CHALLENGE "|%s.%" PRId64, nonce_text, now_s);
-    REQUIRE(len > 0 && (size_t)len < sizeof text);
-    hmac_sha256(mac, bytes_of_text(pre), bytes_of(text, (size_t)len));
-    hex_encode(mac_text, BYTES_OF(mac));
-    (void)snprintf(out, AUTH_CHALLENGE_SIZE, "%s.%" PRId64 ".%s", nonce_text, now_s, mac_text);
-}
-
-static bool challenge_body(struct db *db, void *context, struct err *err)
-{
-    struct challenge *c = context;
-    AUTO(arena_freep) struct arena *arena = arena_new(AUTH_ARENA);
-    struct db_rows rows;
-    int64_t now_us;
-    if (!db_now_us(db, &now_us, err) ||
-        !db_exec(db, NULL, "DELETE FROM login_challenge WHERE expires_at < $1",
-                 DB_ARGS(db_int(now_us)), err) ||
-        !db_query(db, &rows, "SELECT CAST(count(*) AS bigint) FROM login_challenge", DB_NONE, arena,
-                  err))
-        return false;
-    if (db_cell_int(&rows, 0, 0) >= AUTH_CHALLENGES_MAX)
-        return code_fail(err, CODE_RATE_LIMITED, "too many people sign in; try again later");
-    write_challenge(c->out, c->pre, now_us / 1000000);
-    const struct hash256 key = hash_of(PURPOSE_CHALLENGE, bytes_of_text(c->out));
-    const struct hash256 pre = hash_of(PURPOSE_PRE, bytes_of_text(c->pre));
-    return db_exec(db, NULL,
-                   "INSERT INTO login_challenge(nonce, pre_session, expires_at) VALUES($1, $2, $3)",
-                   DB_ARGS(db_blob(BYTES_OF(key.b)), db_blob(BYTES_OF(pre.b)),
-                           db_int(now_us + AUTH_CHALLENGE_US)),
-                   err);
-}
-
-bool auth_challenge(struct db *db, char out[static AUTH_CHALLENGE_SIZE],
-                    char pre[static AUTH_SECRET_SIZE], struct err *err)
-{
-    struct challenge c = { .out = out, .pre = pre };
-    if (strlen(pre) != AUTH_SECRET_SIZE - 1)
-        make_secret(pre);
-    return db_transact(db, challenge_body, &c, err);
-}
-
-static bool take_body(struct db *db, void *context, struct err *err)
-{
-    const struct challenge *c = context;
-    const struct hash256 key = hash_of(PURPOSE_CHALLENGE, c->text);
-    const struct hash256 pre = hash_of(PURPOSE_PRE, c->pre_given);
-    const bool any = c->loose && c->pre_given.len == 0;
-    uint64_t changed;
-    int64_t now_us;
-    if (!db_now_us(db, &now_us, err) ||
-        !db_exec(db, &changed,
-                 "UPDATE login_challenge SET used_at = $1 WHERE nonce = $2 AND used_at IS NULL AND "
-                 "expires_at >= $1 AND (pre_session = $3 OR $4 = 1)",
-                 DB_ARGS(db_int(now_us), db_blob(BYTES_OF(key.b)), db_blob(BYTES_OF(pre.b)),
-                         db_int(any)),
-                 err))
-        return false;
-    return changed == 1 || code_fail(err, CODE_UNAUTHENTICATED, "stale or invalid challenge");
-}
-
-bool auth_challenge_take(struct db *db, struct bytes challenge, struct bytes pre, bool loose,
-                         struct err *err)
-{
-    struct challenge c = { .text = challenge, .pre_given = pre, .loose = loose };
-    return people_within(db, take_body, &c, err);
 }
 
 // --- Sessions ---
@@ -165,9 +78,9 @@ bool auth_session_start(struct db *db, char id[static AUTH_SECRET_SIZE], struct 
                         struct err *err)
 {
     uint8_t csrf_key[32];
-    make_secret(id);
+    auth_make_secret(id);
     random_bytes(csrf_key, sizeof csrf_key);
-    const struct hash256 hash = hash_of(PURPOSE_SESSION, bytes_of_text(id));
+    const struct hash256 hash = auth_hash(PURPOSE_SESSION, bytes_of_text(id));
     struct starting s = { actor, principal_id, hash.b, csrf_key, life_us };
     *out = (struct auth_session){ 0 };
     memcpy(out->hash, hash.b, sizeof out->hash);
@@ -188,7 +101,7 @@ bool auth_session_find(struct db *db, struct bytes id, struct auth_session *out,
     *out = (struct auth_session){ 0 };
     if (id.len != AUTH_SECRET_SIZE - 1)
         return true;
-    const struct hash256 hash = hash_of(PURPOSE_SESSION, id);
+    const struct hash256 hash = auth_hash(PURPOSE_SESSION, id);
     if (!db_now_us(db, &now_us, err) ||
         !db_query(db, &rows,
                   "SELECT principal_id, csrf_key FROM session WHERE token_hash = $1 AND "
@@ -278,8 +191,8 @@ bool auth_token_add(struct db *db, char id[static ID_SIZE], char token[static AU
                     int64_t life_us, struct err *err)
 {
     memcpy(token, "cmt_", 4);
-    make_secret(token + 4);
-    const struct hash256 hash = hash_of(PURPOSE_TOKEN, bytes_of_text(token));
+    auth_make_secret(token + 4);
+    const struct hash256 hash = auth_hash(PURPOSE_TOKEN, bytes_of_text(token));
     struct minting m = { actor, principal_id, id, hash.b, scopes, life_us };
     return people_within(db, token_body, &m, err);
 }
@@ -329,7 +242,7 @@ bool auth_token_find(struct db *db, struct bytes token, char principal_id[static
     *scopes = 0;
     if (token.len != AUTH_TOKEN_SIZE - 1)
         return true;
-    const struct hash256 hash = hash_of(PURPOSE_TOKEN, token);
+    const struct hash256 hash = auth_hash(PURPOSE_TOKEN, token);
     if (!db_now_us(db, &now_us, err) ||
         !db_query(db, &rows,
                   "SELECT t.id, t.principal_id, t.scopes, coalesce(t.last_used_at, 0) "

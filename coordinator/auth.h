@@ -16,14 +16,13 @@
 #define AUTH_CSRF_SIZE      65  // hex
 
 #define AUTH_CHALLENGE_US    ((int64_t)300000000)     // A12: 300 s
-#define AUTH_CHALLENGES_MAX  10000                    // that wait at once
 #define AUTH_SESSION_US      ((int64_t)43200000000)   // 12 h
 #define AUTH_SESSION_DEMO_US ((int64_t)2592000000000) // 30 days, compat.demo
 
 // --- Challenges ---
 
 // pre: the pre-session id of the visitor's cookie; empty: a new one is made and written there.
-// Fails: CODE_RATE_LIMITED when too many wait.
+// Writes no row, however often it is asked for.
 MUST_CHECK bool auth_challenge(struct db *db, char out[static AUTH_CHALLENGE_SIZE],
                                char pre[static AUTH_SECRET_SIZE], struct err *err);
 

@@ -91,9 +91,46 @@ TEST_BOTH(coordinator_A12_a_challenge_lasts_300_seconds)
     assert_true(auth_challenge(rig->db, challenge, pre, &err));
     rig->offset_us += AUTH_CHALLENGE_US + 1000000;
     assert_false(is_challenge(rig, challenge, pre, false));
-    // The next visitor's clears what is over.
-    assert_true(auth_challenge(rig->db, challenge, pre, &err));
+}
+
+// Whoever asks for many takes nothing from anybody: neither a place nor a write.
+TEST_BOTH(coordinator_C14_challenges_take_no_room)
+{
+    char challenge[AUTH_CHALLENGE_SIZE], pre[AUTH_SECRET_SIZE] = "";
+    struct err err;
+    for (unsigned i = 0; i < 500; i++) {
+        pre[0] = '\0';
+        assert_true(auth_challenge(rig->db, challenge, pre, &err));
+    }
+    assert_int_equal(rig_number(rig, "SELECT CAST(count(*) AS bigint) FROM login_challenge"), 0);
+    assert_true(is_challenge(rig, challenge, pre, false));
     assert_int_equal(rig_number(rig, "SELECT CAST(count(*) AS bigint) FROM login_challenge"), 1);
+    // What is over is forgotten, and not a moment before it could be shown again.
+    rig->offset_us += 2 * AUTH_CHALLENGE_US - 1000000;
+    assert_true(auth_forget_old(rig->db, &err));
+    assert_int_equal(rig_number(rig, "SELECT CAST(count(*) AS bigint) FROM login_challenge"), 1);
+    rig->offset_us += 2000000;
+    assert_true(auth_forget_old(rig->db, &err));
+    assert_int_equal(rig_number(rig, "SELECT CAST(count(*) AS bigint) FROM login_challenge"), 0);
+}
+
+// C1: what a visitor writes himself is none, whatever of ours it is made from.
+TEST_BOTH(coordinator_F43_a_challenge_is_ours)
+{
+    char challenge[AUTH_CHALLENGE_SIZE], pre[AUTH_SECRET_SIZE] = "";
+    struct err err;
+    assert_true(auth_challenge(rig->db, challenge, pre, &err));
+    for (size_t i = 0; challenge[i] != '\0'; i++) {
+        const char was = challenge[i];
+        challenge[i] = was == '1' ? '2' : '1';
+        if (is_challenge(rig, challenge, pre, false) || is_challenge(rig, challenge, "", true))
+            fail_msg("character %zu changed", i);
+        challenge[i] = '\0';
+        if (is_challenge(rig, challenge, pre, false))
+            fail_msg("cut at %zu", i);
+        challenge[i] = was;
+    }
+    assert_true(is_challenge(rig, challenge, pre, false));
 }
 
 TEST_BOTH(coordinator_D14_sessions_end)
