@@ -21,12 +21,13 @@ class Compare(ctypes.Structure):
     _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
 
 
-def read_unit(path):
-    """key -> its values in order; an empty value forgets those before it."""
+def read_unit(*paths):
+    """Of a unit and its drop-ins: key -> its values in order; an empty value forgets those before it."""
     unit = {}
-    with open(path, encoding="utf-8") as file:
-        for key, value in re.findall(r"^(\w+)=(.*)$", file.read(), re.M):
-            unit[key] = unit.get(key, []) + [value] if value else []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            for key, value in re.findall(r"^(\w+)=(.*)$", file.read(), re.M):
+                unit[key] = unit.get(key, []) + [value] if value else []
     return unit
 
 
@@ -92,10 +93,18 @@ def ids(root, user):
     return uid, gid, [gid] + [int(row[2]) for row in rows("group") if user in row[3].split(",")]
 
 
-def start(root, unit_path, *command, environment=(), **how):
-    """The command in that root, as the unit's user and under what the unit forbids."""
-    unit = read_unit(unit_path)
+def groups_of(root, unit):
+    """Numbers of the groups that a unit adds; KeyError for one that is not there: systemd would not start it."""
+    with open(f"{root}/etc/group", encoding="utf-8") as file:
+        numbers = {row[0]: int(row[2]) for row in (line.strip().split(":") for line in file)}
+    return [numbers[name] for value in unit.get("SupplementaryGroups", []) for name in value.split()]
+
+
+def start(root, unit_paths, *command, environment=(), **how):
+    """The command in that root, as the user of the unit (with its drop-ins) and under what the unit forbids."""
+    unit = read_unit(*unit_paths)
     uid, gid, groups = ids(root, unit["User"][-1])
+    groups += groups_of(root, unit)
     calls = Filter(unit)
 
     def enter():
