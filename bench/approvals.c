@@ -10,18 +10,14 @@
 // --card: the audit log is written as well, to a folder of the same disk.
 #include "base/require.h"
 #include "base/secret.h"
+#include "bench/host.h"
 #include "bitcoin/mnemonic.h"
-#include "client/hsm_status.h"
-#include "client/transfer.h"
 #include "tests/support/psbt_maker.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -39,9 +35,7 @@ static const char policy[] =
     "{\"period\": 1440, \"rules\": [{\"per_period\": 2000000000000000, \"max_amount\": 100000}]}";
 
 struct options {
-    const char *signer, *folder;
     unsigned clients, seconds;
-    bool card;
 };
 
 // What the clients share with who started them.
@@ -52,8 +46,8 @@ struct shared {
 
 struct bench {
     struct options options;
-    char socket[PATH_LEN], store[PATH_LEN], card[PATH_LEN], file[PATH_LEN];
-    pid_t signer;
+    struct host host;
+    char file[PATH_LEN];
     struct shared *shared;
 };
 
@@ -107,53 +101,6 @@ static double syncs_a_second(const struct bench *b)
     return rate;
 }
 
-// --- The signer ---
-
-static void start_signer(struct bench *b)
-{
-    b->signer = fork();
-    if (b->signer == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-        execl(b->options.signer, b->options.signer, "--simulator", "--quiet", "--socket", b->socket,
-              "--dir", b->store, (char *)NULL);
-        _exit(127);
-    }
-    for (int i = 0; access(b->socket, F_OK) != 0; i++) {
-        if (i == 200 || waitpid(b->signer, NULL, WNOHANG) != 0)
-            stop("the signer does not start", NULL);
-        pause_ms(50);
-    }
-}
-
-static struct connection *connect_to(const struct bench *b)
-{
-    const struct connection_options options = { .socket_path = b->socket };
-    struct connection *c;
-    struct err err;
-    if (!connection_open(&c, &options, &err))
-        stop("connect", &err);
-    return c;
-}
-
-static void arm(const struct bench *b)
-{
-    AUTO(connection_closep) struct connection *c = connect_to(b);
-    AUTO(arena_freep) struct arena *arena = arena_new(HSM_STATUS_ARENA);
-    struct request start = { .id = REQUEST_HSMS, .hsms = { .has_file = true } };
-    // OK, then whichever digit the second screen asks for: the others it ignores.
-    const struct request keys = { .id = REQUEST_XKEY, .data = BYTES("y0123456789") };
-    struct hsm_status status = { 0 };
-    struct reply reply;
-    struct err err;
-    if (!transfer_start(c, bytes_of_text(policy), &start, NULL, &err))
-        stop("hsms", &err);
-    if (!connection_call(c, &reply, REPLY_OKAY, &keys, arena, &err) ||
-        !hsm_status_fetch(&status, c, arena, &err))
-        stop("hsm mode", &err);
-    if (!status.active)
-        stop("hsm mode", &(struct err){ .text = "was not entered" });
-}
-
 // --- Clients ---
 
 static void make_psbts(struct bytes out[static PSBTS], unsigned client, struct arena *arena)
@@ -183,38 +130,19 @@ static void make_psbts(struct bytes out[static PSBTS], unsigned client, struct a
     }
 }
 
-// One payment: upload, start, ask until there is the result, download.
-static void sign(struct connection *c, struct bytes psbt, struct arena *arena)
-{
-    struct request start = { .id = REQUEST_STXN, .stxn = { .flags = 0 } };
-    const struct request ask = { .id = REQUEST_STOK };
-    struct reply reply = { .id = REPLY_OKAY };
-    struct bytes result;
-    struct err err;
-    if (!transfer_start(c, psbt, &start, NULL, &err))
-        stop("stxn", &err);
-    while (reply.id == REPLY_OKAY) {
-        if (!connection_exchange(c, &reply, &ask, arena, &err))
-            stop("stok", &err);
-    }
-    if (reply.id != REPLY_STRX)
-        stop("stok", &(struct err){ .text = "not approved" });
-    if (!transfer_download(c, &result, 1, &reply, arena, NULL, &err))
-        stop("dwld", &err);
-}
-
 static NORETURN void run_client(const struct bench *b, unsigned number)
 {
     struct shared *shared = b->shared;
     struct bytes psbts[PSBTS];
     struct arena *kept = arena_new(ARENA), *arena = arena_new(ARENA);
     make_psbts(psbts, number, kept);
-    struct connection *c = connect_to(b);
-    sign(c, psbts[0], arena);
+    struct connection *c = host_connect(&b->host);
+    struct bytes result;
+    host_sign(c, &result, psbts[0], 0, arena);
     (void)__atomic_add_fetch(&shared->ready, 1, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; !__atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST); i++) {
         arena_reset(arena);
-        sign(c, psbts[i % PSBTS], arena);
+        host_sign(c, &result, psbts[i % PSBTS], 0, arena);
         (void)__atomic_add_fetch(&shared->approvals, 1, __ATOMIC_SEQ_CST);
     }
     connection_close(c);
@@ -252,37 +180,27 @@ static double approvals_a_second(struct bench *b)
 
 static void measure(struct bench *b)
 {
-    start_signer(b);
-    if (!b->options.card && rename(b->card, b->file) != 0)
-        stop(b->card, NULL);
-    if (!b->options.card)
-        (void)rmdir(b->file);
-    arm(b);
+    host_start(&b->host);
+    host_arm(&b->host, policy);
     for (unsigned i = 0; i < ROUNDS; i++) {
         const double disk = syncs_a_second(b), rate = approvals_a_second(b);
         const double floor = disk < 500 ? disk : 500;
         printf("%7u %6s %12.0f %12.0f %8.2f %8.2f\n", b->options.clients,
-               b->options.card ? "yes" : "no", rate, disk, rate / disk, rate / floor);
+               b->host.with_card ? "yes" : "no", rate, disk, rate / disk, rate / floor);
     }
 }
 
-static void end_signer(const struct bench *b)
+static bool parse(struct bench *b, int argc, char **argv)
 {
-    if (b->signer > 0)
-        (void)kill(b->signer, SIGTERM);
-    (void)waitpid(b->signer, NULL, 0);
-}
-
-static bool parse(struct options *o, int argc, char **argv)
-{
+    struct options *o = &b->options;
     *o = (struct options){ .clients = 8, .seconds = 3 };
     if (argc < 3)
         return false;
-    o->signer = argv[1];
-    o->folder = argv[2];
+    b->host.signer = argv[1];
+    b->host.folder = argv[2];
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--card") == 0)
-            o->card = true;
+            b->host.with_card = true;
         else if (strcmp(argv[i], "--clients") == 0 && i + 1 < argc)
             o->clients = (unsigned)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
@@ -295,23 +213,20 @@ static bool parse(struct options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct bench b = { .signer = 0 };
-    if (!parse(&b.options, argc, argv)) {
+    struct bench b = { 0 };
+    if (!parse(&b, argc, argv)) {
         fputs("usage: approvals SIGNER FOLDER [--clients N] [--seconds S] [--card]\n", stderr);
         return 2;
     }
     if (!secret_init())
         return 1;
     connection_init();
-    (void)snprintf(b.socket, sizeof b.socket, "%s/cm-0.sock", b.options.folder);
-    (void)snprintf(b.store, sizeof b.store, "%s/store", b.options.folder);
-    (void)snprintf(b.card, sizeof b.card, "%s/store/card", b.options.folder);
-    (void)snprintf(b.file, sizeof b.file, "%s/disk", b.options.folder);
+    (void)snprintf(b.file, sizeof b.file, "%s/disk", b.host.folder);
     b.shared =
         mmap(NULL, sizeof *b.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (b.shared == MAP_FAILED || mkdir(b.store, 0700) != 0)
-        stop(b.store, NULL);
+    if (b.shared == MAP_FAILED)
+        stop("memory", NULL);
     measure(&b);
-    end_signer(&b);
+    host_end(&b.host);
     return 0;
 }

@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,7 +33,8 @@ enum {
     ARENA = 64 << 20,
     DATAGRAM = 64,
     PAYLOAD = DATAGRAM - 1,
-    DISK_PAGES = 256
+    DISK_PAGES = 256,
+    ASK_MS = 1
 };
 
 static const char policy[] = "{\"period\": 1440, \"rules\": [{\"per_period\": 2000000000000000}]}";
@@ -105,7 +105,7 @@ static void converse(struct bench *b, struct bytes psbt, struct arena *arena)
     struct bytes result;
     b->script.n = b->script.question = 0;
     b->script.recording = true;
-    host_sign(&b->host, &result, psbt, arena);
+    host_sign(b->host.c, &result, psbt, ASK_MS, arena);
     b->script.recording = false;
 }
 
@@ -321,6 +321,7 @@ static bool parse(struct bench *b, int argc, char **argv)
         return false;
     b->host.signer = argv[1];
     b->host.folder = argv[2];
+    b->host.words = HOST_PERF_WORDS;
     b->vectors = argv[3];
     b->host.trace = (struct connection_trace){ record, &b->script };
     (void)snprintf(b->file, sizeof b->file, "%s/disk", b->host.folder);

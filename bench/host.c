@@ -56,28 +56,35 @@ static void ask_panel(const struct host *h, const char *what, const struct panel
         stop(what, &err);
 }
 
+struct connection *host_connect(const struct host *h)
+{
+    const struct connection_options options = { .socket_path = h->socket,
+                                                .cancel_fd = -1,
+                                                .trace = h->trace };
+    struct connection *c;
+    struct err err;
+    if (!connection_open(&c, &options, &err))
+        stop("connect", &err);
+    return c;
+}
+
 void host_start(struct host *h)
 {
-    const struct panel_request reset = {
-        .verb = PANEL_RESET,
-        .chain = BYTES("XTN"),
-        .words = BYTES("abandon abandon abandon abandon abandon abandon abandon abandon abandon "
-                       "abandon abandon about"),
-    };
-    struct err err;
     (void)snprintf(h->socket, sizeof h->socket, "%s/cm-0.sock", h->folder);
     (void)snprintf(h->panel, sizeof h->panel, "%s/cm-0.sock.panel", h->folder);
     (void)snprintf(h->store, sizeof h->store, "%s/store", h->folder);
     if (mkdir(h->store, 0700) != 0)
         stop(h->store, NULL);
     start_signer(h);
-    remove_card(h);
-    ask_panel(h, "reset", &reset);
-    const struct connection_options options = { .socket_path = h->socket,
-                                                .cancel_fd = -1,
-                                                .trace = h->trace };
-    if (!connection_open(&h->c, &options, &err))
-        stop("connect", &err);
+    if (!h->with_card)
+        remove_card(h);
+    if (h->words != NULL) {
+        const struct panel_request reset = { .verb = PANEL_RESET,
+                                             .chain = BYTES("XTN"),
+                                             .words = bytes_of_text(h->words) };
+        ask_panel(h, "reset", &reset);
+    }
+    h->c = host_connect(h);
 }
 
 void host_set(struct host *h, const char *key, const char *value)
@@ -129,22 +136,23 @@ void host_end(struct host *h)
     (void)waitpid(h->pid, NULL, 0);
 }
 
-void host_sign(struct host *h, struct bytes *out, struct bytes psbt, struct arena *arena)
+void host_sign(struct connection *c, struct bytes *out, struct bytes psbt, long ask_ms,
+               struct arena *arena)
 {
     struct request start = { .id = REQUEST_STXN, .stxn = { .flags = 0 } };
     const struct request ask = { .id = REQUEST_STOK };
     struct reply reply = { .id = REPLY_OKAY };
     struct err err;
-    if (!transfer_start(h->c, psbt, &start, NULL, &err))
+    if (!transfer_start(c, psbt, &start, NULL, &err))
         stop("stxn", &err);
     while (reply.id == REPLY_OKAY) {
-        if (!connection_exchange(h->c, &reply, &ask, arena, &err))
+        if (!connection_exchange(c, &reply, &ask, arena, &err))
             stop("stok", &err);
-        if (reply.id == REPLY_OKAY)
-            (void)nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+        if (reply.id == REPLY_OKAY && ask_ms > 0)
+            (void)nanosleep(&(struct timespec){ 0, ask_ms * 1000000 }, NULL);
     }
     if (reply.id != REPLY_STRX)
         stop("stok", &(struct err){ .text = "not approved" });
-    if (!transfer_download(h->c, out, 1, &reply, arena, NULL, &err))
+    if (!transfer_download(c, out, 1, &reply, arena, NULL, &err))
         stop("dwld", &err);
 }

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ARENA = 64 << 20, LINE_MAX_LEN = 8 << 20, ROOM = 4 << 20, PATH_LEN = 4096 };
+enum { ARENA = 64 << 20, LINE_MAX_LEN = 8 << 20, ROOM = 4 << 20, PATH_LEN = 4096, ASK_MS = 1 };
 
 static const char policy[] = "{\"period\": 1440, \"rules\": [{\"per_period\": 2000000000000000}]}";
 
@@ -66,7 +66,7 @@ static void sign_once(struct ours *o, struct bytes *out, struct bytes psbt, bool
 {
     struct bench_result result;
     if (o->over_socket) {
-        host_sign(&o->host, out, psbt, arena);
+        host_sign(o->host.c, out, psbt, ASK_MS, arena);
         return;
     }
     if (anew)
@@ -252,7 +252,7 @@ static void open_host(struct ours *o, const char *vectors, const char *signer, c
 {
     AUTO(arena_freep) struct arena *arena = arena_new(ARENA);
     o->over_socket = true;
-    o->host = (struct host){ .signer = signer, .folder = folder };
+    o->host = (struct host){ .signer = signer, .folder = folder, .words = HOST_PERF_WORDS };
     host_start(&o->host);
     host_set(&o->host, "taproot", "on");
     host_enrol(&o->host, wallet_text(vectors, arena));
