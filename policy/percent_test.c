@@ -60,11 +60,14 @@ TEST(policy_5_two_decimals)
     assert_bytes_text(two_decimals(share_hundredths(SATS(0), SATS(3))), "0.00");
     assert_bytes_text(two_decimals(share_hundredths(SATS(SATS_MAX), SATS(SATS_MAX))), "100.00");
     assert_true(share_hundredths(SATS(SATS_MAX), SATS(1)) == UINT64_MAX);
+    assert_int_equal(share_hundredths(SATS(1), SATS(20000)), 1); // half up
+    assert_int_equal(share_hundredths(SATS(1), SATS(20001)), 0);
 }
 
 TEST(policy_unset_and_zero_percentages_restrict_nothing)
 {
     assert_true(percent_is_zero((struct percent){ 0 }));
+    assert_true(percent_is_zero((struct percent){ .whole = 5 })); // not set
     assert_true(percent_is_zero(pct(0, 0, 0)));
     assert_false(percent_is_zero(pct(0, 1, 18)));
     assert_false(percent_is_zero(pct(1, 0, 0)));
