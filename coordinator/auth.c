@@ -1,3 +1,4 @@
+#include "coordinator/auth.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/hex.h"
