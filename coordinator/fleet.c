@@ -224,11 +224,6 @@ static bool take_order(struct fleet *fleet, struct member *m, enum fleet_order o
             return code_fail(err, CODE_BAD_REQUEST, "no restart_command is configured");
         m->wants_reboot = may_go(fleet, m, err);
         return m->wants_reboot;
-    case FLEET_INSTALL_POLICY:
-        if (m->known->is_command)
-            return code_fail(err, CODE_BAD_REQUEST, "a command signer takes no policy");
-        m->wants_install = !m->view.active || may_go(fleet, m, err);
-        return m->wants_install;
     }
     return code_fail(err, CODE_BAD_REQUEST, "no such order");
 }

@@ -105,10 +105,10 @@ void fleet_sign_message(struct fleet *fleet, const char *signer_id, struct bytes
                         const char *path, struct fleet_message *out);
 
 // Orders of an operator; each is audited by the caller and carried out by the signer's thread.
-// FLEET_INSTALL_POLICY: the version that is published now, by a restart where one is needed.
+// FLEET_REBOOT: a restart, after which it gets the policy that is published now.
 // Fails: CODE_NOT_FOUND; CODE_BAD_REQUEST where this replica cannot (no section, no restart_command, a command
 //        signer); CODE_CONFLICT when fewer than k others would stay ready.
-enum fleet_order { FLEET_ENABLE, FLEET_DISABLE, FLEET_HEAL, FLEET_REBOOT, FLEET_INSTALL_POLICY };
+enum fleet_order { FLEET_ENABLE, FLEET_DISABLE, FLEET_HEAL, FLEET_REBOOT };
 MUST_CHECK bool fleet_order(struct fleet *fleet, const char *signer_id, enum fleet_order order,
                             struct err *err);
 

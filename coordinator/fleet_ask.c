@@ -94,12 +94,16 @@ static enum fleet_outcome outcome_of(enum port_outcome outcome)
     return outcomes[outcome];
 }
 
-// Not chosen again for a while, and looked at anew.
+// Not chosen again for a while, by any replica, and looked at anew.
 static void cool(struct member *m)
 {
+    struct err err;
     (void)pthread_mutex_lock(&m->fleet->lock);
     m->cool_until_ms = wait_now_ms() + FLEET_COOL_MS;
     (void)pthread_mutex_unlock(&m->fleet->lock);
+    if (!store_cool(m->db, m->known->id, (int64_t)FLEET_COOL_MS * 1000, &err))
+        LOG(m->fleet->options.log, LOG_WARNING, "cooling_untold",
+            LOG_TEXT("signer", m->known->name), LOG_TEXT("error", err.text));
 }
 
 static void run_sign(struct member *m, struct fleet_job *job)

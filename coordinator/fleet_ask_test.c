@@ -229,6 +229,31 @@ static enum code choice_code(struct team *t, uint64_t amount, enum tier tier, si
                : code_of(&err);
 }
 
+// D9 "not cooling", D16 `cool_until`: who did not answer one replica is not chosen by another, nor by the next
+// process.
+TEST(coordinator_D9_a_cooling_signer_is_known_to_all)
+{
+    struct team t;
+    size_t n;
+    prepare(&t);
+    start(&t);
+    wait_until_ready(&t);
+    fake_lock();
+    t.device[0]->outcome = PORT_TIMEOUT;
+    fake_unlock();
+    assert_int_equal(ask(&t, 0, NULL).outcome, FLEET_TIMEOUT);
+    assert_int_equal(rig_number(&t.rig, "SELECT count(*) FROM signer WHERE cool_until IS NOT NULL"),
+                     1);
+    assert_int_equal(choice_code(&t, 1, TIER_AUTO, &n), CODE_NONE);
+    assert_int_equal(n, 2);
+    fleet_free(t.fleet);
+    start(&t);
+    wait_until_ready(&t);
+    assert_int_equal(choice_code(&t, 1, TIER_AUTO, &n), CODE_NONE);
+    assert_int_equal(n, 2);
+    drop(&t);
+}
+
 TEST(coordinator_F37_choosing_and_why_not)
 {
     struct team t;

@@ -280,14 +280,3 @@ void member_roll_out(struct member *m)
     if (restart(m))
         member_heal(m, true);
 }
-
-void member_install(struct member *m)
-{
-    char why[REFUSAL_TEXT_SIZE];
-    m->next_poll_ms = 0;
-    if (m->status.active && strcmp(member_judge(m, why), "verified") == 0)
-        return; // it runs it
-    if (m->status.active && !restart(m))
-        return;
-    member_heal(m, true);
-}

@@ -115,6 +115,9 @@ static void hand_out(struct fleet *fleet, struct known_signers *all)
         }
         known_signer_free(m->next_known);
         m->next_known = NULL;
+        const int64_t cool_until_ms = wait_now_ms() + all->items[i]->cool_ms;
+        if (all->items[i]->cool_ms > 0 && m->cool_until_ms < cool_until_ms)
+            m->cool_until_ms = cool_until_ms; // another replica found it away
         if (m->known != NULL && known_signer_equal(m->known, all->items[i])) {
             known_signer_free(all->items[i]);
             continue;

@@ -52,7 +52,7 @@ struct member {
     struct known_signer *next_known;
     struct fleet_job *first, *last; // that wait
     struct fleet_job *running;
-    bool wants_heal, wants_reboot, wants_install, wants_enabled;
+    bool wants_heal, wants_reboot, wants_enabled;
     struct fleet_signer view;
     struct sats value; // signed in the last period, by the ledger
     int64_t last_us;   // when
@@ -125,7 +125,6 @@ bool member_is_ready(const struct member *m, const char *state);
 // Moves it forward as far as it goes without a person. Within no conversation.
 void member_heal(struct member *m, bool ordered);
 void member_reboot(struct member *m);
-void member_install(struct member *m);
 // A version was published, and this signer runs one before it: its turn, if k others stay ready.
 void member_roll_out(struct member *m);
 

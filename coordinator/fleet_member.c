@@ -162,7 +162,7 @@ static void look_around(struct member *m)
 
 struct work {
     struct fleet_job *job;
-    bool heal, reboot, install, enabled;
+    bool heal, reboot, enabled;
 };
 
 // On the clock of the conditions.
@@ -182,7 +182,7 @@ static bool wait_for_work(struct member *m, struct work *out)
     struct fleet *fleet = m->fleet;
     *out = (struct work){ .job = NULL };
     while (!fleet->stop && m->first == NULL && m->next_known == NULL && !m->wants_heal &&
-           !m->wants_reboot && !m->wants_install && !m->wants_enabled) {
+           !m->wants_reboot && !m->wants_enabled) {
         const int64_t left_ms = m->next_poll_ms - wait_now_ms();
         if (left_ms <= 0)
             break;
@@ -203,9 +203,8 @@ static bool wait_for_work(struct member *m, struct work *out)
     }
     *out = (struct work){ .heal = m->wants_heal,
                           .reboot = m->wants_reboot,
-                          .install = m->wants_install,
                           .enabled = m->wants_enabled };
-    m->wants_heal = m->wants_reboot = m->wants_install = m->wants_enabled = false;
+    m->wants_heal = m->wants_reboot = m->wants_enabled = false;
     return true;
 }
 
@@ -243,12 +242,10 @@ static void carry_out(struct member *m, const struct work *w)
         keep_enabled(m);
     if (w->reboot)
         member_reboot(m);
-    if (w->install)
-        member_install(m);
     if (w->heal && open_store(m, &err) &&
         store_begin_heal(m->db, m->known->id, true, &granted, &err))
         member_heal(m, true);
-    if (!w->enabled && !w->reboot && !w->install && !w->heal)
+    if (!w->enabled && !w->reboot && !w->heal)
         look_around(m);
 }
 

@@ -137,7 +137,7 @@ static bool read_policy(struct known_signer *s, struct db *db, struct arena *are
     return true;
 }
 
-static struct known_signer *read_signer(const struct db_rows *rows, size_t i)
+static struct known_signer *read_signer(const struct db_rows *rows, size_t i, int64_t now_us)
 {
     struct arena *arena = arena_new(SIGNER_ARENA);
     struct known_signer *s = arena_alloc(arena, sizeof *s);
@@ -155,7 +155,8 @@ static struct known_signer *read_signer(const struct db_rows *rows, size_t i)
     read_limits(s, db_cell_bytes(rows, i, 7));
     s->enabled = db_cell_int(rows, i, 8) != 0;
     db_cell_copy(s->state, sizeof s->state, rows, i, 9);
-    s->cool_until_us = db_cell_int(rows, i, 10);
+    const int64_t cool_us = db_cell_int(rows, i, 10) - now_us;
+    s->cool_ms = cool_us > 0 ? cool_us / 1000 : 0;
     return s;
 }
 
@@ -163,15 +164,17 @@ bool store_read_signers(struct db *db, struct known_signers *out, struct err *er
 {
     AUTO(arena_freep) struct arena *arena = arena_new(READ_ARENA);
     struct db_rows rows;
+    int64_t now_us;
     bool ok = true;
     *out = (struct known_signers){ .n = 0 };
-    if (!db_query(db, &rows,
+    if (!db_now_us(db, &now_us, err) ||
+        !db_query(db, &rows,
                   "SELECT id, name, number, kind, fingerprint, device_pin, failure_domain, limits, "
                   "enabled, state, cool_until FROM signer ORDER BY number",
                   DB_NONE, arena, err))
         return false;
     for (size_t i = 0; ok && i < rows.n && i < CONFIG_SIGNERS; i++) {
-        struct known_signer *s = out->items[out->n++] = read_signer(&rows, i);
+        struct known_signer *s = out->items[out->n++] = read_signer(&rows, i, now_us);
         ok = read_wallets(s, db, arena, err) && read_policy(s, db, arena, err);
     }
     for (size_t i = 0; !ok && i < out->n; i++)
@@ -231,6 +234,14 @@ bool store_set_enabled(struct db *db, const char *signer_id, bool enabled, struc
 {
     return db_exec(db, NULL, "UPDATE signer SET enabled = $2 WHERE id = $1",
                    DB_ARGS(db_text(signer_id), db_int(enabled)), err);
+}
+
+bool store_cool(struct db *db, const char *signer_id, int64_t cool_us, struct err *err)
+{
+    int64_t now_us;
+    return db_now_us(db, &now_us, err) &&
+           db_exec(db, NULL, "UPDATE signer SET cool_until = $2 WHERE id = $1",
+                   DB_ARGS(db_text(signer_id), db_int(now_us + cool_us)), err);
 }
 
 bool store_set_pin(struct db *db, const char *signer_id, const char *xpub, struct err *err)

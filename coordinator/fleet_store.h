@@ -37,7 +37,7 @@ struct known_signer {
     uint32_t vouched_period_min;
     uint64_t max_psbt, max_inputs; // 0: as the device says
     char state[16];
-    int64_t cool_until_us;
+    int64_t cool_ms; // that it was not to be chosen yet when this was read
     size_t n_wallets;
     struct known_wallet wallets[FLEET_WALLETS];
     // The policy that it should run: the version published last, its own or its wallet's.
@@ -68,6 +68,8 @@ MUST_CHECK bool store_set_state(struct db *db, const struct known_signer *signer
 // As said by an operator; audited by the caller.
 MUST_CHECK bool store_set_enabled(struct db *db, const char *signer_id, bool enabled,
                                   struct err *err);
+// It is not chosen for so long, by any replica.
+MUST_CHECK bool store_cool(struct db *db, const char *signer_id, int64_t cool_us, struct err *err);
 // The key of its master, once: a signer that has one keeps it.
 MUST_CHECK bool store_set_pin(struct db *db, const char *signer_id, const char *xpub,
                               struct err *err);

@@ -266,10 +266,10 @@ TEST(coordinator_D8_real_signer_gets_another_policy)
     assert_true(view(&w).ready && view(&w).drift);
     assert_int_equal(view(&w).max_auto.n, 700000);
     // It would leave fewer than k: an operator takes it out first.
-    assert_false(fleet_order(w.fleet, w.rig.signers[0], FLEET_INSTALL_POLICY, &err));
+    assert_false(fleet_order(w.fleet, w.rig.signers[0], FLEET_REBOOT, &err));
     assert_int_equal(code_of(&err), CODE_CONFLICT);
     assert_true(fleet_order(w.fleet, w.rig.signers[0], FLEET_DISABLE, &err));
-    assert_true(fleet_order(w.fleet, w.rig.signers[0], FLEET_INSTALL_POLICY, &err));
+    assert_true(fleet_order(w.fleet, w.rig.signers[0], FLEET_REBOOT, &err));
     assert_true(fleet_order(w.fleet, w.rig.signers[0], FLEET_ENABLE, &err));
     wait_for(&w, "verified");
     assert_int_equal(view(&w).max_auto.n, 800000);
