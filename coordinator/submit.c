@@ -152,7 +152,7 @@ static bool check_destinations(struct db *db, const struct submission *s,
     return true;
 }
 
-// What this person's spends of the window came to, those that were given up aside.
+// What this person's spends come to that are open, or were first sent within the window: as the cap counts (D2).
 static bool spent_in_window(struct db *db, const struct submission *s, const struct person *person,
                             struct sats *out, struct arena *arena, struct err *err)
 {
@@ -162,10 +162,10 @@ static bool spent_in_window(struct db *db, const struct submission *s, const str
         !db_query(db, &rows,
                   "SELECT CAST(coalesce(sum(s.amount), 0) AS bigint) FROM spend s "
                   "JOIN velocity_guard g ON g.wallet_id = s.wallet_id "
+                  "LEFT JOIN reservation r ON r.spend_id = s.id "
                   "WHERE s.wallet_id = $1 AND s.principal_id = $2 AND s.state NOT IN "
                   "('rejected', 'expired', 'failed', 'cancelled', 'refused', 'void') AND "
-                  "(s.created_at >= $3 - g.window_s * 1000000 OR s.state NOT IN "
-                  "('sent', 'confirmed', 'settled'))",
+                  "(r.first_sent_at IS NULL OR r.first_sent_at >= $3 - g.window_s * 1000000)",
                   DB_ARGS(db_text(s->wallet->row.id), db_text(person->id), db_int(now_us)), arena,
                   err))
         return false;
