@@ -148,7 +148,7 @@ static void spend_once(struct bench *b, unsigned number)
                          .inputs = &input,
                          .n_inputs = 1 };
     struct writer w = writer_growing(b->arena, 4096);
-    struct sign_request r;
+    struct sign_request r[K];
     struct spend s;
     struct err err;
     char id[32];
@@ -163,13 +163,15 @@ static void spend_once(struct bench *b, unsigned number)
     must(ledger_claim(b->db, &s, &flag, "bench", 60000000, &err) && flag, &err);
     must(ledger_reserve(b->db, &s, (struct sats){ 10 }, &err), &err);
     must(ledger_attempt_add(b->db, &s, &a, &err), &err);
+    struct sign_answer answers[K];
     for (int i = 0; i < K; i++) {
-        must(ledger_sign_ask(b->db, &s, &a, b->signers[i], &r, &err), &err);
-        must(ledger_sign_answer(b->db, &s, &r, SIGN_SIGNED, "", "", BYTES("sig"), &err), &err);
+        answers[i] = (struct sign_answer){ &r[i], SIGN_SIGNED, "", "", BYTES("sig") };
+        must(ledger_sign_ask_next(b->db, &s, &a, i > 0 ? &answers[i - 1] : NULL, b->signers[i],
+                                  &r[i], &err),
+             &err);
     }
-    must(ledger_signed(b->db, &s, &a, writer_bytes(&w), &err), &err);
-    must(ledger_sent(b->db, &s, &a, &err), &err);
-    must(ledger_let_go(b->db, &s, INT64_MAX, &err), &err);
+    must(ledger_signed_at_last(b->db, &s, &a, &answers[K - 1], writer_bytes(&w), &err), &err);
+    must(ledger_sent_and_let_go(b->db, &s, &a, INT64_MAX, &err), &err);
     arena_reset(b->arena);
 }
 
@@ -188,7 +190,7 @@ static double bare_commits(struct bench *b, int n)
 
 static void spend_many(struct bench *b)
 {
-    enum { COMMITS = 11 }; // of spend_once
+    enum { COMMITS = 8 }; // of spend_once
     struct err err;
     const double bare = bare_commits(b, CYCLES);
     double start = now_us();

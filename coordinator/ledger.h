@@ -257,10 +257,11 @@ MUST_CHECK bool ledger_conflicted(struct db *db, const char *wallet_id,
                                   const struct outpoint *spent, const struct hash256 *by,
                                   uint32_t depth, struct err *err);
 
-// An outflow that no attempt of ours made; told again with a new depth it moves, never counts twice.
+// An outflow that no attempt of ours made; told again with a new depth it moves, never counts twice. freezes: a new
+// one freezes the wallet, in the same transaction (D5 3 "alarm, optional freeze").
 MUST_CHECK bool ledger_foreign(struct db *db, const char *wallet_id, const struct hash256 *txid,
                                struct sats amount, struct sats fee, const struct sighting *sighting,
-                               bool *is_new, struct err *err);
+                               bool freezes, bool *is_new, struct err *err);
 
 // The wallet was compared with the chain just now; its running sums begin where the window does now. Ends amnesia
 // never; see ledger_amnesia.
@@ -350,7 +351,6 @@ struct signer_row {
     unsigned number, position;
     uint8_t xfp[4];
     bool enabled;
-    int64_t cool_until_us;
 };
 struct signer_rows {
     struct signer_row *items;

@@ -375,7 +375,7 @@ struct foreign {
     const struct hash256 *txid;
     struct sats amount, fee;
     const struct sighting *s;
-    bool is_new;
+    bool freezes, is_new;
 };
 
 static bool update_foreign(struct op *op, const struct foreign *f, struct err *err)
@@ -415,14 +415,16 @@ static bool foreign(struct op *op, void *context, struct err *err)
     struct guard guard;
     return op_lock_guard(op, &guard, f->wallet_id, err) &&
            insert_foreign(op, f->wallet_id, f->txid, f->amount, f->fee, &f->is_new, err) &&
-           update_foreign(op, f, err) && (!f->is_new || foreign_event(op, f, err));
+           update_foreign(op, f, err) &&
+           (!f->is_new || !f->freezes || op_freeze(op, f->wallet_id, "coordinator", err)) &&
+           (!f->is_new || foreign_event(op, f, err));
 }
 
 bool ledger_foreign(struct db *db, const char *wallet_id, const struct hash256 *txid,
                     struct sats amount, struct sats fee, const struct sighting *sighting,
-                    bool *is_new, struct err *err)
+                    bool freezes, bool *is_new, struct err *err)
 {
-    struct foreign f = { wallet_id, txid, amount, fee, sighting, false };
+    struct foreign f = { wallet_id, txid, amount, fee, sighting, freezes, false };
     if (!op_run(db, foreign, &f, err))
         return false;
     *is_new = f.is_new;

@@ -78,6 +78,9 @@ MUST_CHECK bool op_fee_fits(const struct velocity_view *v, struct sats extra, st
 // Active, or why not: CODE_FROZEN, CODE_RECOVERING. Ends recovering when its time is over.
 MUST_CHECK bool op_wallet_active(struct op *op, const char *wallet_id, struct err *err);
 
+// Frozen, with its event; nothing when it is. The caller holds the guard, and writes its own events behind it.
+MUST_CHECK bool op_freeze(struct op *op, const char *wallet_id, const char *actor, struct err *err);
+
 enum reservation_status {
     RESERVATION_NONE,
     RESERVATION_OPEN,

@@ -210,11 +210,11 @@ TEST_BOTH(coordinator_F16_foreign_outflow_counts_once_and_is_told)
     struct err err;
     bool is_new;
     assert_true(ledger_foreign(rig->db, rig->wallet, &txid, (struct sats){ 450 },
-                               (struct sats){ 3 }, &s, &is_new, &err));
+                               (struct sats){ 3 }, &s, false, &is_new, &err));
     assert_true(is_new);
     s = (struct sighting){ .where = SIGHT_BLOCK, .height = 100, .depth = 1 };
     assert_true(ledger_foreign(rig->db, rig->wallet, &txid, (struct sats){ 450 },
-                               (struct sats){ 3 }, &s, &is_new, &err));
+                               (struct sats){ 3 }, &s, false, &is_new, &err));
     assert_false(is_new);
     assert_true(ledger_velocity(rig->db, &v, rig->wallet, &err));
     assert_int_equal(v.foreign.n, 450);
@@ -226,6 +226,26 @@ TEST_BOTH(coordinator_F16_foreign_outflow_counts_once_and_is_told)
     rig_sleep(rig, RIG_WINDOW_S + 1);
     assert_true(ledger_velocity(rig->db, &v, rig->wallet, &err));
     assert_int_equal(v.foreign.n, 0);
+}
+
+// D5 3 "alarm, optional freeze": what froze it and the freeze are one transaction, so no crash comes between.
+TEST_BOTH(coordinator_F16_a_foreign_outflow_freezes_in_its_transaction)
+{
+    const struct hash256 txid = { { 7 } };
+    const struct sighting s = { .where = SIGHT_MEMPOOL };
+    static const char *const frozen = "SELECT count(*) FROM wallet WHERE status = 'frozen'";
+    struct err err;
+    bool is_new;
+    assert_true(ledger_foreign(rig->db, rig->wallet, &txid, (struct sats){ 1 }, (struct sats){ 1 },
+                               &s, true, &is_new, &err));
+    assert_int_equal(rig_number(rig, frozen), 1);
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM event WHERE kind = 'freeze'"), 1);
+    assert_refused(rig, 1, 1, CODE_FROZEN);
+    // Told again, it does not undo what people decided since.
+    assert_true(ledger_freeze(rig->db, rig->wallet, false, "officer", &err));
+    assert_true(ledger_foreign(rig->db, rig->wallet, &txid, (struct sats){ 1 }, (struct sats){ 1 },
+                               &s, true, &is_new, &err));
+    assert_int_equal(rig_number(rig, frozen), 0);
 }
 
 TEST_BOTH(coordinator_F17_the_fee_window_is_enforced)

@@ -117,6 +117,12 @@ static bool change_status(struct op *op, void *context, struct err *err)
     return write_status(op, c, before, after, until_us, err);
 }
 
+bool op_freeze(struct op *op, const char *wallet_id, const char *actor, struct err *err)
+{
+    struct status c = { wallet_id, actor, FREEZE };
+    return change_status(op, &c, err);
+}
+
 bool ledger_freeze(struct db *db, const char *wallet_id, bool frozen, const char *actor,
                    struct err *err)
 {
@@ -170,8 +176,7 @@ bool ledger_wallets(struct db *db, struct wallet_rows *out, struct arena *arena,
 }
 
 #define SIGNER_COLUMNS                                                                             \
-    "SELECT s.id, s.name, s.kind, s.state, s.failure_domain, s.number, s.fingerprint, s.enabled, " \
-    "s.cool_until"
+    "SELECT s.id, s.name, s.kind, s.state, s.failure_domain, s.number, s.fingerprint, s.enabled"
 
 static void signer_of_row(struct signer_row *out, const struct db_rows *rows, size_t i)
 {
@@ -185,7 +190,6 @@ static void signer_of_row(struct signer_row *out, const struct db_rows *rows, si
     if (xfp.len == sizeof out->xfp)
         memcpy(out->xfp, xfp.ptr, xfp.len);
     out->enabled = db_cell_int(rows, i, 7) != 0;
-    out->cool_until_us = db_cell_int(rows, i, 8);
 }
 
 bool ledger_signers(struct db *db, struct signer_rows *out, const char *wallet_id,
@@ -210,9 +214,9 @@ bool ledger_signers(struct db *db, struct signer_rows *out, const char *wallet_i
         signer_of_row(&out->items[i], &rows, i);
         if (!wallet_id)
             continue;
-        out->items[i].registered_name = db_cell_bytes(&rows, i, 9);
-        out->items[i].xpub = db_cell_bytes(&rows, i, 10);
-        out->items[i].position = (unsigned)db_cell_int(&rows, i, 11);
+        out->items[i].registered_name = db_cell_bytes(&rows, i, 8);
+        out->items[i].xpub = db_cell_bytes(&rows, i, 9);
+        out->items[i].position = (unsigned)db_cell_int(&rows, i, 10);
     }
     return true;
 }

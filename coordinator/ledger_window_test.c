@@ -77,7 +77,7 @@ static void see_foreign(struct story *s)
     struct err err;
     bool is_new;
     assert_true(ledger_foreign(s->rig->db, s->rig->wallet, &txid, (struct sats){ draw(s, 1000) },
-                               (struct sats){ draw(s, 9) }, &seen, &is_new, &err));
+                               (struct sats){ draw(s, 9) }, &seen, false, &is_new, &err));
 }
 
 // Somebody else's transaction takes the coin, for good, or (a reorg) not any more.

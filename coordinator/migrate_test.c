@@ -263,7 +263,7 @@ TEST_BOTH(what_is_evidence_stays)
     bool is_new;
     (void)rig_sent(rig, 1, &a);
     assert_true(ledger_foreign(rig->db, rig->wallet, &txid, (struct sats){ 1 }, (struct sats){ 1 },
-                               &seen, &is_new, &err));
+                               &seen, false, &is_new, &err));
     for (size_t i = 0; i < COUNT(refused); i++) {
         assert_false(db_exec(rig->db, NULL, refused[i], DB_NONE, &err));
         assert_int_equal(db_fault(rig->db), DB_FAULT_CONSTRAINT);

@@ -81,16 +81,15 @@ static bool tell_foreign(struct pass *p, const struct hash256 *txid, const struc
         return code_fail(err, CODE_NODE_UNAVAILABLE, "a transaction of more than there can be");
     if (outflow.n == 0)
         return true; // D17 37: to itself
-    if (!ledger_foreign(p->c->db, p->w->row.id, txid, outflow, where->fee, seen, &is_new, err))
+    if (!ledger_foreign(p->c->db, p->w->row.id, txid, outflow, where->fee, seen,
+                        p->w->rules.freeze_on_foreign, &is_new, err))
         return false;
     if (!is_new)
         return true;
     p->out->changed = true;
     p->out->foreign++;
     log_foreign(p, txid, outflow);
-    // "alarm, optional freeze": it is counted in any case.
-    return !p->w->rules.freeze_on_foreign ||
-           ledger_freeze(p->c->db, p->w->row.id, true, "coordinator", err);
+    return true;
 }
 
 static bool read_event(struct pass *p, const struct node_event *event, struct err *err)

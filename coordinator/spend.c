@@ -59,8 +59,7 @@ static void tell_end(struct drive *d, enum spend_state state, enum code code, co
 {
     struct db *db = d->c->db;
     const bool refused = state == SPEND_REJECTED || state == SPEND_REFUSED;
-    story_log(db, d->s->id, code == CODE_INTERNAL ? STORY_ERROR : STORY_WARN, "%s",
-              code == CODE_INTERNAL ? "The coordinator could not go on; its log says why." : text);
+    story_log(db, d->s->id, code == CODE_INTERNAL ? STORY_ERROR : STORY_WARN, "%s", text);
     story_log(db, d->s->id, STORY_SAY, "%s", what_to_do(code));
     story_end(db, d->s->id, refused && code != CODE_QUORUM_LOST && code != CODE_COINS_BUSY, code);
 }
@@ -95,10 +94,14 @@ static enum next end_with(struct drive *d, enum spend_state state, enum code cod
 
 enum next drive_end(struct drive *d, enum spend_state state, const struct err *why)
 {
-    if (code_of(why) == CODE_INTERNAL)
-        LOG(d->c->log, LOG_ERROR, "spend_error", LOG_TEXT("spend", d->s->id),
-            LOG_TEXT("error", why->text), LOG_TEXT("detail", why->detail));
-    return end_with(d, state, code_of(why), why->text);
+    const bool internal = code_of(why) == CODE_INTERNAL;
+    if (internal || why->detail[0] != '\0')
+        LOG(d->c->log, internal ? LOG_ERROR : LOG_WARNING, "spend_error",
+            LOG_TEXT("spend", d->s->id), LOG_TEXT("error", why->text),
+            LOG_TEXT("detail", why->detail));
+    // "Exception text goes to the caller" no more (C24).
+    return end_with(d, state, code_of(why),
+                    internal ? "The coordinator could not go on; its log says why." : why->text);
 }
 
 bool drive_fee_rate(struct drive *d, uint64_t *out, struct err *err)

@@ -42,7 +42,9 @@ static enum next conflict(struct drive *d, const char *reason)
     for (size_t i = 0; found && i < all.n; i++)
         if (memcmp(&all.items[i].txid, &by, sizeof by) == 0 && all.items[i].raw.len > 0)
             return was_sent(d, &all.items[i]);
-    return drive_park(d, CODE_CONFLICT, reason);
+    LOG(d->c->log, LOG_WARNING, "broadcast_conflict", LOG_TEXT("spend", d->s->id),
+        LOG_TEXT("reason", reason));
+    return drive_park(d, CODE_CONFLICT, "another transaction spends one of its coins");
 }
 
 enum next drive_broadcast(struct drive *d, struct attempt *a, const struct attempt *parent)

@@ -374,6 +374,10 @@ TEST(coordinator_F24_a_settled_conflict_makes_it_void)
     world_pass(r.ledger, 241);
     s = spend_rig_drive(&r, &s, 1);
     assert_state(s, SPEND_PARKED);
+    // C24: in our own words.
+    assert_true(spend_rig_tells(spend_rig_story(&r, s.id),
+                                "Parked: another transaction spends one of its coins"));
+    assert_false(spend_rig_tells(spend_rig_story(&r, s.id), "missingorspent"));
     assert_int_equal(spend_rig_velocity(&r).open.n, 100000);
     world_mine(r.world, 5);
     world_reconcile(r.world, r.ledger, r.db);
