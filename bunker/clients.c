@@ -85,6 +85,7 @@ static struct client *add_client(struct bunker *b, struct session *session)
     *c = (struct client){ .bunker = b, .session = session, .next = b->clients };
     c->id = ++b->last_client;
     b->clients = c;
+    session->has_socket = true;
     return c;
 }
 
@@ -113,6 +114,7 @@ void clients_add_stream(struct bunker *b, struct session *session, struct http_e
     c->socket = http_reply_stream(exchange, c);
     if (c->socket == NULL) {
         b->clients = c->next;
+        session->has_socket = false; // at worst too early: until its next socket
         free(c);
         return;
     }
@@ -139,6 +141,7 @@ void clients_closed(void *context, struct http_socket *socket)
     for (const struct client *o = b->clients; o != NULL; o = o->next)
         others = others || o->session == c->session;
     struct slot *slot = session_slot(b, c->session);
+    c->session->has_socket = others;
     if (!others && slot != b->shared && !slot_is_busy(slot)) {
         slot_forget_codes_of(slot, c->session);
         clients_push_slot(b, slot, NULL);

@@ -101,6 +101,22 @@ void login_find(struct page *p)
         by_token(p);
 }
 
+bool login_would_find(struct bunker *b, const struct http_request *r)
+{
+    const int64_t now_s = bunker_now_s(b);
+    const struct session *session = NULL;
+    struct bytes id, secret;
+    if (http_cookie_get(r->cookie, "X", &id))
+        session = session_find(&b->sessions, id, r->listener, now_s);
+    if (session != NULL && session->logged_in)
+        return true;
+    if (r->listener->auth == 0)
+        return true;
+    if (r->listener->auth == LISTENER_MTLS)
+        return settings_account(&b->settings, r->certificate) != NULL;
+    return token_parts(r, &id, &secret) && settings_token(&b->settings, id, secret, now_s) != NULL;
+}
+
 bool login_is_ours(const struct page *p, struct bytes csrf)
 {
     if (p->request->x_casemate.len > 0 || p->request->authorization.len > 0)
@@ -117,6 +133,7 @@ static const struct {
     { "wait", "Too many attempts. Wait a little, then try again." },
     { "unset", "No password has been set yet. Set one on this host: casemate-bunker setup" },
     { "stale", "This form was too old. Try again." },
+    { "other", "Passwords do not open this listener: it asks for a token or a certificate." },
     { "captcha", "There have been many attempts: copy the characters of the picture as well." },
 };
 
@@ -235,9 +252,11 @@ static bool admit(struct attempt *a, struct page *p)
     if (old != NULL)
         session_end(&a->b->sessions, old);
     p->session = start(p, account->name, account->role);
-    if (p->session != NULL)
-        p->session->factor_s = bunker_now_s(a->b);
-    return p->session != NULL;
+    if (p->session == NULL)
+        return false;
+    p->session->factor_s = bunker_now_s(a->b);
+    p->session->typed = true;
+    return true;
 }
 
 static void attempt_free(struct attempt *a)
@@ -299,11 +318,12 @@ static bool read_form(struct page *p, struct attempt *a)
 }
 
 // "A POST /login without [csrf] (a client of the reference) is accepted if Origin is absent or ours": the
-// server has checked Origin.
+// server has checked Origin. It tells as much as csrf, whose session may have had to make room.
 static bool is_stale(struct page *p)
 {
     struct bytes csrf;
-    return http_form_get(p->request->body, "csrf", &csrf, p->arena) && !login_is_ours(p, csrf);
+    return p->request->origin.len == 0 &&
+           http_form_get(p->request->body, "csrf", &csrf, p->arena) && !login_is_ours(p, csrf);
 }
 
 static void check_password(struct page *p, struct attempt *a)
@@ -336,7 +356,9 @@ void login_post(struct page *p)
         page_redirect(p, 302, BYTES("/"));
         return;
     }
-    if (is_stale(p))
+    if ((p->request->listener->auth & LISTENER_PASSWORD) == 0)
+        refused = "other"; // nothing that is typed opens this listener
+    else if (is_stale(p))
         refused = "stale";
     else if (!read_form(p, a))
         refused = "wrong";

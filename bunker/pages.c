@@ -186,12 +186,13 @@ static void serve_page(struct page *p)
 
 size_t pages_body_limit(void *context, const struct http_request *r)
 {
-    (void)context;
+    size_t limit = HTTP_FORM_MAX;
     if (bytes_equal_text(r->path, "/api/psbt") || bytes_equal_text(r->path, "/psbt"))
-        return PSBT_BODY_MAX;
-    if (bytes_equal_text(r->path, "/api/policy") || bytes_equal_text(r->path, "/api/simulate"))
-        return POLICY_BODY_MAX;
-    return HTTP_FORM_MAX;
+        limit = PSBT_BODY_MAX;
+    else if (bytes_equal_text(r->path, "/api/policy") || bytes_equal_text(r->path, "/api/simulate"))
+        limit = POLICY_BODY_MAX;
+    // Room is made before the body has come: of strangers no more than a login takes.
+    return limit == HTTP_FORM_MAX || login_would_find(context, r) ? limit : HTTP_FORM_MAX;
 }
 
 void pages_request(void *context, struct http_exchange *exchange,

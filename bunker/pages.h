@@ -26,6 +26,8 @@ void page_json(struct page *p, unsigned status, struct bytes json);
 // Finds the session, or makes one where the listener lets anybody in, a token says who it is, or a client
 // certificate does.
 void login_find(struct page *p);
+// Whether that would be somebody: before the body has come, and nothing is made.
+bool login_would_find(struct bunker *b, const struct http_request *request);
 void login_get(struct page *p);
 void login_captcha(struct page *p); // the picture
 bool login_wants_captcha(const struct page *p);

@@ -217,8 +217,10 @@ static const char *wrong(const struct listener *l)
         return "auth = mtls needs tls_cert, tls_key and client_ca";
     if (l->serve == SERVE_LINK && (l->auth != LISTENER_MTLS || l->n_link_names == 0))
         return "serve = link needs auth = mtls alone, and link_names";
-    if (l->auth == LISTENER_TOTP)
+    if ((l->auth & LISTENER_TOTP) != 0 && (l->auth & LISTENER_PASSWORD) == 0)
         return "auth = totp needs password beside it";
+    if ((l->auth & LISTENER_TOKEN) != 0 && (l->auth & LISTENER_PASSWORD) != 0)
+        return "auth: a token stands for a password, and nobody gives both";
     if (l->auth == 0 && !l->loopback && !l->allow_unauthenticated_remote)
         return "auth = none is for loopback and unix sockets; "
                "allow_unauthenticated_remote = yes overrules this";

@@ -45,6 +45,11 @@ static const struct {
       "listener a: auth = mtls needs tls_cert, tls_key and client_ca" },
     { "[listener a]\nbind = 0.0.0.0:1\nauth = totp\n",
       "listener a: auth = totp needs password beside it" },
+    // totp would be asked of nobody; either of the two would have let somebody in alone
+    { "[listener a]\nbind = 0.0.0.0:1\nauth = token+totp\n",
+      "listener a: auth = totp needs password beside it" },
+    { "[listener a]\nbind = 0.0.0.0:1\nauth = password+token\n",
+      "listener a: auth: a token stands for a password, and nobody gives both" },
     { "[listener a]\nbind = 127.0.0.1:1\nauth = password\nserve = link\n",
       "listener a: serve = link needs auth = mtls alone, and link_names" },
     { "[listener a]\nbind = 127.0.0.1:1\n[listener b]\nbind = [::1]:1\n",

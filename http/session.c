@@ -140,10 +140,23 @@ static struct session *add(struct sessions *s, char id[static SESSION_ID_SIZE])
     return made;
 }
 
+static bool make_room(struct sessions *s)
+{
+    struct session *oldest = NULL;
+    for (struct session *at = NULL; (at = s->store->next(s->store, at)) != NULL;)
+        if (!at->typed && !at->has_socket && (oldest == NULL || at->active_s < oldest->active_s))
+            oldest = at;
+    if (oldest != NULL)
+        session_end(s, oldest);
+    return oldest != NULL;
+}
+
 struct session *session_start(struct sessions *s, const struct listener *listener, int64_t now_s,
                               char id[static SESSION_ID_SIZE])
 {
     struct session *made = add(s, id);
+    if (made == NULL && make_room(s))
+        made = add(s, id);
     if (made == NULL)
         return NULL;
     made->listener = listener;
@@ -186,6 +199,7 @@ struct session *session_renew(struct sessions *s, struct session *session, int64
     }
     made->listener = session->listener;
     made->logged_in = session->logged_in;
+    made->typed = session->typed;
     made->role = session->role;
     made->factor_s = session->factor_s;
     memcpy(made->account, session->account, sizeof made->account);

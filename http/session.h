@@ -21,6 +21,8 @@
 struct session {
     uint8_t key[SESSION_KEY_LEN]; // hash of the id
     bool logged_in;
+    bool typed;      // by hand: it makes room for nobody
+    bool has_socket; // now: likewise. Both are the program's to set
     char account[SESSION_ACCOUNT_SIZE];
     unsigned role; // the program's own
     int64_t created_s, active_s,
@@ -55,7 +57,9 @@ struct sessions {
 void sessions_init(struct sessions *s, struct session_store *store);
 void sessions_free(struct sessions *s);
 
-// A new session that is not logged in; its id goes into the cookie and nowhere else. NULL: too many.
+// A new session that is not logged in; its id goes into the cookie and nowhere else. If there are too many, the one that
+// was least lately active makes room, of those that cost nobody anything to get: a crowd of strangers drives out
+// itself. NULL: there is none.
 struct session *session_start(struct sessions *s, const struct listener *listener, int64_t now_s,
                               char id[static SESSION_ID_SIZE]);
 

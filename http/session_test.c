@@ -63,16 +63,49 @@ TEST(bunker_4_3_new_id_at_every_change_of_rights)
     sessions_free(&s);
 }
 
+static void fill(struct sessions *s)
+{
+    char id[SESSION_ID_SIZE];
+    for (int64_t i = 0; i < SESSIONS_MAX; i++)
+        assert_non_null(session_start(s, &here, 1000 + i % 7, id));
+}
+
+// Who logged in by hand, or has a socket open, makes room for nobody.
 TEST(http_sessions_are_bounded)
 {
     struct sessions s;
     char id[SESSION_ID_SIZE];
     sessions_init(&s, session_store_memory());
-    for (size_t i = 0; i < SESSIONS_MAX; i++)
-        assert_non_null(session_start(&s, &here, (int64_t)i, id));
-    assert_null(session_start(&s, &here, 0, id));
-    sessions_expire(&s, SESSION_IDLE_S); // the first
-    assert_non_null(session_start(&s, &here, 0, id));
+    fill(&s);
+    bool typed = false;
+    for (struct session *at = NULL; (at = s.store->next(s.store, at)) != NULL; typed = !typed) {
+        at->logged_in = at->typed = typed;
+        at->has_socket = !typed;
+    }
+    assert_null(session_start(&s, &here, 1500, id));
+    assert_null(session_find(&s, bytes_of_text(id), &here, 1500));
+    sessions_free(&s);
+}
+
+// However many strangers come, they drive out strangers: the least lately active first.
+TEST(bunker_18_5_a_crowd_drives_out_itself)
+{
+    struct sessions s;
+    char mine[SESSION_ID_SIZE], quiet[SESSION_ID_SIZE], id[SESSION_ID_SIZE];
+    unsigned ended = 0;
+    sessions_init(&s, session_store_memory());
+    session_start(&s, &here, 900, mine)->typed = true;
+    (void)session_start(&s, &here, 901, quiet);
+    s.ended = count_end;
+    s.context = &ended;
+    fill(&s);
+    assert_int_equal(ended, 2); // `quiet`, and one of the crowd
+    assert_null(session_find(&s, bytes_of_text(quiet), &here, 1010));
+    for (int64_t i = 0; i < 2000; i++)
+        assert_non_null(session_start(&s, &here, 1010, id));
+    assert_non_null(session_find(&s, bytes_of_text(mine), &here, 1010));
+    assert_non_null(session_find(&s, bytes_of_text(id), &here, 1010));
+    assert_int_equal(ended, 2002);
     sessions_free(&s);
 }
 
