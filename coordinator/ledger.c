@@ -254,20 +254,23 @@ bool ledger_renew(struct db *db, struct spend *spend, int64_t lease_us, struct e
     return true;
 }
 
-// Who was woken while held stays due.
+bool op_let_go(struct op *op, struct spend *spend, int64_t next_us, struct err *err)
+{
+    spend->owner[0] = 0;
+    spend->lease_until_us = 0;
+    spend->next_us = next_us;
+    return OP_CHANGE(op, err,
+                     "UPDATE spend SET owner = NULL, lease_until = NULL, "
+                     "next_at = CASE WHEN next_at < $3 THEN next_at ELSE $3 END "
+                     "WHERE id = $1 AND fence = $2",
+                     db_text(spend->id), db_u64(spend->fence), db_int(next_us));
+}
+
 static bool let_go(struct op *op, void *context, struct err *err)
 {
     struct hold *h = context;
     h->next = *h->spend;
-    h->next.owner[0] = 0;
-    h->next.lease_until_us = 0;
-    h->next.next_us = h->next_us;
-    return op_hold(op, h->spend, err) &&
-           OP_CHANGE(op, err,
-                     "UPDATE spend SET owner = NULL, lease_until = NULL, "
-                     "next_at = CASE WHEN next_at < $3 THEN next_at ELSE $3 END "
-                     "WHERE id = $1 AND fence = $2",
-                     db_text(h->next.id), db_u64(h->next.fence), db_int(h->next_us));
+    return op_hold(op, h->spend, err) && op_let_go(op, &h->next, h->next_us, err);
 }
 
 bool ledger_let_go(struct db *db, struct spend *spend, int64_t next_us, struct err *err)

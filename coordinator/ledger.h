@@ -205,18 +205,37 @@ MUST_CHECK bool ledger_sign_requests(struct db *db, struct sign_requests *out,
 //        of which some signer was asked already may go on).
 MUST_CHECK bool ledger_sign_ask(struct db *db, struct spend *spend, struct attempt *attempt,
                                 const char *signer_id, struct sign_request *out, struct err *err);
-// outcome: signed, refused, unknown; or planned again: the device said definitely that nothing was begun.
+// What a signer answered. outcome: signed, refused, unknown; or planned again: the device said definitely that nothing
+// was begun. *request is as it is stored afterwards.
+struct sign_answer {
+    struct sign_request *request;
+    enum sign_state outcome;
+    const char *tag, *detail;
+    struct bytes signatures;
+};
 MUST_CHECK bool ledger_sign_answer(struct db *db, struct spend *spend, struct sign_request *request,
                                    enum sign_state outcome, const char *tag, const char *detail,
                                    struct bytes signatures, struct err *err);
 
+// One signer's answer and ledger_sign_ask of the next, in one transaction: between them nothing happens outside.
+MUST_CHECK bool ledger_sign_ask_next(struct db *db, struct spend *spend, struct attempt *attempt,
+                                     const struct sign_answer *before, const char *signer_id,
+                                     struct sign_request *out, struct err *err);
+
 // The final transaction is stored: signing or parked -> signed (a sent or voiding spend stays).
 MUST_CHECK bool ledger_signed(struct db *db, struct spend *spend, struct attempt *attempt,
                               struct bytes raw, struct err *err);
+// The same in one transaction with the answer that made it whole.
+MUST_CHECK bool ledger_signed_at_last(struct db *db, struct spend *spend, struct attempt *attempt,
+                                      const struct sign_answer *last, struct bytes raw,
+                                      struct err *err);
 
 // A node took it, or has it: signed or parked -> sent. The reservation is sent from the first time on.
 MUST_CHECK bool ledger_sent(struct db *db, struct spend *spend, struct attempt *attempt,
                             struct err *err);
+// The same and ledger_let_go in one transaction.
+MUST_CHECK bool ledger_sent_and_let_go(struct db *db, struct spend *spend, struct attempt *attempt,
+                                       int64_t next_us, struct err *err);
 
 // signing, signed, sent -> parked. parked -> signing or signed happen by the functions above.
 MUST_CHECK bool ledger_park(struct db *db, struct spend *spend, enum code code, const char *detail,

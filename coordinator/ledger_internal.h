@@ -46,6 +46,9 @@ MUST_CHECK bool op_lock_spend(struct op *op, struct spend *out, const char *id, 
 MUST_CHECK bool op_move(struct op *op, struct spend *spend, enum spend_state to, enum code code,
                         const char *reason, struct err *err);
 
+// Of one that is held: as ledger_let_go. Who was woken while held stays due.
+MUST_CHECK bool op_let_go(struct op *op, struct spend *spend, int64_t next_us, struct err *err);
+
 // An event about a spend.
 MUST_CHECK bool op_event(struct op *op, const struct spend *spend, const char *kind,
                          const char *before, const char *after, struct err *err);

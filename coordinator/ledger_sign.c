@@ -32,11 +32,69 @@ bool ledger_sign_requests(struct db *db, struct sign_requests *out, const char *
     return true;
 }
 
+// --- Answers ---
+
+// The spend is held. A late signature is taken from a request that was given up as unknown; nothing else changes one.
+static bool write_answer(struct op *op, const struct spend *s, const struct sign_answer *a,
+                         struct err *err)
+{
+    char detail[201], tag[16];
+    (void)snprintf(detail, sizeof detail, "%s", a->detail ? a->detail : "");
+    (void)snprintf(tag, sizeof tag, "%s", a->tag ? a->tag : "");
+    if (a->outcome == SIGN_ASKED)
+        return code_fail(err, CODE_BAD_REQUEST, "an answer is signed, refused, unknown or planned");
+    return OP_CHANGE(op, err,
+                     "UPDATE sign_request SET state = $2, answered_at = $3, tag = $4, detail = $5, "
+                     "signatures = $6 WHERE id = $1 AND (state = 'asked' OR "
+                     "(state = 'unknown' AND $2 = 'signed'))",
+                     db_text(a->request->id), db_text(sign_state_name(a->outcome)),
+                     db_int(op->now_us), db_text(tag[0] ? tag : NULL),
+                     db_text(detail[0] ? detail : NULL),
+                     a->outcome == SIGN_SIGNED ? db_blob(a->signatures) : db_null(DB_BLOB)) &&
+           op_eventf(op, s, "sign.answered", err,
+                     "{\"signer\": \"%s\", \"seq\": %u, \"outcome\": \"%s\"}",
+                     a->request->signer_id, a->request->seq, sign_state_name(a->outcome));
+}
+
+// It is committed.
+static void note_answer(const struct sign_answer *a)
+{
+    struct sign_request *r = a->request;
+    r->state = a->outcome;
+    r->signatures = a->outcome == SIGN_SIGNED ? a->signatures : (struct bytes){ 0 };
+    (void)snprintf(r->tag, sizeof r->tag, "%s", a->tag ? a->tag : "");
+    (void)snprintf(r->detail, sizeof r->detail, "%s", a->detail ? a->detail : "");
+}
+
+struct answer {
+    const struct spend *spend;
+    const struct sign_answer *answer;
+};
+
+static bool answer(struct op *op, void *context, struct err *err)
+{
+    const struct answer *a = context;
+    return op_hold(op, a->spend, err) && write_answer(op, a->spend, a->answer, err);
+}
+
+bool ledger_sign_answer(struct db *db, struct spend *spend, struct sign_request *request,
+                        enum sign_state outcome, const char *tag, const char *detail,
+                        struct bytes signatures, struct err *err)
+{
+    const struct sign_answer given = { request, outcome, tag, detail, signatures };
+    struct answer a = { spend, &given };
+    if (!op_run(db, answer, &a, err))
+        return false;
+    note_answer(&given);
+    return true;
+}
+
 // --- Asking ---
 
 struct ask {
     struct spend *spend, next;
     struct attempt *attempt, moved;
+    const struct sign_answer *before; // NULL: none
     const char *signer_id;
     struct sign_request made;
 };
@@ -160,70 +218,33 @@ static bool ask(struct op *op, void *context, struct err *err)
     unsigned seq = 0;
     c->next = *c->spend;
     c->moved = *c->attempt;
-    return op_hold(op, c->spend, err) && check_attempt(op, &c->next, &c->moved, err) &&
-           may_ask(c, err) && is_covered(op, &c->next, err) &&
-           may_begin(op, &c->next, &c->moved, err) && close_unanswered(op, c, &seq, err) &&
-           write_ask(op, c, seq, err) && move_asked(op, c, err);
+    return op_hold(op, c->spend, err) &&
+           (c->before == NULL || write_answer(op, &c->next, c->before, err)) &&
+           check_attempt(op, &c->next, &c->moved, err) && may_ask(c, err) &&
+           is_covered(op, &c->next, err) && may_begin(op, &c->next, &c->moved, err) &&
+           close_unanswered(op, c, &seq, err) && write_ask(op, c, seq, err) &&
+           move_asked(op, c, err);
 }
 
-bool ledger_sign_ask(struct db *db, struct spend *spend, struct attempt *attempt,
-                     const char *signer_id, struct sign_request *out, struct err *err)
+bool ledger_sign_ask_next(struct db *db, struct spend *spend, struct attempt *attempt,
+                          const struct sign_answer *before, const char *signer_id,
+                          struct sign_request *out, struct err *err)
 {
-    struct ask c = { .spend = spend, .attempt = attempt, .signer_id = signer_id };
+    struct ask c = { .spend = spend, .attempt = attempt, .before = before, .signer_id = signer_id };
     if (!op_run(db, ask, &c, err))
         return false;
+    if (before != NULL)
+        note_answer(before);
     *spend = c.next;
     *attempt = c.moved;
     *out = c.made;
     return true;
 }
 
-// --- Answers ---
-
-struct answer {
-    const struct spend *spend;
-    const struct sign_request *request;
-    enum sign_state outcome;
-    const char *tag, *detail;
-    struct bytes signatures;
-};
-
-static bool answer(struct op *op, void *context, struct err *err)
+bool ledger_sign_ask(struct db *db, struct spend *spend, struct attempt *attempt,
+                     const char *signer_id, struct sign_request *out, struct err *err)
 {
-    const struct answer *a = context;
-    const bool is_signed = a->outcome == SIGN_SIGNED;
-    char detail[201], tag[16];
-    (void)snprintf(detail, sizeof detail, "%s", a->detail ? a->detail : "");
-    (void)snprintf(tag, sizeof tag, "%s", a->tag ? a->tag : "");
-    // A late signature is taken from a request that was given up as unknown; nothing else changes one.
-    return op_hold(op, a->spend, err) &&
-           OP_CHANGE(op, err,
-                     "UPDATE sign_request SET state = $2, answered_at = $3, tag = $4, detail = $5, "
-                     "signatures = $6 WHERE id = $1 AND (state = 'asked' OR "
-                     "(state = 'unknown' AND $2 = 'signed'))",
-                     db_text(a->request->id), db_text(sign_state_name(a->outcome)),
-                     db_int(op->now_us), db_text(tag[0] ? tag : NULL),
-                     db_text(detail[0] ? detail : NULL),
-                     is_signed ? db_blob(a->signatures) : db_null(DB_BLOB)) &&
-           op_eventf(op, a->spend, "sign.answered", err,
-                     "{\"signer\": \"%s\", \"seq\": %u, \"outcome\": \"%s\"}",
-                     a->request->signer_id, a->request->seq, sign_state_name(a->outcome));
-}
-
-bool ledger_sign_answer(struct db *db, struct spend *spend, struct sign_request *request,
-                        enum sign_state outcome, const char *tag, const char *detail,
-                        struct bytes signatures, struct err *err)
-{
-    struct answer a = { spend, request, outcome, tag, detail, signatures };
-    if (outcome == SIGN_ASKED)
-        return code_fail(err, CODE_BAD_REQUEST, "an answer is signed, refused, unknown or planned");
-    if (!op_run(db, answer, &a, err))
-        return false;
-    request->state = outcome;
-    request->signatures = outcome == SIGN_SIGNED ? signatures : (struct bytes){ 0 };
-    (void)snprintf(request->tag, sizeof request->tag, "%s", tag ? tag : "");
-    (void)snprintf(request->detail, sizeof request->detail, "%s", detail ? detail : "");
-    return true;
+    return ledger_sign_ask_next(db, spend, attempt, NULL, signer_id, out, err);
 }
 
 // --- The final transaction ---
@@ -231,7 +252,10 @@ bool ledger_sign_answer(struct db *db, struct spend *spend, struct sign_request 
 struct final {
     struct spend *spend, next;
     struct attempt *attempt, moved;
+    const struct sign_answer *last; // NULL: none
     struct bytes raw;
+    bool lets_go;
+    int64_t next_us;
 };
 
 // It is that attempt's transaction, with as many stored signatures as it takes.
@@ -259,8 +283,9 @@ static bool store_final(struct op *op, void *context, struct err *err)
     struct final *f = context;
     f->next = *f->spend;
     f->moved = *f->attempt;
-    if (!op_hold(op, f->spend, err) || !check_attempt(op, &f->next, &f->moved, err) ||
-        !check_final(op, f, err))
+    if (!op_hold(op, f->spend, err) ||
+        (f->last != NULL && !write_answer(op, &f->next, f->last, err)) ||
+        !check_attempt(op, &f->next, &f->moved, err) || !check_final(op, f, err))
         return false;
     if (f->moved.state != ATTEMPT_BUILT && f->moved.state != ATTEMPT_SIGNING)
         return code_fail(err, CODE_CONFLICT, "a transaction that is %s is not signed",
@@ -278,15 +303,23 @@ static bool store_final(struct op *op, void *context, struct err *err)
     return op_move(op, &f->next, SPEND_SIGNED, NO_CODE, err);
 }
 
-bool ledger_signed(struct db *db, struct spend *spend, struct attempt *attempt, struct bytes raw,
-                   struct err *err)
+bool ledger_signed_at_last(struct db *db, struct spend *spend, struct attempt *attempt,
+                           const struct sign_answer *last, struct bytes raw, struct err *err)
 {
-    struct final f = { .spend = spend, .attempt = attempt, .raw = raw };
+    struct final f = { .spend = spend, .attempt = attempt, .last = last, .raw = raw };
     if (!op_run(db, store_final, &f, err))
         return false;
+    if (last != NULL)
+        note_answer(last);
     *spend = f.next;
     *attempt = f.moved;
     return true;
+}
+
+bool ledger_signed(struct db *db, struct spend *spend, struct attempt *attempt, struct bytes raw,
+                   struct err *err)
+{
+    return ledger_signed_at_last(db, spend, attempt, NULL, raw, err);
 }
 
 // --- Sent ---
@@ -327,17 +360,29 @@ static bool sent(struct op *op, void *context, struct err *err)
         return false;
     if (f->moved.state == ATTEMPT_SIGNED || f->moved.state == ATTEMPT_SENT ||
         f->moved.state == ATTEMPT_CONFIRMED)
-        return move_sent(op, f, err);
+        return move_sent(op, f, err) && (!f->lets_go || op_let_go(op, &f->next, f->next_us, err));
     return code_fail(err, CODE_CONFLICT, "a transaction that is %s cannot have been sent by us",
                      attempt_state_name(f->moved.state));
+}
+
+static bool run_sent(struct db *db, struct final *f, struct err *err)
+{
+    if (!op_run(db, sent, f, err))
+        return false;
+    *f->spend = f->next;
+    *f->attempt = f->moved;
+    return true;
 }
 
 bool ledger_sent(struct db *db, struct spend *spend, struct attempt *attempt, struct err *err)
 {
     struct final f = { .spend = spend, .attempt = attempt };
-    if (!op_run(db, sent, &f, err))
-        return false;
-    *spend = f.next;
-    *attempt = f.moved;
-    return true;
+    return run_sent(db, &f, err);
+}
+
+bool ledger_sent_and_let_go(struct db *db, struct spend *spend, struct attempt *attempt,
+                            int64_t next_us, struct err *err)
+{
+    struct final f = { .spend = spend, .attempt = attempt, .lets_go = true, .next_us = next_us };
+    return run_sent(db, &f, err);
 }

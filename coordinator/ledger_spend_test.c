@@ -137,6 +137,45 @@ TEST_BOTH(a_whole_life)
     assert_sound(rig);
 }
 
+// An answer is there with what comes next, or neither is.
+TEST_BOTH(coordinator_D4_an_answer_is_stored_with_the_next_act)
+{
+    struct spend s = rig_reserved(rig, 100);
+    struct attempt a = add(rig, &s, ATTEMPT_PAY, 1);
+    const struct bytes raw = a.raw;
+    const struct attempt other = rig_attempt(rig, ATTEMPT_PAY, 1);
+    struct sign_request first = ask(rig, &s, &a, 0), second;
+    const struct sign_answer one = { &first, SIGN_SIGNED, "", "", BYTES("sig") },
+                             two = { &second, SIGN_SIGNED, "", "", BYTES("sig") };
+    struct err err;
+    // Who has signed is not asked again, and then has not answered either.
+    assert_false(ledger_sign_ask_next(rig->db, &s, &a, &one, rig->signers[0], &second, &err));
+    assert_int_equal(first.state, SIGN_ASKED);
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM sign_request WHERE state = 'asked'"), 1);
+    assert_true(ledger_sign_ask_next(rig->db, &s, &a, &one, rig->signers[1], &second, &err));
+    assert_int_equal(first.state, SIGN_SIGNED);
+    assert_int_equal(second.state, SIGN_ASKED);
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM sign_request WHERE state = 'signed'"),
+                     1);
+    assert_false(ledger_signed_at_last(rig->db, &s, &a, &two, other.raw, &err));
+    assert_int_equal(second.state, SIGN_ASKED);
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM sign_request WHERE state = 'signed'"),
+                     1);
+    assert_true(ledger_signed_at_last(rig->db, &s, &a, &two, raw, &err));
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM sign_request WHERE state = 'signed'"),
+                     2);
+    assert_int_equal(s.state, SPEND_SIGNED);
+    assert_sound(rig);
+    // Sent, and nobody's; due when it was to be, or when somebody woke it meanwhile.
+    assert_true(ledger_wake(rig->db, s.id, &err));
+    assert_true(ledger_sent_and_let_go(rig->db, &s, &a, INT64_MAX - 1, &err));
+    assert_spend_state(rig, s.id, "sent");
+    assert_string_equal(rig_read(rig, s.id).owner, "");
+    assert_true(rig_read(rig, s.id).next_us < INT64_MAX - 1);
+    assert_false(ledger_sent_and_let_go(rig->db, &s, &a, INT64_MAX - 1, &err)); // not ours any more
+    assert_sound(rig);
+}
+
 // The chain tells of a transaction whose sending was never noted: each arrow is made up for.
 TEST_BOTH(what_the_chain_shows_is_made_up_for)
 {

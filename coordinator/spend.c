@@ -452,7 +452,8 @@ void spend_drive(const struct spend_context *context, struct spend *spend)
     }
     if (next == NEXT_STEP)
         (void)drive_wait(&d, SPEND_PARKED_US);
-    if (next != NEXT_LOST && !spend_state_is_final(spend->state) &&
+    // Who ended or was sent is nobody's already.
+    if (next != NEXT_LOST && spend->owner[0] != '\0' &&
         !ledger_let_go(context->db, spend, d.next_us, &err))
         (void)drive_lost(&d, &err);
     if (!ledger_tell(context->db, &err))

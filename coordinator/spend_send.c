@@ -22,10 +22,11 @@ static enum next was_sent(struct drive *d, struct attempt *a)
         story_log(d->c->db, d->s->id, STORY_DATUM, "%s", txid);
     }
     STOP_POINT("sent");
-    if (!ledger_sent(d->c->db, d->s, a, &err))
+    const enum next next = drive_wait(d, SPEND_WATCH_US);
+    if (!ledger_sent_and_let_go(d->c->db, d->s, a, d->next_us, &err))
         return drive_lost(d, &err);
     STOP_POINT("sent-stored");
-    return drive_wait(d, SPEND_WATCH_US);
+    return next;
 }
 
 // Another transaction spends an input: one of the same spend is as good, and everybody else's is for the

@@ -1,11 +1,24 @@
 // coordinator/spend_sign.c -- asks signers, one after the other, until k good signatures are stored.
+//
+// An answer is stored by the commit that comes next: the one that announces the next request, the one that stores the
+// final transaction, or one of its own. Nothing goes out in between. Whoever dies before that finds a request without
+// an answer, as if the reply had been lost (D4).
 #include "coordinator/refusal.h"
 #include "coordinator/spend_drive.h"
 #include <stdio.h>
 #include <string.h>
 
-// What the signers have said so far about one attempt.
+// The last answer, which waits to be stored.
+struct waiting {
+    bool is_there;
+    struct sign_request request;
+    struct fleet_answer said;
+    struct sign_answer answer; // borrows from both
+};
+
+// What the signers have said so far about one attempt. Stays where it is.
 struct tally {
+    struct waiting waiting;
     struct bytes checked[SIGNERS_MAX]; // their PSBTs, cut down to good signatures
     size_t n_signed;
     char done[SIGNERS_MAX][ID_SIZE]; // signed or refused: not asked again
@@ -121,47 +134,80 @@ static void tell_answer(struct drive *d, const struct fleet_signer *signer,
                   answer->text);
 }
 
-// Asks and stores the answer; tally and `asked` grow. False: the ledger failed.
+static void wait_to_store(struct waiting *w, enum sign_state outcome, struct bytes checked)
+{
+    w->answer = (struct sign_answer){ &w->request, outcome, w->said.tag, w->said.text, checked };
+    w->is_there = true;
+}
+
+static const struct sign_answer *waits(const struct tally *t)
+{
+    return t->waiting.is_there ? &t->waiting.answer : NULL;
+}
+
+static void was_stored(struct tally *t)
+{
+    if (t->waiting.is_there)
+        STOP_POINT("answer-stored");
+    t->waiting.is_there = false;
+}
+
+// Nothing else is to be stored with it.
+static bool store_answer(struct drive *d, struct tally *t, struct err *err)
+{
+    const struct sign_answer *a = waits(t);
+    if (a != NULL && !ledger_sign_answer(d->c->db, d->s, a->request, a->outcome, a->tag, a->detail,
+                                         a->signatures, err))
+        return false;
+    was_stored(t);
+    return true;
+}
+
+// What a signer that says it signed returned is good. checked: cut down to its signatures.
+static bool is_good(struct drive *d, const struct attempt *a, const struct fleet_signer *signer,
+                    struct fleet_answer *said, struct bytes *checked)
+{
+    struct err err;
+    struct xfp xfp;
+    memcpy(xfp.b, signer->xfp, sizeof xfp.b);
+    if (combine_check(checked, d->t.wallet, a->psbt, said->psbt, xfp, d->arena, &err))
+        return true;
+    LOG(d->c->log, LOG_ERROR, "signer_lied", LOG_TEXT("spend", d->s->id),
+        LOG_TEXT("signer", signer->name), LOG_TEXT("error", err.text));
+    (void)snprintf(said->tag, sizeof said->tag, "protocol");
+    (void)snprintf(said->text, sizeof said->text, "its answer is not what was asked for");
+    return false;
+}
+
+// Asks; the answer waits to be stored, and the tally grows. False: the ledger failed.
 static bool ask(struct drive *d, struct attempt *a, const struct fleet_signer *signer,
                 struct tally *t, struct err *err)
 {
     AUTO(fleet_auth_wipe) struct fleet_auth auth = { .given = false };
     AUTO(arena_freep) struct arena *arena = arena_new((size_t)64 << 20);
+    struct waiting *w = &t->waiting;
     struct sign_request request;
-    struct fleet_answer answer;
     struct bytes checked = { 0 };
-    struct xfp xfp;
     if (d->s->tier == TIER_SURGE && drive_outflow(d, a->kind).n > 0)
         (void)surge_codes_get(d->c->codes, d->s->id, &auth);
     story_log(d->c->db, d->s->id, STORY_SAY, "Asking signer %u (%s).", signer->number,
               signer->name);
     STOP_POINT("ask");
-    if (!ledger_sign_ask(d->c->db, d->s, a, signer->id, &request, err))
+    if (!ledger_sign_ask_next(d->c->db, d->s, a, waits(t), signer->id, &request, err))
         return false;
+    was_stored(t);
     STOP_POINT("asked");
-    fleet_sign(d->c->fleet, signer->id, a->psbt, &auth, &answer, arena);
+    w->request = request;
+    fleet_sign(d->c->fleet, signer->id, a->psbt, &auth, &w->said, arena);
     STOP_POINT("answered");
-    bool is_good = false;
-    memcpy(xfp.b, signer->xfp, sizeof xfp.b);
-    if (answer.outcome == FLEET_SIGNED) {
-        is_good = combine_check(&checked, d->t.wallet, a->psbt, answer.psbt, xfp, d->arena, err);
-        if (!is_good) {
-            LOG(d->c->log, LOG_ERROR, "signer_lied", LOG_TEXT("spend", d->s->id),
-                LOG_TEXT("signer", signer->name), LOG_TEXT("error", err->text));
-            (void)snprintf(answer.tag, sizeof answer.tag, "protocol");
-            (void)snprintf(answer.text, sizeof answer.text, "its answer is not what was asked for");
-        }
-    }
-    const enum sign_state outcome = outcome_of(&answer, is_good);
-    tell_answer(d, signer, &answer, outcome);
-    if (!ledger_sign_answer(d->c->db, d->s, &request, outcome, answer.tag, answer.text, checked,
-                            err))
-        return false;
-    STOP_POINT("answer-stored");
+    const bool good = w->said.outcome == FLEET_SIGNED && is_good(d, a, signer, &w->said, &checked);
+    const enum sign_state outcome = outcome_of(&w->said, good);
+    tell_answer(d, signer, &w->said, outcome);
+    wait_to_store(w, outcome, checked);
     request.state = outcome;
     request.signatures = checked;
-    (void)snprintf(request.tag, sizeof request.tag, "%s", answer.tag);
-    (void)snprintf(request.detail, sizeof request.detail, "%s", answer.text);
+    (void)snprintf(request.tag, sizeof request.tag, "%s", w->said.tag);
+    (void)snprintf(request.detail, sizeof request.detail, "%s", w->said.text);
     count(t, &request);
     return true;
 }
@@ -233,7 +279,7 @@ static bool ask_line(struct drive *d, struct attempt *a, const struct fleet_sign
     return keep_holding(d, err);
 }
 
-static enum next finish(struct drive *d, struct attempt *a, const struct tally *t)
+static enum next finish(struct drive *d, struct attempt *a, struct tally *t)
 {
     struct bytes raw;
     struct err err;
@@ -246,13 +292,16 @@ static enum next finish(struct drive *d, struct attempt *a, const struct tally *
     if (!combine_finalize(&raw, d->t.wallet, a->psbt, t->checked, t->n_signed, d->arena, &err)) {
         LOG(d->c->log, LOG_ERROR, "not_final", LOG_TEXT("spend", d->s->id),
             LOG_TEXT("error", err.text));
-        return drive_park(d, CODE_INTERNAL, "the signatures do not make a final transaction");
+        return store_answer(d, t, &err)
+                   ? drive_park(d, CODE_INTERNAL, "the signatures do not make a final transaction")
+                   : drive_lost(d, &err);
     }
     if (is_first)
         story_done(d->c->db, d->s->id, STEP_COMBINE);
     STOP_POINT("final");
-    if (!ledger_signed(d->c->db, d->s, a, raw, &err))
+    if (!ledger_signed_at_last(d->c->db, d->s, a, waits(t), raw, &err))
         return drive_lost(d, &err);
+    was_stored(t);
     a->raw = raw;
     a->state = ATTEMPT_SIGNED;
     surge_codes_drop(d->c->codes, d->s->id);
@@ -323,5 +372,7 @@ enum next drive_signatures(struct drive *d, struct attempt *attempt)
     const size_t n = line_up(d, attempt, &t, line, &quorum);
     if (!ask_line(d, attempt, line, n, &t, &quorum, &err))
         return drive_lost(d, &err);
-    return t.n_signed >= d->t.row.k ? finish(d, attempt, &t) : fall_short(d, attempt, &t, &quorum);
+    if (t.n_signed >= d->t.row.k)
+        return finish(d, attempt, &t);
+    return store_answer(d, &t, &err) ? fall_short(d, attempt, &t, &quorum) : drive_lost(d, &err);
 }

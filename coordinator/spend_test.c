@@ -247,6 +247,7 @@ TEST(coordinator_D4_signers_that_are_away_are_waited_for)
 // D4 row by row: the process dies at each place, another goes on, and the money is paid exactly once.
 TEST(coordinator_F22_inv_2_11_19_whatever_dies_is_finished_by_the_next)
 {
+    // The first answer is stored with the second request, the second with the final transaction.
     static const char *const PLACES[] = {
         "reserve",  "reserved",      "build",     "built",   "ask",         "asked",
         "answered", "answer-stored", "ask:2",     "asked:2", "answered:2",  "answer-stored:2",
@@ -276,6 +277,53 @@ TEST(coordinator_F22_inv_2_11_19_whatever_dies_is_finished_by_the_next)
         assert_true(charged >= 2 * world_paid(r.world, r.ledger, false).n);
         spend_rig_done(&r);
     }
+}
+
+// Claimed, reserved, built, the first asked, the second asked, whole, sent: seven commits, and the power may fail before
+// and behind each of them.
+TEST(coordinator_F22_inv_13_it_dies_at_each_commit)
+{
+    static const char *const SIDES[] = { "commit", "committed" };
+    for (unsigned i = 0; i <= 2 * 7; i++) {
+        struct spend_rig r = spend_rig(5);
+        struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+        char place[16];
+        (void)snprintf(place, sizeof place, "%s:%u", SIDES[i % 2], i / 2 + 1);
+        db_close(&r.db);
+        if (world_drive_claimed_until(r.world, r.ledger, place) != (i < 2 * 7))
+            fail_msg("%s: %s", place, i < 2 * 7 ? "nobody came there" : "one commit more");
+        r.db = world_db(r.ledger);
+        spend_rig_check(&r);
+        world_reconcile(r.world, r.ledger, r.db);
+        world_pass(r.ledger, 241);
+        s = spend_rig_drive(&r, &s, 3);
+        if (s.state != SPEND_SENT)
+            fail_msg("after %s: %s", place, spend_state_name(s.state));
+        assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
+        spend_rig_done(&r);
+    }
+}
+
+// D4, "k signatures stored": from where earlier versions stored them by themselves.
+TEST(coordinator_F22_k_stored_signatures_become_the_transaction)
+{
+    struct spend_rig r = spend_rig(5);
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    struct err err;
+    db_close(&r.db);
+    assert_true(world_drive_until(r.world, r.ledger, "final-stored"));
+    r.db = world_db(r.ledger);
+    assert_true(db_script(r.db,
+                          BYTES("UPDATE attempt SET raw = NULL, wtxid = NULL, state = 'signing'; "
+                                "UPDATE spend SET state = 'signing'"),
+                          &err));
+    world_pass(r.ledger, 241);
+    s = spend_rig_drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
+    for (size_t i = 0; i < WORLD_SIGNERS; i++)
+        assert_in_range(r.world->signers[i].asked, 0, 1); // by the one that died
+    db_close(&r.db); // its story has one arrow twice: no ledger that could be
 }
 
 // Deaths one after the other, at whatever comes next.

@@ -801,7 +801,8 @@ size_t world_drive(struct world *world, const struct world_ledger *ledger, struc
     return n;
 }
 
-bool world_drive_until(struct world *world, const struct world_ledger *ledger, const char *place)
+static bool dies_at(struct world *world, const struct world_ledger *ledger, const char *place,
+                    bool only_drive)
 {
     (void)fflush(NULL);
     const pid_t child = fork();
@@ -809,7 +810,10 @@ bool world_drive_until(struct world *world, const struct world_ledger *ledger, c
     if (child == 0) {
         (void)setenv("CASEMATE_STOP", place, 1);
         struct db *db = world_db(ledger);
-        (void)world_drive(world, ledger, db, 8);
+        if (only_drive)
+            (void)world_drive_claimed(world, ledger, db);
+        else
+            (void)world_drive(world, ledger, db, 8);
         db_close(&db);
         _exit(0);
     }
@@ -818,4 +822,15 @@ bool world_drive_until(struct world *world, const struct world_ledger *ledger, c
     if (!WIFSIGNALED(status))
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+bool world_drive_until(struct world *world, const struct world_ledger *ledger, const char *place)
+{
+    return dies_at(world, ledger, place, false);
+}
+
+bool world_drive_claimed_until(struct world *world, const struct world_ledger *ledger,
+                               const char *place)
+{
+    return dies_at(world, ledger, place, true);
 }

@@ -120,6 +120,9 @@ bool world_drive_claimed(struct world *world, const struct world_ledger *ledger,
 
 // The same in a child that dies at the nth time it reaches a place (stop.h). True: it died there.
 bool world_drive_until(struct world *world, const struct world_ledger *ledger, const char *place);
+// The same of world_drive_claimed.
+bool world_drive_claimed_until(struct world *world, const struct world_ledger *ledger,
+                               const char *place);
 
 struct spend world_spend(struct db *db, const char *id);
 #define assert_state(spend, wanted)                                                                \
