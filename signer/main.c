@@ -446,9 +446,11 @@ int main(int argc, char **argv)
     REQUIRE(p != NULL);
     struct err err = { .code = ERR_NONE };
     const bool ok = options_parse(&p->options, argc, argv, &err) && run(p, &err);
+    // Whoever restarts us with a wrong PIN again and again would reach `pin_tries`: that has a status of its own.
+    const int failed = p->failure.code == ERR_AUTH ? 3 : 1;
     free(p);
     if (ok)
         return 0;
     fprintf(stderr, "casemate-signer: %s\n", err.text);
-    return err.code == ERR_USAGE ? 2 : 1;
+    return err.code == ERR_USAGE ? 2 : failed;
 }

@@ -34,7 +34,7 @@ static const char help[] =
     "  --quiet          log warnings and errors only\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0 ended as asked, 1 failed, 2 wrong usage.\n";
+    "Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 3 wrong PIN.\n";
 
 void options_show_help(void)
 {
