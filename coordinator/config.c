@@ -50,6 +50,7 @@ static const struct key keys[] = {
     { "", "refill_every", KEY_NUMBER, MEMBER(refill_every_s), 0, 3600 },
     { "", "explain_refusals", KEY_FLAG, MEMBER(explain_refusals), 0, 0 },
     { "", "hooks_private", KEY_FLAG, MEMBER(hooks_private), 0, 0 },
+    { "", "refill_private", KEY_FLAG, MEMBER(refill_private), 0, 0 },
     { "", "explorer", KEY_TEXT, MEMBER(explorer), 0, 0 },
     { "store", "sqlite", KEY_TEXT, MEMBER(sqlite), 0, 0 },
     { "store", "postgres", KEY_TEXT, MEMBER(postgres), 0, 0 },

@@ -71,6 +71,7 @@ struct coordinator_config {
     uint64_t refill_every_s; // between looks at the hot wallets; 0: this replica makes no refills
     bool explain_refusals;   // spenders see what a signer said
     bool hooks_private;      // webhooks may go to private addresses
+    bool refill_private;     // HTTPS sources of refills may be at private addresses
     const char *explorer;    // address that the pages put a txid behind; NULL: none
 };
 

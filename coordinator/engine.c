@@ -181,8 +181,8 @@ static bool start_workers(struct engine *e, struct err *err)
                                              .holder = e->holder,
                                              .log = e->log,
                                              .n_threads = (unsigned)e->config->workers,
-                                             .refill_every_s =
-                                                 (unsigned)e->config->refill_every_s };
+                                             .refill_every_s = (unsigned)e->config->refill_every_s,
+                                             .refill_private = e->config->refill_private };
     return workers_new(&e->workers, &options, err);
 }
 

@@ -11,7 +11,6 @@
 #ifndef CASEMATE_COORDINATOR_HOOKS_H
 #define CASEMATE_COORDINATOR_HOOKS_H
 #include "base/err.h"
-#include <sys/socket.h>
 
 #define HOOK_TIMEOUT_S      10
 #define HOOK_PAUSE_MIN_S    5
@@ -22,10 +21,6 @@
 // HMAC-SHA256 over "timestamp.body", as hex.
 void hook_sign(char out[static HOOK_SIGNATURE_SIZE], struct bytes secret, int64_t timestamp_s,
                struct bytes body);
-
-// Loopback, private, link-local, multicast, documentation and the like: whatever is not out there. Also
-// what is no IP address.
-bool hook_address_is_private(const struct sockaddr *address);
 
 // Seconds until the next try after so many failed ones: 5, 10, 20 ... a day.
 int64_t hook_pause_s(uint64_t tries);

@@ -305,7 +305,7 @@ static bool look_at(struct refill_engine *e, const struct policy *p, bool *start
         return true; // no need to ask anybody
     if (!ledger_velocity(e->db, &velocity, p->wallet_id, err))
         return false;
-    refill_ask_sources(&rules, &e->nodes, balances, why);
+    refill_ask_sources(&rules, &e->ways, balances, why);
     const struct sats room = { velocity.cap_auto.n > velocity.spent.n
                                    ? velocity.cap_auto.n - velocity.spent.n
                                    : 0 };

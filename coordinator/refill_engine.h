@@ -11,7 +11,7 @@
 struct refill_engine {
     struct db *db;
     struct treasury *treasury;
-    struct named_rpcs nodes;
+    struct refill_ways ways;
     const struct log *log;
     int64_t alerted_us; // when an alert was last raised: at most one each REFILL_ALERT_US
 };

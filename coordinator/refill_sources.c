@@ -1,7 +1,7 @@
 #include "coordinator/refill_sources.h"
 #include "base/hex.h"
+#include "coordinator/gate.h"
 #include "crypto/hash.h"
-#include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,9 +156,10 @@ static size_t on_header(char *data, size_t one, size_t n, void *context)
     return n;
 }
 
-static bool ask_https(const struct refill_source *source, struct refill_balance *out,
-                      struct arena *arena, struct err *err)
+static bool ask_https(const struct refill_source *source, bool allow_private,
+                      struct refill_balance *out, struct arena *arena, struct err *err)
 {
+    struct gate gate = { .allow_private = allow_private };
     struct answer *a = arena_alloc(arena, sizeof *a);
     const char *url = arena_text(arena, source->url);
     CURL *curl = curl_easy_init();
@@ -167,6 +168,7 @@ static bool ask_https(const struct refill_source *source, struct refill_balance 
         curl_easy_cleanup(curl);
         return err_set(err, ERR_NO_MEMORY, "no memory for a request");
     }
+    gate_guard(&gate, curl);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -178,6 +180,8 @@ static bool ask_https(const struct refill_source *source, struct refill_balance 
     const CURLcode code = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_cleanup(curl);
+    if (gate.refused)
+        return err_set(err, ERR_REFUSED, "the address is a private one");
     if (code != CURLE_OK)
         return err_set(err, ERR_IO, "%s", curl_easy_strerror(code));
     if (status != 200)
@@ -188,12 +192,12 @@ static bool ask_https(const struct refill_source *source, struct refill_balance 
 
 // --- All ---
 
-static bool ask(const struct refill_source *source, const struct named_rpcs *nodes,
+static bool ask(const struct refill_source *source, const struct refill_ways *ways,
                 struct refill_balance *out, struct arena *arena, struct err *err)
 {
     if (source->kind == SOURCE_HTTPS)
-        return ask_https(source, out, arena, err);
-    struct rpc *rpc = find_node(nodes, source->node);
+        return ask_https(source, ways->allow_private, out, arena, err);
+    struct rpc *rpc = find_node(&ways->nodes, source->node);
     const char *wallet = arena_text(arena, source->wallet);
     if (rpc == NULL || wallet == NULL)
         return err_set(err, ERR_NOT_FOUND, "this replica has no node '%.*s'",
@@ -202,7 +206,7 @@ static bool ask(const struct refill_source *source, const struct named_rpcs *nod
                                          : ask_descriptor(rpc, source->descriptor, out, arena, err);
 }
 
-void refill_ask_sources(const struct refill_rules *rules, const struct named_rpcs *nodes,
+void refill_ask_sources(const struct refill_rules *rules, const struct refill_ways *ways,
                         struct refill_balance out[static REFILL_SOURCES],
                         char why[static REFILL_SOURCES][160])
 {
@@ -211,7 +215,7 @@ void refill_ask_sources(const struct refill_rules *rules, const struct named_rpc
         struct err err;
         out[i] = (struct refill_balance){ .ok = false };
         why[i][0] = '\0';
-        out[i].ok = ask(&rules->sources[i], nodes, &out[i], arena, &err);
+        out[i].ok = ask(&rules->sources[i], ways, &out[i], arena, &err);
         if (!out[i].ok)
             (void)snprintf(why[i], 160, "source %zu: %.120s", i + 1, err.text);
     }

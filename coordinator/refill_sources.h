@@ -16,8 +16,13 @@ struct named_rpcs {
     size_t n;
 };
 
+struct refill_ways {
+    struct named_rpcs nodes;
+    bool allow_private; // HTTPS sources at private addresses
+};
+
 // One answer for each source; one that fails is not ok, with the reason in why.
-void refill_ask_sources(const struct refill_rules *rules, const struct named_rpcs *nodes,
+void refill_ask_sources(const struct refill_rules *rules, const struct refill_ways *ways,
                         struct refill_balance out[static REFILL_SOURCES],
                         char why[static REFILL_SOURCES][160]);
 

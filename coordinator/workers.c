@@ -136,7 +136,7 @@ static void *upkeep(void *argument)
     for (size_t i = 0; i < o->n_nodes; i++)
         rpcs[i] = (struct named_rpc){ o->nodes[i].name, rpc_new(&o->servers[i]) };
     struct refill_engine engine = { .treasury = o->treasury,
-                                    .nodes = { rpcs, o->n_nodes },
+                                    .ways = { { rpcs, o->n_nodes }, o->refill_private },
                                     .log = o->log };
     do {
         note_alive(w);

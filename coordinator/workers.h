@@ -22,6 +22,7 @@ struct workers_options {
     const struct log *log;
     unsigned n_threads;      // 1 to WORKERS_MAX
     unsigned refill_every_s; // 0: this replica makes no refills
+    bool refill_private;     // their HTTPS sources may be at private addresses
 };
 
 // All that is given is borrowed until workers_free. Fails: as db_open and node_new.
