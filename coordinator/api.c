@@ -544,13 +544,26 @@ static void work(void *argument)
     c->db = NULL;
 }
 
+// False: there is no room for another stream, and that is the reply.
+static bool begin_stream(struct call *c)
+{
+    struct err err;
+    if (c->plan.kind == STREAM_NONE)
+        return false;
+    if (c->caller.kind != CALLER_NOBODY && c->caller.kind != CALLER_DEMO)
+        memcpy(c->plan.who, c->caller.person.id, sizeof c->plan.who);
+    if (streams_add(c->api->streams, c->exchange, &c->plan))
+        return true;
+    (void)code_fail(&err, CODE_RATE_LIMITED, "too many event streams are open already");
+    write_error(c, &err);
+    return false;
+}
+
 static void done(void *argument)
 {
     struct call *c = argument;
     struct arena *arena = c->arena;
-    if (c->plan.kind != STREAM_NONE) {
-        streams_add(c->api->streams, c->exchange, &c->plan);
-    } else {
+    if (!begin_stream(c)) {
         if (c->cookie[0] != '\0')
             http_reply_add(&c->reply, "set-cookie", bytes_of_text(c->cookie));
         http_reply(c->exchange, &c->reply);

@@ -78,7 +78,7 @@ struct entry {
     uint64_t number;
     struct http_socket *socket; // the loop's
     enum stream_kind kind;
-    char object[ID_SIZE];
+    char object[ID_SIZE], who[ID_SIZE];
     bool gone; // the viewer has left, or all was told
     // The thread's alone:
     uint64_t after;
@@ -165,20 +165,32 @@ static void post(struct streams *s, uint64_t number, struct bytes text, bool clo
     http_server_post(s->options.server, deliver, s);
 }
 
-void streams_add(struct streams *s, struct http_exchange *exchange, const struct stream_plan *plan)
+// One viewer must not take the places of all others. A text is sent and over.
+static bool has_room(struct streams *s, const struct stream_plan *plan)
 {
-    if (streams_count(s) >= STREAMS_MAX) {
-        http_reply(exchange, &(struct http_reply){ .status = 503 });
-        return;
+    const size_t most = plan->who[0] != '\0' ? STREAMS_OF_ONE : STREAMS_MAX / 2;
+    size_t all = 0, own = 0;
+    lock(s);
+    for (const struct entry *e = s->first; e != NULL; e = e->next) {
+        all += !e->gone;
+        own += !e->gone && strcmp(e->who, plan->who) == 0;
     }
+    unlock(s);
+    return plan->kind == STREAM_TEXT || (all < STREAMS_MAX && own < most);
+}
+
+bool streams_add(struct streams *s, struct http_exchange *exchange, const struct stream_plan *plan)
+{
+    if (!has_room(s, plan))
+        return false;
     struct http_socket *socket = http_reply_stream(exchange, NULL);
     if (socket == NULL)
-        return;
+        return true;
     if (plan->text.len > 0)
         http_socket_send_lines(socket, plan->text);
     if (plan->kind == STREAM_TEXT) {
         http_socket_close(socket, 1000);
-        return;
+        return true;
     }
     struct entry *e = calloc(1, sizeof *e);
     REQUIRE(e != NULL);
@@ -189,6 +201,7 @@ void streams_add(struct streams *s, struct http_exchange *exchange, const struct
     e->told_ms = e->began_ms = now_ms;
     e->give_up_ms = plan->give_up_ms;
     memcpy(e->object, plan->object, sizeof e->object);
+    memcpy(e->who, plan->who, sizeof e->who);
     lock(s);
     e->number = ++s->last_number;
     e->next = s->first;
@@ -196,6 +209,7 @@ void streams_add(struct streams *s, struct http_exchange *exchange, const struct
     s->n++;
     REQUIRE(pthread_cond_signal(&s->wake) == 0);
     unlock(s);
+    return true;
 }
 
 void streams_closed(struct streams *s, struct http_socket *socket)
@@ -205,14 +219,6 @@ void streams_closed(struct streams *s, struct http_socket *socket)
         if (e->socket == socket)
             e->gone = true;
     unlock(s);
-}
-
-size_t streams_count(struct streams *s)
-{
-    lock(s);
-    const size_t n = s->n;
-    unlock(s);
-    return n;
 }
 
 // --- On the thread ---

@@ -12,6 +12,7 @@
 #include "http/server.h"
 
 #define STREAMS_MAX       256
+#define STREAMS_OF_ONE    16 // of one person; those of nobody (compat.demo) together have half of all
 #define STREAM_COMMENT_MS 15000 // a comment line when nothing happens
 
 enum stream_kind {
@@ -27,6 +28,7 @@ struct stream_plan {
     uint64_t after;       // the last event that the viewer has
     struct bytes text;    // frames to begin with; in the call's arena
     int64_t give_up_ms;   // HEAL: for so long
+    char who[ID_SIZE];    // the principal that looks on; empty: nobody
 };
 
 struct streams;
@@ -39,13 +41,12 @@ struct streams_options {
 struct streams *streams_new(const struct streams_options *options);
 void streams_free(struct streams *streams); // stops its thread; NULL is fine
 
-// On the loop. Answers with a stream; with 503 when there are too many. The exchange is dead.
-void streams_add(struct streams *streams, struct http_exchange *exchange,
-                 const struct stream_plan *plan);
+// On the loop. Answers with a stream, and the exchange is dead. False: there are too many, of everybody or of who
+// looks on, and nothing is answered yet. (By person, as behind a proxy all have one address.)
+MUST_CHECK bool streams_add(struct streams *streams, struct http_exchange *exchange,
+                            const struct stream_plan *plan);
 // On the loop: a stream has gone.
 void streams_closed(struct streams *streams, struct http_socket *socket);
-
-size_t streams_count(struct streams *streams);
 
 // --- Frames of the seed ---
 
