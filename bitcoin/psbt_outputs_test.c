@@ -284,6 +284,18 @@ TEST(psbt_signing_27_75_troublesome_change)
         { { "m/5", "m/84h/1h/0h/0/3" },
           "m/5",
           "has wrong path length (1 not 5): m/5 not m/84h/1h/0h/{0~1}/{0~203} expected" },
+        // The highest index of the inputs counts, wherever it stands.
+        { { "m/84h/1h/0h/0/9", "m/84h/1h/0h/0/3" }, "m/84h/1h/0h/1/209", NULL },
+        { { "m/84h/1h/0h/0/1000", "m/84h/1h/0h/0/1100" }, "m/84h/1h/0h/1/1300", NULL },
+        // The hardness of the very first step.
+        { { "m/84h/1h/0h/0/3" },
+          "m/84/1h/0h/1/3",
+          "has different hardening pattern: m/84/1h/0h/1/3 not m/84h/1h/0h/{0~1}/{0~203} "
+          "expected" },
+        // What is expected is of the same length, not of the first input.
+        { { "m/1/2/3", "m/84h/1h/0h/0/3" },
+          "m/84h/1h/0h/9/3",
+          "2nd last component not 0 or 1: m/84h/1h/0h/9/3 not m/84h/1h/0h/{0~1}/{0~203} expected" },
         // The first input sets the prefix of its length.
         { { "m/84h/1h/0h/0/3", "m/84h/1h/1h/0/3" },
           "m/84h/1h/1h/1/0",
@@ -291,6 +303,20 @@ TEST(psbt_signing_27_75_troublesome_change)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         check_troublesome(&cases[i]);
+}
+
+#define LONGEST                                                                                    \
+    "m/2147483647h/2147483647h/2147483647h/2147483647h/2147483647h/2147483647h/2147483647h/"       \
+    "2147483647h/"
+
+TEST(psbt_signing_27_75_the_longest_paths_that_there_are)
+{
+    static const struct troublesome longest = { { LONGEST "2147483647h/1h/2147483647h" },
+                                                LONGEST "2147483646h/1h/2147483647h",
+                                                "goes to diff path prefix: " LONGEST
+                                                "2147483646h/1h/2147483647h not " LONGEST
+                                                "2147483647h/{0~1}'/{0~2147483847}' expected" };
+    check_troublesome(&longest);
 }
 
 TEST(psbt_signing_27_75_one_entry_per_output)
