@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/writer.h"
 
-#define BBQR_PARTS_MAX 200 // of the 1295 that two digits hold: nobody waits for more
+#define BBQR_PARTS_MAX 100 // of the 1295 that two digits hold: nobody waits for more
 #define BBQR_HEADER    8
 #define BBQR_PART_BYTES                                                                            \
     250 // of the file in each code: 408 characters, which a camera reads off a screen
