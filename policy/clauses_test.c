@@ -81,6 +81,8 @@ TEST(policy_24_85_dedupe_of_approvals_alone)
     f.tx.fee_known = false;
     f.out[0].amount.n++; // what moves plays no part where no money is limited
     assert_true(ask(&f, policy, APPROVED).repeated);
+    (void)assert_decision(&f, "{\"period\":60,\"rules\":[{\"casemate\":{\"max_txns\":1}}]}",
+                          "Rejected: rule #1: would exceed transactions per period");
     f.tx.txid.b[0] ^= 1;
     (void)ask(&f, policy, "Rejected: rule #1: would exceed transactions per period");
 }
