@@ -254,6 +254,37 @@ bool ledger_renew(struct db *db, struct spend *spend, int64_t lease_us, struct e
     return true;
 }
 
+struct keep {
+    const char *spend_id, *holder;
+    uint64_t fence;
+    int64_t lease_us;
+    bool kept;
+};
+
+static bool keep(struct op *op, void *context, struct err *err)
+{
+    struct keep *k = context;
+    uint64_t changed;
+    if (!db_exec(op->db, &changed,
+                 "UPDATE spend SET lease_until = $4 WHERE id = $1 AND owner = $2 AND fence = $3",
+                 DB_ARGS(db_text(k->spend_id), db_text(k->holder), db_u64(k->fence),
+                         db_int(op->now_us + k->lease_us)),
+                 err))
+        return false;
+    k->kept = changed == 1;
+    return true;
+}
+
+bool ledger_keep(struct db *db, const char *spend_id, const char *holder, uint64_t fence,
+                 int64_t lease_us, bool *kept, struct err *err)
+{
+    struct keep k = { spend_id, holder, fence, lease_us, false };
+    if (!op_run(db, keep, &k, err))
+        return false;
+    *kept = k.kept;
+    return true;
+}
+
 bool op_let_go(struct op *op, struct spend *spend, int64_t next_us, struct err *err)
 {
     spend->owner[0] = 0;

@@ -116,6 +116,10 @@ MUST_CHECK bool ledger_spend_outputs(struct db *db, struct spend_outputs *out, c
 MUST_CHECK bool ledger_claim(struct db *db, struct spend *out, bool *found, const char *holder,
                              int64_t lease_us, struct err *err);
 MUST_CHECK bool ledger_renew(struct db *db, struct spend *spend, int64_t lease_us, struct err *err);
+// The same by another connection than the holder's, which waits for something outside. *kept false: it is that holder's
+// no more.
+MUST_CHECK bool ledger_keep(struct db *db, const char *spend_id, const char *holder, uint64_t fence,
+                            int64_t lease_us, bool *kept, struct err *err);
 // Lets go. next_us: when it is due again; INT64_MAX: when something else moves it.
 MUST_CHECK bool ledger_let_go(struct db *db, struct spend *spend, int64_t next_us, struct err *err);
 // Any thread or replica: make it due now (an approval, a new block, a signer is back).

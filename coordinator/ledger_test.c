@@ -134,6 +134,37 @@ TEST_BOTH(a_cancel_is_due_at_once)
     assert_int_equal(code_of(&err), CODE_CONFLICT);
 }
 
+// Another connection keeps what a holder waits with; nobody else's, and nothing that was taken over meanwhile.
+TEST_BOTH(coordinator_F23_inv_15_a_lease_is_kept_by_whoever_knows_holder_and_fence)
+{
+    AUTO(db_close) struct db *keeper = rig_connect(rig);
+    struct spend s, other;
+    struct err err;
+    bool found, kept;
+    (void)rig_submit(rig, 100);
+    assert_true(ledger_claim(rig->db, &s, &found, "a", 10000000, &err));
+    for (unsigned i = 0; i < 4; i++) {
+        rig->offset_us += 9000000;
+        assert_true(ledger_keep(keeper, s.id, "a", s.fence, 10000000, &kept, &err));
+        assert_true(kept);
+        assert_true(ledger_claim(rig->db, &other, &found, "b", 10000000, &err));
+        assert_false(found);
+    }
+    assert_true(ledger_keep(keeper, s.id, "b", s.fence, 99000000, &kept, &err));
+    assert_false(kept);
+    assert_true(ledger_keep(keeper, s.id, "a", s.fence + 1, 99000000, &kept, &err));
+    assert_false(kept);
+    // It moves on by its own connection as before.
+    rig_sleep(rig, 0);
+    assert_true(ledger_reserve(rig->db, &s, (struct sats){ 1 }, &err));
+    rig->offset_us += 11000000;
+    assert_true(ledger_claim(rig->db, &other, &found, "b", 10000000, &err));
+    assert_true(found);
+    assert_true(ledger_keep(keeper, s.id, "a", s.fence, 99000000, &kept, &err));
+    assert_false(kept);
+    assert_int_equal(rig_read(rig, s.id).lease_until_us, other.lease_until_us);
+}
+
 // --- Admission ---
 
 static void assert_refused(struct ledger_rig *rig, uint64_t amount, uint64_t fee, enum code code)
@@ -340,7 +371,7 @@ TEST_BOTH(stories_are_written_with_the_next_move)
     assert_true(ledger_story(rig->db, s.id, BYTES("{\"step\": 2}"), &err));
     assert_true(ledger_tell(rig->db, &err));
     assert_true(ledger_tell(rig->db, &err));
-    assert_true(audit_read(rig->db, &all, 0, 100, s.id, test_arena(), &err));
+    assert_true(audit_read(rig->db, &all, 0, 100, s.id, NULL, test_arena(), &err));
     assert_int_equal(all.n, 4);
     assert_bytes_text(all.items[0].after,
                       "{\"state\": \"received\", \"amount_sat\": 1, \"tier\": \"auto\"}");

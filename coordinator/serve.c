@@ -11,7 +11,8 @@
 
 #define STOP_WAIT_S 30 // D14: "30 s for those not past `signed`"
 #define DEAD_MS                                                                                    \
-    400000 // no thread is away for so long: k signers and a substitute may take 60 s each
+    (2 *                                                                                           \
+     WORKERS_AWAY_MS) // no thread is away for so long: a worker tells of itself before each signer
 
 struct server {
     const struct command *command;

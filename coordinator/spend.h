@@ -13,9 +13,9 @@
 #include "coordinator/surge_codes.h"
 #include "coordinator/treasury.h"
 
-#define SPEND_LEASE_US  ((int64_t)200000000)
-// What is left of it when a signer is asked: its queue, its looks before and after, its conversation at the longest.
-#define SPEND_ASK_US    ((int64_t)160000000)
+// Short, so that what a dead replica leaves is soon another's; workers.h keeps it while a signer takes its time.
+#define SPEND_LEASE_US  ((int64_t)30000000)
+#define SPEND_ASK_US    ((int64_t)15000000) // what is left of it when a signer is asked
 #define SPEND_RETRY_US  ((int64_t)5000000)  // node or signers away
 #define SPEND_WATCH_US  ((int64_t)30000000) // between looks at a transaction that was sent
 #define SPEND_PARKED_US ((int64_t)30000000)
@@ -28,6 +28,8 @@ struct spend_context {
     struct surge_codes *codes;
     struct treasury *treasury;
     const struct log *log;
+    void (*alive)(void *); // told before each signer; NULL: nobody asks
+    void *alive_context;
 };
 
 // Does all that can be done now for a spend that the caller holds (ledger_claim), and lets go of it.

@@ -244,6 +244,8 @@ static size_t line_up(struct drive *d, const struct attempt *a, const struct tal
 // commit.
 static bool keep_holding(struct drive *d, struct err *err)
 {
+    if (d->c->alive != NULL)
+        d->c->alive(d->c->alive_context);
     return db_now_us(d->c->db, &d->now_us, err) &&
            (d->s->lease_until_us - d->now_us >= SPEND_ASK_US ||
             ledger_renew(d->c->db, d->s, SPEND_LEASE_US, err));

@@ -268,6 +268,25 @@ TEST(coordinator_F36_a_slow_signer_does_not_cost_the_lease)
     spend_rig_done(&r);
 }
 
+// What a process that died held is another's soon; whoever wakes up after that changes nothing.
+TEST(coordinator_F23_inv_15_what_a_dead_one_held_is_soon_taken_over)
+{
+    struct spend_rig r = spend_rig(5);
+    r.world->keeper_died = true;
+    r.world->signers[0].takes_s = 35;
+    struct spend s = world_submit(r.ledger, r.db, "one", 100000, TIER_AUTO);
+    assert_true(world_drive_claimed(r.world, r.ledger, r.db));
+    assert_int_equal(r.world->taken_over, 1);
+    assert_string_equal(world_spend(r.db, s.id).owner, "another");
+    assert_state(world_spend(r.db, s.id), SPEND_SIGNING);
+    r.world->signers[0].takes_s = 0;
+    world_pass(r.ledger, 31);
+    s = spend_rig_drive(&r, &s, 1);
+    assert_state(s, SPEND_SENT);
+    assert_int_equal(world_paid(r.world, r.ledger, true).n, 100000);
+    spend_rig_done(&r);
+}
+
 // Invariant 26: "A failed preflight asks no signer" -- nor does a child that k signers would not take get into the
 // ledger.
 TEST(coordinator_F27_inv_26_a_remedy_is_looked_at_before_a_signer_is_asked)

@@ -5,12 +5,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define IDLE_MS   250 // between looks at the ledger: another replica's work is not announced here
 #define AWAY_MS   2000
 #define NODES_MAX 8
 #define ROUND_MS  1000
+#define KEEP_MS   5000 // a lease is renewed so often
+
+// What a worker carries now, for the one that keeps it; behind the lock.
+struct held {
+    char id[ID_SIZE]; // empty: nothing
+    uint64_t fence;
+    int64_t kept_ms;
+};
 
 struct worker {
     struct workers *all;
@@ -19,6 +28,7 @@ struct worker {
     struct node *nodes[NODES_MAX];
     size_t node_at; // the one that answered last
     atomic_llong seen_ms;
+    struct held held;
 };
 
 struct workers {
@@ -28,9 +38,10 @@ struct workers {
     atomic_bool stops;
     uint64_t wakes;
     unsigned n_running;
+    atomic_uint n_carrying;
     struct clock clock;
-    size_t n; // the last one does what comes round
-    struct worker workers[WORKERS_MAX + 1];
+    size_t n; // the last one does what comes round, the one before keeps what the others hold
+    struct worker workers[WORKERS_MAX + 2];
 };
 
 // --- Waiting ---
@@ -61,9 +72,19 @@ static bool rest(struct workers *all, uint64_t *since, int64_t ms)
     return go_on;
 }
 
+static int64_t now_ms(const struct workers *all)
+{
+    return all->clock.monotonic_ms(&all->clock);
+}
+
 static void note_alive(struct worker *w)
 {
-    atomic_store(&w->seen_ms, w->all->clock.monotonic_ms(&w->all->clock));
+    atomic_store(&w->seen_ms, now_ms(w->all));
+}
+
+static void still_alive(void *worker)
+{
+    note_alive(worker);
 }
 
 // --- Carrying spends ---
@@ -82,6 +103,19 @@ static struct node *pick_node(struct worker *w)
     return w->nodes[w->node_at];
 }
 
+// spend NULL: nothing any more.
+static void hold(struct worker *w, const struct spend *spend)
+{
+    (void)pthread_mutex_lock(&w->all->lock);
+    w->held = (struct held){ .fence = 0 };
+    if (spend != NULL) {
+        memcpy(w->held.id, spend->id, sizeof w->held.id);
+        w->held.fence = spend->fence;
+        w->held.kept_ms = now_ms(w->all);
+    }
+    (void)pthread_mutex_unlock(&w->all->lock);
+}
+
 // False: there was nothing to do, or the ledger is away.
 static bool work_once(struct worker *w, bool *ledger_is_there)
 {
@@ -94,9 +128,17 @@ static bool work_once(struct worker *w, bool *ledger_is_there)
         LOG(o->log, LOG_WARNING, "ledger_away", LOG_TEXT("error", err.text));
     if (!*ledger_is_there || !found)
         return false;
-    const struct spend_context context = { w->db,    pick_node(w), o->fleet,
-                                           o->codes, o->treasury,  o->log };
+    const struct spend_context context = { .db = w->db,
+                                           .node = pick_node(w),
+                                           .fleet = o->fleet,
+                                           .codes = o->codes,
+                                           .treasury = o->treasury,
+                                           .log = o->log,
+                                           .alive = still_alive,
+                                           .alive_context = w };
+    hold(w, &spend);
     spend_drive(&context, &spend);
+    hold(w, NULL);
     return true;
 }
 
@@ -110,6 +152,56 @@ static void *carry(void *argument)
         while (!w->all->stops && work_once(w, &there))
             note_alive(w);
     } while (rest(w->all, &since, there ? IDLE_MS : AWAY_MS));
+    atomic_fetch_sub(&w->all->n_carrying, 1);
+    return NULL;
+}
+
+// --- Keeping what they carry ---
+
+// Whether that worker's lease is to be renewed now.
+static bool to_be_kept(struct worker *w, struct held *out)
+{
+    const int64_t now = now_ms(w->all);
+    (void)pthread_mutex_lock(&w->all->lock);
+    const bool due = w->held.id[0] != '\0' && now - w->held.kept_ms >= KEEP_MS &&
+                     now - atomic_load(&w->seen_ms) < WORKERS_AWAY_MS;
+    if (due)
+        w->held.kept_ms = now;
+    *out = w->held;
+    (void)pthread_mutex_unlock(&w->all->lock);
+    return due;
+}
+
+static void keep_all(struct worker *keeper)
+{
+    struct workers *all = keeper->all;
+    struct held held;
+    struct err err;
+    bool kept;
+    for (size_t i = 0; i + 2 < all->n; i++)
+        if (to_be_kept(&all->workers[i], &held) &&
+            !ledger_keep(keeper->db, held.id, all->options.holder, held.fence, SPEND_LEASE_US,
+                         &kept, &err))
+            LOG(all->options.log, LOG_WARNING, "lease_not_kept", LOG_TEXT("spend", held.id),
+                LOG_TEXT("error", err.text));
+}
+
+// Also while the others finish what they carry.
+static void *keep(void *argument)
+{
+    static const struct timespec pause = { 0, 100000000 };
+    struct worker *w = argument;
+    uint64_t since = 0;
+    bool go_on = true;
+    while (go_on) {
+        note_alive(w);
+        keep_all(w);
+        go_on = rest(w->all, &since, ROUND_MS);
+        if (!go_on) {
+            (void)nanosleep(&pause, NULL);
+            go_on = atomic_load(&w->all->n_carrying) > 0;
+        }
+    }
     return NULL;
 }
 
@@ -140,10 +232,10 @@ static void *upkeep(void *argument)
                                     .log = o->log };
     do {
         note_alive(w);
-        const int64_t now_ms = w->all->clock.monotonic_ms(&w->all->clock);
-        if (o->refill_every_s != 0 && now_ms - refilled_ms >= 1000 * (int64_t)o->refill_every_s) {
+        const int64_t now = now_ms(w->all);
+        if (o->refill_every_s != 0 && now - refilled_ms >= 1000 * (int64_t)o->refill_every_s) {
             refill(w, &engine);
-            refilled_ms = now_ms;
+            refilled_ms = now;
         }
     } while (rest(w->all, &since, ROUND_MS));
     for (size_t i = 0; i < o->n_nodes; i++)
@@ -177,7 +269,8 @@ static void init(struct workers *all, const struct workers_options *options)
     pthread_condattr_t monotonic;
     all->options = *options;
     all->clock = clock_system();
-    all->n = options->n_threads + 1;
+    all->n = options->n_threads + 2;
+    all->n_carrying = options->n_threads;
     REQUIRE(options->n_threads >= 1 && options->n_threads <= WORKERS_MAX &&
             options->n_nodes <= NODES_MAX);
     REQUIRE(pthread_mutex_init(&all->lock, NULL) == 0 && pthread_condattr_init(&monotonic) == 0 &&
@@ -200,7 +293,10 @@ bool workers_new(struct workers **out, const struct workers_options *options, st
             return false;
         }
     for (size_t i = 0; i < all->n; i++)
-        REQUIRE(pthread_create(&all->workers[i].thread, NULL, i + 1 < all->n ? carry : upkeep,
+        REQUIRE(pthread_create(&all->workers[i].thread, NULL,
+                               i + 2 < all->n   ? carry
+                               : i + 1 < all->n ? keep
+                                                : upkeep,
                                &all->workers[i]) == 0);
     all->n_running = (unsigned)all->n;
     *out = all;

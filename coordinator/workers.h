@@ -1,12 +1,18 @@
-// coordinator/workers.h -- the threads that carry spends on, and the one that does what comes round.
+// coordinator/workers.h -- the threads that carry spends on, one that keeps what they hold, and one that does what comes
+// round.
 //
+// A spend's lease is short (spend.h), and a signer may take minutes: one thread with a connection of its own renews the
+// leases of spends whose worker waits. It stops when the worker has not moved for longer than a signer may take, and
+// with the process: then another replica takes the spend over.
 // Source: coordinator.md D3, D4, D12; design.md "Threads".
 #ifndef CASEMATE_COORDINATOR_WORKERS_H
 #define CASEMATE_COORDINATOR_WORKERS_H
 #include "coordinator/refill_sources.h"
 #include "coordinator/spend.h"
 
-#define WORKERS_MAX 16
+#define WORKERS_MAX     16
+// For so long a worker may be with one signer: its queue, the looks before and after, a conversation at the longest.
+#define WORKERS_AWAY_MS 200000
 
 struct workers;
 
@@ -36,8 +42,8 @@ void workers_wake(struct workers *workers);
 void workers_stop(struct workers *workers, unsigned wait_s);
 void workers_free(struct workers *workers); // stops; NULL is fine
 
-// When each thread last came round, in milliseconds of the monotonic clock: the oldest of them. For the
-// watchdog: a thread that hangs in a call without end is no longer of use.
+// When each thread last came round, or went to another signer, in milliseconds of the monotonic clock: the oldest of
+// them. For the watchdog: a thread that hangs in a call without end is no longer of use.
 int64_t workers_alive_ms(const struct workers *workers);
 
 #endif

@@ -475,6 +475,21 @@ static struct sats outflow_of(const struct fleet *fleet, struct bytes psbt, stru
     return sum;
 }
 
+// As workers.c keeps it.
+static void keep_lease(struct db *db)
+{
+    struct db_rows rows;
+    struct err err;
+    char id[ID_SIZE];
+    bool kept;
+    CHECK(db_query(db, &rows, "SELECT id, fence FROM spend WHERE owner = 'world'", DB_NONE,
+                   test_arena(), &err));
+    assert_int_equal(rows.n, 1);
+    db_cell_copy(id, sizeof id, &rows, 0, 0);
+    CHECK(ledger_keep(db, id, "world", db_cell_u64(&rows, 0, 1), SPEND_LEASE_US, &kept, &err));
+    assert_true(kept);
+}
+
 // The time that a signer takes, after which another worker looks for something to do.
 static void take_time(const struct fleet *fleet, int64_t s)
 {
@@ -484,7 +499,11 @@ static void take_time(const struct fleet *fleet, int64_t s)
     if (s == 0)
         return;
     struct db *db = world_db(fleet->ledger);
-    world_pass(fleet->ledger, s);
+    for (int64_t at = 0; at < s; at += 5) {
+        world_pass(fleet->ledger, 5);
+        if (!fleet->world->keeper_died)
+            keep_lease(db);
+    }
     CHECK(ledger_claim(db, &spend, &found, "another", SPEND_LEASE_US, &err));
     fleet->world->taken_over += found;
     db_close(&db);
@@ -777,7 +796,12 @@ bool world_drive_claimed(struct world *world, const struct world_ledger *ledger,
     struct fleet fleet = { world, ledger };
     struct clock clock = clock_system();
     struct surge_codes *codes = ledger->codes != NULL ? ledger->codes : surge_codes_new(&clock);
-    const struct spend_context context = { db, &node, &fleet, codes, ledger->treasury, &SILENT };
+    const struct spend_context context = { .db = db,
+                                           .node = &node,
+                                           .fleet = &fleet,
+                                           .codes = codes,
+                                           .treasury = ledger->treasury,
+                                           .log = &SILENT };
     struct spend spend;
     struct err err;
     bool found;

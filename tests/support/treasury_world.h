@@ -55,6 +55,7 @@ struct world {
     struct world_signer signers[WORLD_SIGNERS];
     uint64_t broadcasts;
     uint64_t taken_over; // how often another worker got a spend while a signer was asked for it
+    bool keeper_died;    // nobody renews the lease of who waits for a signer
     int64_t outside_ns;  // spent in what stands for node and signers: for measuring what is left
 };
 
