@@ -69,3 +69,12 @@ def both_ways(page, named, real, what):
         yield f"{page}: {name} is no {what}"
     if not real:
         yield f"no {what} was found in the code: does this look for them as the code writes them?"
+
+
+def table_rows(pattern, table, start):
+    """The rows of a table in a C file; each that begins with `start` must be one that the pattern reads."""
+    found = re.findall(pattern, table)
+    if len(found) != table.count(start) or not found:
+        raise SystemExit(f"{len(found)} of {table.count(start)} rows that begin with {start.strip()} were read: does this "
+                         f"look for them as the code writes them? The first of them: {found[:1]}")
+    return found
