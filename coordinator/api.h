@@ -149,6 +149,11 @@ MUST_CHECK bool call_may(const struct call *c, const char *wallet_id, unsigned r
 MUST_CHECK bool call_wallet(const struct call *c, struct treasury_wallet *out, struct bytes name,
                             unsigned roles, struct err *err);
 
+// What a list may show that is not of one wallet by itself: of all (*wallet_id empty) for who has one of the roles for
+// every wallet and names none, else of one wallet. Fails: as call_wallet.
+MUST_CHECK bool call_scope(const struct call *c, char wallet_id[static ID_SIZE], unsigned roles,
+                           struct err *err);
+
 // A parameter of query or form; empty counts as absent, of a repeated one the first counts.
 struct bytes call_parameter(const struct call *c, const char *name);
 

@@ -90,8 +90,12 @@ static bool write_signer(struct call *c, struct json_writer *j, const struct db_
     json_string(j, db_cell_bytes(rows, row, 7));
     json_key(j, "wallets");
     json_begin_array(j);
-    for (size_t i = 0; i < wallets.n; i++)
-        json_string(j, db_cell_bytes(&wallets, i, 1));
+    for (size_t i = 0; i < wallets.n; i++) {
+        char wallet_id[ID_SIZE];
+        db_cell_copy(wallet_id, sizeof wallet_id, &wallets, i, 0);
+        if (call_roles(c, wallet_id) != 0) // others need not be known
+            json_string(j, db_cell_bytes(&wallets, i, 1));
+    }
     json_end_array(j);
     for (size_t i = 0; i < n_seen; i++)
         if (strcmp(seen[i].id, id) == 0)

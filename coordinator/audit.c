@@ -53,15 +53,34 @@ static bool insert(struct db *db, const struct audit_event *e, struct err *err)
                    DB_ARGS(db_u64(e->seq), db_hash(&e->hash)), err);
 }
 
+// Whether event e concerns a wallet: the same for who reads it and for who is told. Roles are given and taken in one
+// wallet each, which the event names.
+#define ROWS(table, key, wallet)                                                                   \
+    "EXISTS (SELECT 1 FROM " table " x WHERE x." key " = e.object AND x.wallet_id = " wallet ")"
+#define CONCERNS(wallet)                                                                           \
+    "CASE WHEN e.kind IN ('role.granted', 'role.taken') "                                          \
+    "THEN e.before LIKE '%' || " wallet " || '%' OR e.after LIKE '%' || " wallet " || '%' "        \
+    "ELSE e.object = " wallet                                                                      \
+    " OR " ROWS("spend", "id", wallet) " OR " ROWS("change_request", "id", wallet) " OR " ROWS(    \
+        "refill_policy", "id",                                                                     \
+        wallet) " OR " ROWS("wallet_signer", "signer_id",                                          \
+                            wallet) " OR " ROWS("role_grant", "principal_id",                      \
+                                                wallet) " OR EXISTS (SELECT 1 FROM api_token t "   \
+                                                        "JOIN role_grant x ON x.principal_id = "   \
+                                                        "t.principal_id WHERE t.id = e.object "    \
+                                                        "AND x.wallet_id = " wallet ") END"
+
 // Frames are for streams, which read the events themselves.
 static bool subscribe(struct db *db, const struct audit_event *e, struct err *err)
 {
     if (bytes_equal_text(e->kind, "spend.frame"))
         return true;
-    return db_exec(db, NULL,
-                   "INSERT INTO outbox(event_seq, hook_id, next_at) SELECT $1, id, $2 FROM hook "
-                   "WHERE disabled = 0 AND (kinds LIKE '%,' || $3 || ',%' OR kinds LIKE '%,*,%')",
-                   DB_ARGS(db_u64(e->seq), db_int(e->at_us), db_text_of(e->kind)), err);
+    return db_exec(
+        db, NULL,
+        "INSERT INTO outbox(event_seq, hook_id, next_at) SELECT $1, h.id, $2 FROM hook h "
+        "JOIN event e ON e.seq = $1 WHERE h.disabled = 0 AND "
+        "(h.kinds LIKE '%,' || $3 || ',%' OR h.kinds LIKE '%,*,%') AND " CONCERNS("h.wallet_id"),
+        DB_ARGS(db_u64(e->seq), db_int(e->at_us), db_text_of(e->kind)), err);
 }
 
 bool ledger_event_within(struct db *db, const struct event *event, struct err *err)
@@ -94,8 +113,10 @@ bool ledger_event(struct db *db, const struct event *event, struct err *err)
 // --- Reading ---
 
 #define EVENT_SELECT                                                                               \
-    "SELECT seq, at, actor, origin, kind, object, before, after, request_id, prev_hash, hash "     \
-    "FROM event WHERE seq > $1"
+    "SELECT e.seq, e.at, e.actor, e.origin, e.kind, e.object, e.before, e.after, e.request_id, "   \
+    "e.prev_hash, e.hash FROM event e WHERE e.seq > $1"
+#define OF_OBJECT " AND e.object = $3"
+#define IN_ORDER  " ORDER BY e.seq LIMIT $2"
 
 static struct audit_event event_of_row(const struct db_rows *rows, size_t row)
 {
@@ -113,15 +134,17 @@ static struct audit_event event_of_row(const struct db_rows *rows, size_t row)
 }
 
 bool audit_read(struct db *db, struct audit_events *out, uint64_t after, size_t limit,
-                const char *object, struct arena *arena, struct err *err)
+                const char *object, const char *wallet_id, struct arena *arena, struct err *err)
 {
+    static const char *const sql[2][2] = {
+        { EVENT_SELECT IN_ORDER, EVENT_SELECT " AND " CONCERNS("$3") IN_ORDER },
+        { EVENT_SELECT OF_OBJECT IN_ORDER, EVENT_SELECT OF_OBJECT " AND " CONCERNS("$4") IN_ORDER }
+    };
+    const struct db_value args[] = { db_u64(after), db_u64(limit),
+                                     db_text(object ? object : wallet_id), db_text(wallet_id) };
+    const size_t n = 2u + (object != NULL) + (wallet_id != NULL);
     struct db_rows rows;
-    const bool ok =
-        object ? db_query(db, &rows, EVENT_SELECT " AND object = $3 ORDER BY seq LIMIT $2",
-                          DB_ARGS(db_u64(after), db_u64(limit), db_text(object)), arena, err)
-               : db_query(db, &rows, EVENT_SELECT " ORDER BY seq LIMIT $2",
-                          DB_ARGS(db_u64(after), db_u64(limit)), arena, err);
-    if (!ok)
+    if (!db_query(db, &rows, sql[object != NULL][wallet_id != NULL], args, n, arena, err))
         return false;
     *out = (struct audit_events){ arena_array(arena, rows.n, sizeof *out->items), rows.n };
     if (!out->items)
@@ -174,7 +197,7 @@ static bool first_link(struct db *db, uint64_t from, struct audit_head *out, str
     *out = (struct audit_head){ .seq = from > 1 ? from - 1 : 0 };
     if (out->seq == 0)
         return true;
-    if (!audit_read(db, &before, out->seq - 1, 1, NULL, arena, err))
+    if (!audit_read(db, &before, out->seq - 1, 1, NULL, NULL, arena, err))
         return false;
     if (before.n != 1 || before.items[0].seq != out->seq)
         return err_set(err, ERR_INVALID, "event %" PRIu64 ": missing", out->seq);
@@ -188,7 +211,7 @@ static bool verify_pages(struct db *db, struct audit_head *last, struct arena *a
     struct audit_events page;
     do {
         arena_reset(arena);
-        if (!audit_read(db, &page, last->seq, PAGE, NULL, arena, err))
+        if (!audit_read(db, &page, last->seq, PAGE, NULL, NULL, arena, err))
             return false;
         for (size_t i = 0; i < page.n; i++)
             if (!verify_next(&page.items[i], last, err))

@@ -31,9 +31,13 @@ struct audit_events {
     struct audit_event *items;
     size_t n;
 };
-// Those after number `after`, at most `limit`; object NULL: of everything.
+// Those after number `after`, at most `limit`.
+// object:    an id, or NULL: of everything.
+// wallet_id: what concerns that wallet: itself, its spends, changes, refills and signers, the people who have a role
+//            there, their tokens, and which roles they got or lost there. NULL: of everything.
 MUST_CHECK bool audit_read(struct db *db, struct audit_events *out, uint64_t after, size_t limit,
-                           const char *object, struct arena *arena, struct err *err);
+                           const char *object, const char *wallet_id, struct arena *arena,
+                           struct err *err);
 
 struct hash256 audit_hash(const struct audit_event *event);
 

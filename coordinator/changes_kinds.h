@@ -1,4 +1,4 @@
-// coordinator/changes_kinds.h -- what each kind of change does; changes.c alone includes it.
+// coordinator/changes_kinds.h -- what each kind of change does; changes*.c alone include it.
 #ifndef CASEMATE_COORDINATOR_CHANGES_KINDS_H
 #define CASEMATE_COORDINATOR_CHANGES_KINDS_H
 #include "coordinator/changes.h"
@@ -30,6 +30,22 @@ struct change_kind {
                     struct err *err);
     bool (*apply)(const struct change_context *c, struct err *err);
 };
+// By file: changes_limits.c, changes_lists.c, changes_people.c; what is left is in changes_kinds.c.
+struct change_kinds {
+    const struct change_kind *items;
+    size_t n;
+};
+extern const struct change_kinds changes_limits, changes_lists, changes_people;
+#define CHANGE_ADMIN ((unsigned)ROLE_POLICY_ADMIN)
+
+// Members of a body. Fail: CODE_BAD_REQUEST "<name>: <what>".
+#define CHANGE_WORD_MAX 64
+bool change_bad(struct err *err, const char *name, const char *what); // returns false
+MUST_CHECK bool change_text(const struct change_context *c, const char *name, size_t max,
+                            struct bytes *out, struct err *err);
+// A destination's, a hook's name: what can stand in a list without leading anybody astray.
+bool change_is_name(struct bytes name);
+
 // The wallet's list or numbers have changed: the signers' policies are made anew (changes_policy.c).
 MUST_CHECK bool change_policies(const struct change_context *c, struct err *err);
 

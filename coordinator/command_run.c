@@ -348,7 +348,7 @@ static bool run_principal_list(struct run *r, struct err *err)
     AUTO(db_close) struct db *db = NULL;
     struct writer w = writer_growing(r->arena, (size_t)8 << 20);
     struct json_writer j = json_writer_of(&w);
-    return open_ledger(r, &db, err) && people_write(db, &j, r->arena, err) &&
+    return open_ledger(r, &db, err) && people_write(db, &j, NULL, r->arena, err) &&
            print_list(r, &w, members, COUNT(members), err);
 }
 

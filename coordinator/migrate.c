@@ -125,8 +125,8 @@ bool migrate_apply(struct db *db, const struct migrate_steps *steps, struct err 
 // --- Rights ---
 
 // Tables of which `serve` may delete rows; the others hold money or evidence, for ever.
-static const char *const deletable[] = { "input_lock", "login_challenge", "session", "signer_lease",
-                                         "outbox" };
+static const char *const deletable[] = { "input_lock",   "login_challenge", "session",
+                                         "signer_lease", "outbox",          "role_grant" };
 
 static bool is_plain(const char *name)
 {

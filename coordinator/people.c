@@ -422,16 +422,22 @@ static void write_roles(struct json_writer *j, const struct db_rows *grants, str
     json_end_object(j);
 }
 
-bool people_write(struct db *db, struct json_writer *j, struct arena *arena, struct err *err)
+bool people_write(struct db *db, struct json_writer *j, const char *wallet_id, struct arena *arena,
+                  struct err *err)
 {
+    const struct db_value all = db_int(wallet_id == NULL),
+                          wallet = db_text(wallet_id != NULL ? wallet_id : "");
     struct db_rows people, grants;
     if (!db_query(db, &people,
-                  "SELECT id, kind, subject, display, disabled FROM principal ORDER BY subject",
-                  DB_NONE, arena, err) ||
+                  "SELECT p.id, p.kind, p.subject, p.display, p.disabled FROM principal p "
+                  "WHERE $1 = 1 OR EXISTS (SELECT 1 FROM role_grant g "
+                  "WHERE g.principal_id = p.id AND g.wallet_id = $2) ORDER BY p.subject",
+                  DB_ARGS(all, wallet), arena, err) ||
         !db_query(db, &grants,
                   "SELECT g.principal_id, w.name, g.role FROM role_grant g "
-                  "JOIN wallet w ON w.id = g.wallet_id ORDER BY w.name, g.role",
-                  DB_NONE, arena, err))
+                  "JOIN wallet w ON w.id = g.wallet_id WHERE $1 = 1 OR w.id = $2 "
+                  "ORDER BY w.name, g.role",
+                  DB_ARGS(all, wallet), arena, err))
         return false;
     json_begin_array(j);
     for (size_t i = 0; i < people.n; i++) {

@@ -96,8 +96,9 @@ MUST_CHECK bool people_ungrant(struct db *db, const struct actor *actor, const c
 MUST_CHECK bool people_disable(struct db *db, const struct actor *actor, const char *principal_id,
                                bool disabled, struct err *err);
 
-// All as an array of {"id","kind","subject","display","disabled","roles":{wallet name: [...]}}.
-MUST_CHECK bool people_write(struct db *db, struct json_writer *j, struct arena *arena,
-                             struct err *err);
+// An array of {"id","kind","subject","display","disabled","roles":{wallet name: [...]}}. wallet_id: those who have a
+// role there, and no other roles; NULL: all.
+MUST_CHECK bool people_write(struct db *db, struct json_writer *j, const char *wallet_id,
+                             struct arena *arena, struct err *err);
 
 #endif

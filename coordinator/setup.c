@@ -163,6 +163,49 @@ static bool is_signer_kind(struct bytes kind)
     return false;
 }
 
+struct new_signer {
+    struct bytes name, kind, domain, pin;
+    int64_t number;
+    struct xfp xfp;
+};
+
+// "one signer may serve several wallets": the one that is there, if the file says the same of it.
+static bool find_signer(struct db *db, const struct new_signer *s, char id[static ID_SIZE],
+                        bool *found, struct arena *arena, struct err *err)
+{
+    struct db_rows rows;
+    if (!db_query(db, &rows,
+                  "SELECT id FROM signer WHERE name = $1 AND number = $2 AND kind = $3 AND "
+                  "fingerprint = $4 AND failure_domain = $5",
+                  DB_ARGS(db_text_of(s->name), db_int(s->number), db_text_of(s->kind),
+                          db_blob(BYTES_OF(s->xfp.b)), db_text_of(s->domain)),
+                  arena, err))
+        return false;
+    *found = rows.n == 1;
+    if (*found)
+        db_cell_copy(id, ID_SIZE, &rows, 0, 0);
+    return true;
+}
+
+static bool add_signer(struct db *db, const struct new_signer *s, char id[static ID_SIZE],
+                       struct arena *arena, int64_t now_us, struct err *err)
+{
+    bool found = false;
+    if (!find_signer(db, s, id, &found, arena, err) || found)
+        return found;
+    db_new_id(id, now_us);
+    return db_exec(db, NULL,
+                   "INSERT INTO signer(id, name, number, kind, fingerprint, device_pin, "
+                   "failure_domain) VALUES($1, $2, $3, $4, $5, $6, $7)",
+                   DB_ARGS(db_text(id), db_text_of(s->name), db_int(s->number), db_text_of(s->kind),
+                           db_blob(BYTES_OF(s->xfp.b)),
+                           s->pin.len > 0 ? db_text_of(s->pin) : db_null(DB_TEXT),
+                           db_text_of(s->domain)),
+                   err) ||
+           (db_fault(db) == DB_FAULT_CONSTRAINT &&
+            code_fail(err, CODE_CONFLICT, "another signer has that name or number already"));
+}
+
 // The list names each of the descriptor's keys by its fingerprint, in the descriptor's order.
 static bool insert_signer(struct db *db, const struct plan *p, const char *wallet_id,
                           const struct json *s, size_t position, int64_t now_us, struct err *err)
@@ -171,17 +214,18 @@ static bool insert_signer(struct db *db, const struct plan *p, const char *walle
                                            "fingerprint", "failure_domain", "device_pin" };
     const struct ms_wallet *keys = wallet_keys(p->wallet);
     const struct ms_cosigner *key = &keys->cosigner[position];
-    struct bytes name, kind, fingerprint, domain, pin;
+    struct bytes fingerprint;
+    struct new_signer new = { .number = (int64_t)position + 1, .xfp = key->origin.xfp };
     char id[ID_SIZE], xfp[9], xpub[XPUB_TEXT_SIZE], path[128];
     struct writer path_text = writer_of(path, sizeof path - 1);
-    int64_t n = (int64_t)position + 1;
     if (!only(s, "signers", members, COUNT(members), err) ||
-        !text(s, "name", 16, true, &name, err) || !text(s, "kind", 16, true, &kind, err) ||
+        !text(s, "name", 16, true, &new.name, err) || !text(s, "kind", 16, true, &new.kind, err) ||
         !text(s, "fingerprint", 8, true, &fingerprint, err) ||
-        !text(s, "failure_domain", 64, false, &domain, err) ||
-        !text(s, "device_pin", 120, false, &pin, err) || !number(s, "number", 1, 1000, &n, err))
+        !text(s, "failure_domain", 64, false, &new.domain, err) ||
+        !text(s, "device_pin", 120, false, &new.pin, err) ||
+        !number(s, "number", 1, 1000, &new.number, err))
         return false;
-    if (!is_signer_kind(kind))
+    if (!is_signer_kind(new.kind))
         return bad(err, "kind", "is none of casemate, coldcard, simulator, command");
     hex_encode(xfp, BYTES_OF(key->origin.xfp.b));
     if (!http_equal_nocase(fingerprint, bytes_of_text(xfp)))
@@ -190,17 +234,8 @@ static bool insert_signer(struct db *db, const struct plan *p, const char *walle
                          position + 1, xfp);
     hdpub_to_text(xpub, &key->node, keys->chain);
     keypath_write(&path_text, &key->origin.path);
-    db_new_id(id, now_us);
-    if (!db_exec(db, NULL,
-                 "INSERT INTO signer(id, name, number, kind, fingerprint, device_pin, "
-                 "failure_domain) VALUES($1, $2, $3, $4, $5, $6, $7)",
-                 DB_ARGS(db_text(id), db_text_of(name), db_int(n), db_text_of(kind),
-                         db_blob(BYTES_OF(key->origin.xfp.b)),
-                         pin.len > 0 ? db_text_of(pin) : db_null(DB_TEXT), db_text_of(domain)),
-                 err))
-        return db_fault(db) == DB_FAULT_CONSTRAINT &&
-               code_fail(err, CODE_CONFLICT, "a signer of that name or number is there already");
-    return db_exec(db, NULL,
+    return add_signer(db, &new, id, p->arena, now_us, err) &&
+           db_exec(db, NULL,
                    "INSERT INTO wallet_signer(wallet_id, signer_id, position, xpub, keypath, "
                    "registered_name) VALUES($1, $2, $3, $4, $5, $6)",
                    DB_ARGS(db_text(wallet_id), db_text(id), db_u64(position), db_text(xpub),

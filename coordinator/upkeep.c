@@ -65,7 +65,7 @@ static bool write_body(struct db *db, uint64_t seq, struct bytes *out, struct ar
     struct audit_events events;
     struct writer w = writer_growing(arena, (size_t)1 << 20);
     struct json_writer j = json_writer_of(&w);
-    if (!audit_read(db, &events, seq - 1, 1, NULL, arena, err))
+    if (!audit_read(db, &events, seq - 1, 1, NULL, NULL, arena, err))
         return false;
     if (events.n != 1 || events.items[0].seq != seq)
         return code_fail(err, CODE_INTERNAL, "event %" PRIu64 " is not there", seq);
