@@ -73,6 +73,12 @@ TEST(policy_24_85_rules_and_messages_that_nobody_counts)
     velocity_advance(&v, &one, T0);
     assert_true(v.spent[1].n == 0 && v.n[VELOCITY_MESSAGES] == 0 && v.n_outlays == 0);
     assert_true(v.n_repeats == 0 && !velocity_was_charged(&v, 1, &txid));
+    // Whatever stands behind the last rule.
+    struct policy shorter = two;
+    shorter.n_rules = 1;
+    charge(&v, &two, 1, 4, T0);
+    velocity_advance(&v, &shorter, T0);
+    assert_true(v.spent[1].n == 0 && v.n_outlays == 0);
 }
 
 TEST(policy_24_85_counts_end_at_the_greatest_there_is)
@@ -386,6 +392,10 @@ TEST(policy_24_66_what_changed_since_stays)
     assert_true(velocity_was_charged(&now, 1, &(struct hash256){ { 8 } }));
     assert_false(velocity_was_charged(&now, 0, &(struct hash256){ { 3 } }));
     assert_int_equal(now.n_repeats, before.n_repeats + 1);
+    now = after;
+    now.n_repeats--;
+    velocity_take_back(&now, &before, &after, &p, 0, (struct sats){ 7 });
+    assert_true(now.spent[0].n == 40 && now.heights[0] == after.heights[0]);
 }
 
 // What cannot be told from other charges any more: all stays, and is remembered.
@@ -453,6 +463,12 @@ TEST(policy_24_66_what_is_not_found_stays_charged)
         velocity_take_back(&now, &before, &after, &p, lost[i].rule, (struct sats){ 7 });
         assert_same(&now, &expected);
     }
+    struct velocity before, after, now, expected;
+    charge_last(&p, 1, &before, &after);
+    expected = now = after;
+    after.n_outlays = 0;
+    velocity_take_back(&now, &before, &after, &p, 1, (struct sats){ 7 });
+    assert_same(&now, &expected);
 }
 
 TEST(policy_24_66_all_that_is_left_may_be_taken_back)
@@ -474,7 +490,7 @@ TEST(policy_24_66_the_outlay_of_the_charge)
     const struct policy p = parsed(of_windows);
     struct velocity before, after, now;
     charge_last(&p, 1, &before, &after);
-    after.outlays[after.n_outlays++] = (struct outlay){ 2, 1, T0, { 50 } };
+    after.outlays[after.n_outlays++] = (struct outlay){ 2, 1, T0 + 3, { 50 } };
     after.outlays[after.n_outlays] = (struct outlay){ 1, 1, T0 - 5, { 50 } }; // none: it is behind
     now = after;
     charge(&now, &p, 1, 11, T0 + 1);
@@ -505,6 +521,7 @@ TEST(policy_24_66_what_is_remembered_of_others_stays)
     assert_true(!velocity_was_charged(&now, 0, &txid) && now.n_repeats == 2);
     now = after;
     now.n_repeats = 2; // forgotten already
+    now.repeats[2].rule = 9;
     velocity_take_back(&now, &before, &after, &p, 0, (struct sats){ 7 });
     assert_true(now.n_repeats == 2 && velocity_was_charged(&now, 1, &txid));
     // A policy that does not dedupe remembers nothing, and forgets nothing that an earlier one did.
