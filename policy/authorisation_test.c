@@ -184,6 +184,18 @@ TEST(policy_24_74_out_of_hsm_mode)
     assert_string_equal(try_code(&f.users[0], 57000000, 57000000), "replay");
 }
 
+// An entry of zeros is nobody, whatever is sent for it.
+TEST(policy_24_58_a_user_without_a_kind)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct user *bob = &f.users[1];
+    bob->mode = USER_NONE;
+    assert_string_equal(try_code(bob, 1, 0), "unknown user");
+    bob->mode = USER_HOTP;
+    assert_string_equal(try_code(bob, 1, 0), "");
+}
+
 // --- The queue: item 75 ---
 
 static bool put(struct auth_queue *q, const char *name, const char *token, struct err *err)
