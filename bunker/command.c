@@ -24,7 +24,7 @@ static const char help[] =
     "While the bunker does not run, with the settings' key file; ROLE is viewer, operator or "
     "admin:\n"
     "\n"
-    "  token add ROLE | list | revoke ID             tokens for programs\n"
+    "  token add ROLE [DAYS] | list | revoke ID      tokens for programs\n"
     "  account set NAME ROLE | list | remove NAME    people; set reads the password from\n"
     "                                                standard input\n"
     "  totp enrol NAME                               a second factor for an account\n"

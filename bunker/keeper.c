@@ -1,9 +1,12 @@
 #include "bunker/keeper.h"
 #include "base/base64.h"
 #include "base/file.h"
+#include "base/reader.h"
 #include "bunker/export.h"
 #include "crypto/random.h"
+#include <time.h>
 
+#define TOKEN_DAYS_MAX  3650
 #define TOTP_SECRET_LEN 20 // RFC 4226: as long as SHA-1's output
 
 static bool read_role(enum role *out, const char *word, struct err *err)
@@ -15,16 +18,42 @@ static bool read_role(enum role *out, const char *word, struct err *err)
 
 // --- Tokens ---
 
-static bool token_add(struct settings *s, const char *const *args, struct writer *w,
-                      struct err *err)
+static bool print_token(struct settings *s, const char *role_word, int64_t expires_s,
+                        struct writer *w, struct err *err)
 {
     char text[TOKEN_TEXT_SIZE];
     enum role role;
-    if (!read_role(&role, args[0], err) || !settings_add_token(s, role, 0, text, err))
+    if (!read_role(&role, role_word, err) || !settings_add_token(s, role, expires_s, text, err))
         return false;
     writer_printf(w, "%s\n", text);
     wipe(text, sizeof text);
     return true;
+}
+
+static bool token_add(struct settings *s, const char *const *args, struct writer *w,
+                      struct err *err)
+{
+    return print_token(s, args[0], 0, w, err);
+}
+
+static bool token_add_for(struct settings *s, const char *const *args, struct writer *w,
+                          struct err *err)
+{
+    struct reader r = reader_of(bytes_of_text(args[1]));
+    uint32_t days;
+    if (!reader_decimal(&r, TOKEN_DAYS_MAX, &days) || !reader_done(&r) || days == 0)
+        return err_set(err, ERR_USAGE, "'%s' is no number of days from 1 to %d", args[1],
+                       TOKEN_DAYS_MAX);
+    return print_token(s, args[0], (int64_t)time(NULL) + (int64_t)days * 86400, w, err);
+}
+
+static void write_end(struct writer *w, int64_t expires_s)
+{
+    const time_t at = (time_t)expires_s;
+    struct tm day;
+    if (expires_s > 0 && gmtime_r(&at, &day) != NULL)
+        writer_printf(w, " until %04d-%02d-%02dT%02d:%02d:%02dZ", day.tm_year + 1900,
+                      day.tm_mon + 1, day.tm_mday, day.tm_hour, day.tm_min, day.tm_sec);
 }
 
 static bool token_list(struct settings *s, const char *const *args, struct writer *w,
@@ -32,8 +61,11 @@ static bool token_list(struct settings *s, const char *const *args, struct write
 {
     (void)args;
     (void)err;
-    for (size_t i = 0; i < s->n_tokens; i++)
-        writer_printf(w, "%s %s\n", s->tokens[i].id, role_name(s->tokens[i].role));
+    for (size_t i = 0; i < s->n_tokens; i++) {
+        writer_printf(w, "%s %s", s->tokens[i].id, role_name(s->tokens[i].role));
+        write_end(w, s->tokens[i].expires_s);
+        writer_text(w, "\n");
+    }
     return true;
 }
 
@@ -147,6 +179,7 @@ const struct keeper_command keeper_commands[] = {
     { { "export-settings", "" }, 0, false, settings_export },
     { { "import-settings", "" }, 1, true, settings_import },
     { { "token", "add" }, 1, true, token_add },
+    { { "token", "add" }, 2, true, token_add_for },
     { { "token", "list" }, 0, false, token_list },
     { { "token", "revoke" }, 1, true, token_revoke },
     { { "account", "list" }, 0, false, account_list },

@@ -72,6 +72,8 @@ static void by_token(struct page *p)
     if (p->session != NULL)
         return;
     p->session = start(p, account, t->role);
+    if (p->session != NULL)
+        p->session->ends_s = t->expires_s;
     record(p->b, "token", account, p->request->listener, p->session != NULL ? "ok" : "failed");
 }
 

@@ -168,7 +168,9 @@ int64_t session_left_s(const struct sessions *s, const struct session *session, 
 {
     const int64_t idle = session->active_s + s->idle_s - now_s;
     const int64_t life = session->created_s + s->life_s - now_s;
-    return idle < life ? idle : life;
+    const int64_t own = session->ends_s > 0 ? session->ends_s - now_s : life;
+    const int64_t least = idle < life ? idle : life;
+    return own < least ? own : least;
 }
 
 struct session *session_find(struct sessions *s, struct bytes id, const struct listener *listener,
@@ -202,6 +204,7 @@ struct session *session_renew(struct sessions *s, struct session *session, int64
     made->typed = session->typed;
     made->role = session->role;
     made->factor_s = session->factor_s;
+    made->ends_s = session->ends_s;
     memcpy(made->account, session->account, sizeof made->account);
     made->created_s = made->active_s = now_s;
     session_end(s, session);

@@ -2,7 +2,8 @@
 //
 // (1) The id itself is nowhere kept, only its hash under a key of this process: who reads our memory or
 //     our store cannot log in with it.
-// (2) A session ends by logging out, by idling, at its absolute limit; what ends it ends all its sockets.
+// (2) A session ends by logging out, by idling, at its absolute limit, with what it began with; what ends it ends all
+//     its sockets.
 // (3) A change of rights is a new id (session_renew).
 // Where sessions are kept is behind struct session_store: in memory here, elsewhere for other programs.
 // Source: bunker.md 4.3.
@@ -27,6 +28,8 @@ struct session {
     unsigned role; // the program's own
     int64_t created_s, active_s,
         factor_s; // factor_s: when the second factor was last given; 0: never
+    int64_t
+        ends_s; // when what it began with expires, as a token does; 0: never. The program's to set
     const struct listener *listener;
     char ws_token[SESSION_TOKEN_SIZE]; // of the path of its sockets
     char csrf[SESSION_TOKEN_SIZE];     // of its forms

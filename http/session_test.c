@@ -43,6 +43,27 @@ TEST(bunker_21_9_sessions_have_an_absolute_limit)
     sessions_free(&s);
 }
 
+// A token's session, and its sockets, do not outlive the token.
+TEST(bunker_4_3_a_session_ends_with_what_it_began_with)
+{
+    struct sessions s;
+    char id[SESSION_ID_SIZE];
+    unsigned ended = 0;
+    sessions_init(&s, session_store_memory());
+    s.ended = count_end;
+    s.context = &ended;
+    struct session *a = session_start(&s, &here, 1000, id);
+    a->ends_s = 1100;
+    assert_int_equal(session_left_s(&s, a, 1000), 100);
+    a = session_renew(&s, a, 1000, id);
+    assert_ptr_equal(session_find(&s, bytes_of_text(id), &here, 1099), a);
+    a->active_s = 1099;
+    sessions_expire(&s, 1100);
+    assert_int_equal(ended, 2);
+    assert_null(session_find(&s, bytes_of_text(id), &here, 1100));
+    sessions_free(&s);
+}
+
 TEST(bunker_4_3_new_id_at_every_change_of_rights)
 {
     struct sessions s;
