@@ -216,6 +216,11 @@ static void send_review(struct page *p)
         api_fail(p, 500, "internal", "The PSBT cannot be read.");
         return;
     }
+    if (psbt.n_in + psbt.n_out >
+        REVIEW_ROWS_MAX) { // one session's picture keeps the loop from all others
+        api_fail(p, 413, "too_large", "The PSBT is too large for a picture.");
+        return;
+    }
     j.ascii = true;
     review_write(&j, &psbt, bytes_of_text(p->b->device->view.xfp), bunker_chain(p->b), arena);
     if (writer_finish(&w, &body))

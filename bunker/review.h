@@ -10,7 +10,8 @@
 #include "bitcoin/psbt.h"
 #include "bitcoin/sats.h"
 
-#define REVIEW_ARENA ((size_t)64 << 20)
+#define REVIEW_ARENA    ((size_t)64 << 20)
+#define REVIEW_ROWS_MAX 5000 // inputs and outputs that a picture is worked out for
 
 // The PSBT in an upload, in binary: as it is, from hex (70736274ff in any case) or from base64 (cHNidP).
 // Parsed to its last byte. *out borrows or lies in the arena.
