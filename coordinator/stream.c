@@ -165,23 +165,35 @@ static void post(struct streams *s, uint64_t number, struct bytes text, bool clo
     http_server_post(s->options.server, deliver, s);
 }
 
-// One viewer must not take the places of all others. A text is sent and over.
-static bool has_room(struct streams *s, const struct stream_plan *plan)
+// One viewer must not take the places of all others: the oldest stream of one who has many makes room for the new one.
+// (Not the new one is refused: a viewer that came again may be told of first when its old stream is written to.)
+static bool make_room(struct streams *s, const struct stream_plan *plan)
 {
     const size_t most = plan->who[0] != '\0' ? STREAMS_OF_ONE : STREAMS_MAX / 2;
+    struct entry *oldest = NULL;
+    struct http_socket *leaves = NULL;
     size_t all = 0, own = 0;
     lock(s);
-    for (const struct entry *e = s->first; e != NULL; e = e->next) {
+    for (struct entry *e = s->first; e != NULL; e = e->next) { // newest first
+        const bool is_own = !e->gone && strcmp(e->who, plan->who) == 0;
         all += !e->gone;
-        own += !e->gone && strcmp(e->who, plan->who) == 0;
+        own += is_own;
+        oldest = is_own ? e : oldest;
+    }
+    if (own >= most) {
+        leaves = oldest->socket;
+        oldest->gone = true;
+        all--;
     }
     unlock(s);
-    return plan->kind == STREAM_TEXT || (all < STREAMS_MAX && own < most);
+    if (leaves != NULL)
+        http_socket_close(leaves, 1000);
+    return all < STREAMS_MAX;
 }
 
 bool streams_add(struct streams *s, struct http_exchange *exchange, const struct stream_plan *plan)
 {
-    if (!has_room(s, plan))
+    if (plan->kind != STREAM_TEXT && !make_room(s, plan))
         return false;
     struct http_socket *socket = http_reply_stream(exchange, NULL);
     if (socket == NULL)

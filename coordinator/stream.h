@@ -41,8 +41,9 @@ struct streams_options {
 struct streams *streams_new(const struct streams_options *options);
 void streams_free(struct streams *streams); // stops its thread; NULL is fine
 
-// On the loop. Answers with a stream, and the exchange is dead. False: there are too many, of everybody or of who
-// looks on, and nothing is answered yet. (By person, as behind a proxy all have one address.)
+// On the loop. Answers with a stream, and the exchange is dead; where who looks on has too many, the oldest of those
+// ends. (By person, as behind a proxy all have one address.) False: everybody together has too many, and nothing is
+// answered yet.
 MUST_CHECK bool streams_add(struct streams *streams, struct http_exchange *exchange,
                             const struct stream_plan *plan);
 // On the loop: a stream has gone.
