@@ -13,6 +13,8 @@ static const char help[] =
     "  setup FILE                  make a wallet with signers, caps, list and people from a JSON "
     "file\n"
     "  dry-run WALLET TO SAT       what a spend would be, without doing any of it\n"
+    "  export wallet WALLET        what registers the wallet on a signer, and is kept off site\n"
+    "  export policy SIGNER        the policy that the signer is to run\n"
     "  recover                     carry on what a stopped coordinator left, without the API\n"
     "  audit verify                check every link of the audit chain\n"
     "  principal add KIND NAME     a person or program: nostr HEXKEY, cert NAME, service NAME\n"

@@ -4,6 +4,7 @@
 #ifndef CASEMATE_COORDINATOR_COMMAND_H
 #define CASEMATE_COORDINATOR_COMMAND_H
 #include "coordinator/config.h"
+#include "coordinator/db.h"
 
 #define COMMAND_WORDS 8
 #define COMMAND_ROLES 16
@@ -47,8 +48,13 @@ MUST_CHECK bool command_row_find(const struct command_row **out, const struct co
 
 const char *command_help(void);
 
-// command_run.c, serve.c
+// The ledger as it is, at the step that this program knows.
+MUST_CHECK bool command_open_ledger(const struct run *r, struct db **db, struct err *err);
+
+// command_run.c, command_export.c, serve.c
 bool command_serve(struct run *r, struct err *err);
+bool command_export_wallet(struct run *r, struct err *err);
+bool command_export_policy(struct run *r, struct err *err);
 bool command_recover(struct run *r, struct err *err);
 bool command_dry_run(struct run *r, struct err *err);
 

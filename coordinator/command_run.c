@@ -27,8 +27,7 @@ static bool read_count(const char *text, const char *name, uint64_t max, uint64_
            err_set(err, ERR_USAGE, "--%s: is no number within its bounds", name);
 }
 
-// The ledger as it is, at the step that this program knows.
-static bool open_ledger(const struct run *r, struct db **db, struct err *err)
+bool command_open_ledger(const struct run *r, struct db **db, struct err *err)
 {
     struct db_options store;
     struct migrate_state state;
@@ -87,7 +86,7 @@ static bool run_audit(struct run *r, struct err *err)
 {
     AUTO(db_close) struct db *db = NULL;
     struct audit_head head;
-    if (!open_ledger(r, &db, err))
+    if (!command_open_ledger(r, &db, err))
         return false;
     if (!audit_verify(db, 1, &head, err)) {
         r->status = EXIT_NOT_SOUND;
@@ -178,7 +177,7 @@ static bool run_check(struct run *r, struct err *err)
         // To open it would make it.
         found(&all[n++], "ledger", false, "there is none yet");
     } else {
-        const bool open = open_ledger(r, &db, err);
+        const bool open = command_open_ledger(r, &db, err);
         found(&all[n++], "ledger", open, open ? "opens, its schema is this program's" : err->text);
         if (!open)
             db_close(&db);
@@ -248,7 +247,7 @@ static bool run_setup(struct run *r, struct err *err)
     }
     if (r->command->json)
         r->out->len = 0; // what is printed is for programs
-    if (!ask(r, err) || !make_ledger(r, err) || !open_ledger(r, &db, err) ||
+    if (!ask(r, err) || !make_ledger(r, err) || !command_open_ledger(r, &db, err) ||
         !setup_apply(db, id, file, r->arena, err))
         return false;
     writer_printf(r->out, r->command->json ? "{\"wallet_id\": \"%s\"}\n" : "made wallet %s\n", id);
@@ -306,7 +305,7 @@ static bool run_principal_add(struct run *r, struct err *err)
         r->status = EXIT_WRONG_USE;
         return false;
     }
-    if (!open_ledger(r, &db, err) || !db_transact(db, add_person, &a, err))
+    if (!command_open_ledger(r, &db, err) || !db_transact(db, add_person, &a, err))
         return false;
     writer_printf(r->out, r->command->json ? "{\"id\": \"%s\", \"subject\": \"%s\"}\n" : "%s %s\n",
                   id, subject);
@@ -348,14 +347,14 @@ static bool run_principal_list(struct run *r, struct err *err)
     AUTO(db_close) struct db *db = NULL;
     struct writer w = writer_growing(r->arena, (size_t)8 << 20);
     struct json_writer j = json_writer_of(&w);
-    return open_ledger(r, &db, err) && people_write(db, &j, NULL, r->arena, err) &&
+    return command_open_ledger(r, &db, err) && people_write(db, &j, NULL, r->arena, err) &&
            print_list(r, &w, members, COUNT(members), err);
 }
 
 static bool run_principal_disable(struct run *r, struct err *err)
 {
     AUTO(db_close) struct db *db = NULL;
-    return open_ledger(r, &db, err) && people_disable(db, HOST, word(r, 2), true, err);
+    return command_open_ledger(r, &db, err) && people_disable(db, HOST, word(r, 2), true, err);
 }
 
 // --- tokens ---
@@ -380,7 +379,7 @@ static bool run_token_add(struct run *r, struct err *err)
     unsigned scopes;
     uint64_t days = TOKEN_DAYS;
     if (!read_count(r->command->days, "days", 3650, &days, err) ||
-        !read_scopes(r->command, &scopes, err) || !open_ledger(r, &db, err) ||
+        !read_scopes(r->command, &scopes, err) || !command_open_ledger(r, &db, err) ||
         !people_find(db, &person, word(r, 2), r->arena, err) ||
         !auth_token_add(db, id, token, HOST, person.id, scopes, (int64_t)days * DAY_US, err))
         return false;
@@ -398,14 +397,14 @@ static bool run_token_list(struct run *r, struct err *err)
     AUTO(db_close) struct db *db = NULL;
     struct writer w = writer_growing(r->arena, (size_t)8 << 20);
     struct json_writer j = json_writer_of(&w);
-    return open_ledger(r, &db, err) && auth_token_write(db, &j, r->arena, err) &&
+    return command_open_ledger(r, &db, err) && auth_token_write(db, &j, r->arena, err) &&
            print_list(r, &w, members, COUNT(members), err);
 }
 
 static bool run_token_revoke(struct run *r, struct err *err)
 {
     AUTO(db_close) struct db *db = NULL;
-    return open_ledger(r, &db, err) && auth_token_revoke(db, HOST, word(r, 2), err);
+    return command_open_ledger(r, &db, err) && auth_token_revoke(db, HOST, word(r, 2), err);
 }
 
 // --- dry-run ---
@@ -558,6 +557,8 @@ const struct command_row command_rows[] = {
     { { "check", NULL }, 0, 0, run_check },
     { { "setup", NULL }, 1, 1, run_setup },
     { { "dry-run", NULL }, 3, 3, command_dry_run },
+    { { "export", "wallet" }, 1, 1, command_export_wallet },
+    { { "export", "policy" }, 1, 1, command_export_policy },
     { { "recover", NULL }, 0, 0, command_recover },
     { { "audit", "verify" }, 0, 0, run_audit },
     { { "principal", "add" }, 2, 2, run_principal_add },
