@@ -359,6 +359,31 @@ TEST(psbt_signing_27_73_the_first_in_script_order)
             : "Output#1: last component beyond reasonable gap: " MS_RIG_PATH "/1/6000" EXPECTED);
 }
 
+// Wherever the one at fault stands in the script.
+TEST(psbt_signing_27_73_every_place_in_the_script)
+{
+    bool is_first = false, is_last = false;
+    for (unsigned index = 5000; index < 5012; index++) {
+        char suffix[16], expected[128];
+        struct rig *rig = rig_new();
+        (void)snprintf(suffix, sizeof suffix, "/1/%u", index);
+        (void)snprintf(
+            expected, sizeof expected,
+            "Output#1: last component beyond reasonable gap: " MS_RIG_PATH "/1/%u" EXPECTED, index);
+        struct draft *d = scattered(ms_draft_wallet(rig, NATIVE, 3),
+                                    (const char *const[3]){ "/1/0", "/1/0", suffix });
+        const struct bytes key = key_of(2, suffix),
+                           others[2] = { key_of(0, "/1/0"), key_of(1, "/1/0") };
+        const bool below_0 = bytes_compare(key, others[0]) < 0;
+        const bool below_1 = bytes_compare(key, others[1]) < 0;
+        is_first = is_first || (below_0 && below_1);
+        is_last = is_last || (!below_0 && !below_1);
+        rig_accepts(rig, draft_v0(d));
+        assert_bytes_text(rig_warning(rig, "Troublesome Change Outs"), expected);
+    }
+    assert_true(is_first && is_last);
+}
+
 // --- Properties 76 and 77 over random transactions ---
 
 struct random {

@@ -572,6 +572,27 @@ TEST(psbt_signing_27_79_all_warnings_in_order)
     assert_true(bytes_starts_with(rig_story(rig, STORY_SCREEN), BYTES("(11 warnings below)\n\n")));
 }
 
+// Whatever there is no memory for: the transaction is refused, and nothing is left out of what is said.
+TEST(psbt_signing_27_79_a_full_arena_silences_nothing)
+{
+    enum { STEP = 64, PLENTY = 256 << 10 };
+    struct rig *rig = rig_new();
+    rig->view.skip_multisig_checks = true;
+    rig_accepts(rig, draft_v0(all_warnings(rig)));
+    const size_t n_warnings = rig->facts.tx.n_warnings, n_notes = rig->facts.tx.n_notes;
+    size_t room = 0;
+    bool fits = false;
+    for (; !fits && room < PLENTY; room += STEP) {
+        AUTO(arena_freep) struct arena *arena = arena_new(room);
+        fits = psbt_analyse(&rig->facts, &rig->psbt, &rig->view, arena, &rig->err);
+        if (fits)
+            assert_true(rig->facts.tx.n_warnings == n_warnings && rig->facts.tx.n_notes == n_notes);
+        else
+            assert_err(&rig->err, ERR_NO_MEMORY, PSBT_TOO_COMPLEX);
+    }
+    assert_true(fits && room > (size_t)10 * STEP);
+}
+
 TEST(psbt_signing_27_80_unknown_fee_silences_nothing)
 {
     struct rig *rig = rig_new();
