@@ -108,15 +108,20 @@ static void take_back(struct model *m, struct model_replica *r)
     after(r, ledger_attempt_add(m->rig.db, &r->s, &a, &err), &err);
 }
 
-static void ask(struct model *m, struct model_replica *r)
+// before: an answer that is stored in the same transaction; NULL: none.
+static void ask(struct model *m, struct model_replica *r, unsigned signer,
+                const struct sign_answer *before)
 {
     const struct model_view v = model_look(m, r);
-    struct model_replica asked = { .phase = MODEL_ASKED, .spend = r->spend, .kind = v.kind };
+    struct model_replica asked = {
+        .phase = MODEL_ASKED, .spend = r->spend, .kind = v.kind, .signer = signer
+    };
     struct attempt a = *v.a;
+    const char *id = m->rig.signers[signer];
     struct err err;
-    assert_true(model_next_signer(m, &v, &asked.signer));
-    const char *signer = m->rig.signers[asked.signer];
-    const bool ok = ledger_sign_ask(m->rig.db, &r->s, &a, signer, &asked.request, &err);
+    const bool ok =
+        before ? ledger_sign_ask_next(m->rig.db, &r->s, &a, before, id, &asked.request, &err)
+               : ledger_sign_ask(m->rig.db, &r->s, &a, id, &asked.request, &err);
     after(r, ok, &err);
     if (ok) {
         asked.s = r->s;
@@ -142,6 +147,15 @@ static void device(struct model *m, struct model_replica *r, enum model_act act)
     r->phase = MODEL_REPLIED;
 }
 
+static struct sign_answer answer_of(struct model_replica *r)
+{
+    return (struct sign_answer){ .request = &r->request,
+                                 .outcome = r->outcome,
+                                 .tag = "",
+                                 .detail = "",
+                                 .signatures = BYTES("signature") };
+}
+
 static void answer(struct model *m, struct model_replica *r)
 {
     struct err err;
@@ -151,12 +165,27 @@ static void answer(struct model *m, struct model_replica *r)
           &err);
 }
 
+static void answer_ask(struct model *m, struct model_replica *r, unsigned signer)
+{
+    const struct sign_answer last = answer_of(r);
+    ask(m, r, signer, &last);
+}
+
 static void finish(struct model *m, struct model_replica *r)
 {
     const struct model_view v = model_look(m, r);
     struct attempt a = *v.a;
     struct err err;
     after(r, ledger_signed(m->rig.db, &r->s, &a, a.psbt, &err), &err);
+}
+
+static void answer_finish(struct model *m, struct model_replica *r)
+{
+    const struct model_view v = model_look(m, r);
+    const struct sign_answer last = answer_of(r);
+    struct attempt a = *v.a;
+    struct err err;
+    after(r, ledger_signed_at_last(m->rig.db, &r->s, &a, &last, a.psbt, &err), &err);
 }
 
 static void give_up(struct model *m, struct model_replica *r)
@@ -179,7 +208,7 @@ static void send(struct model *m, struct model_replica *r)
     r->phase = MODEL_BROADCAST;
 }
 
-static void note_sent(struct model *m, struct model_replica *r)
+static void note(struct model *m, struct model_replica *r, bool lets_go)
 {
     struct model_view v = model_look(m, r);
     struct err err;
@@ -187,7 +216,22 @@ static void note_sent(struct model *m, struct model_replica *r)
         stop(r);
         return;
     }
-    after(r, ledger_sent(m->rig.db, &r->s, v.a, &err), &err);
+    after(r,
+          lets_go ? ledger_sent_and_let_go(m->rig.db, &r->s, v.a, 1, &err)
+                  : ledger_sent(m->rig.db, &r->s, v.a, &err),
+          &err);
+    if (lets_go)
+        stop(r);
+}
+
+static void note_sent(struct model *m, struct model_replica *r)
+{
+    note(m, r, false);
+}
+
+static void note_sent_let_go(struct model *m, struct model_replica *r)
+{
+    note(m, r, true);
 }
 
 static void let_go(struct model *m, struct model_replica *r)
@@ -224,25 +268,29 @@ static void see(struct model *m, unsigned spend)
 
 // --- Any of them ---
 
-static void of_replica(struct model *m, struct model_replica *r, enum model_act act)
+static void of_replica(struct model *m, struct model_replica *r, const struct model_action *a)
 {
     static void (*const steps[])(struct model *, struct model_replica *) = {
         [MODEL_RESERVE] = reserve,     [MODEL_RESERVE_FULL] = reserve_full,
-        [MODEL_BUILD] = build,         [MODEL_ASK] = ask,
-        [MODEL_FINISH] = finish,       [MODEL_GIVE_UP] = give_up,
-        [MODEL_TAKE_BACK] = take_back, [MODEL_LET_GO] = let_go,
-        [MODEL_SEND] = send,           [MODEL_NOTE_SENT] = note_sent,
-        [MODEL_ANSWER] = answer,       [MODEL_CRASH] = NULL,
+        [MODEL_BUILD] = build,         [MODEL_FINISH] = finish,
+        [MODEL_GIVE_UP] = give_up,     [MODEL_TAKE_BACK] = take_back,
+        [MODEL_LET_GO] = let_go,       [MODEL_SEND] = send,
+        [MODEL_NOTE_SENT] = note_sent, [MODEL_NOTE_SENT_LET_GO] = note_sent_let_go,
+        [MODEL_ANSWER] = answer,       [MODEL_ANSWER_FINISH] = answer_finish,
     };
     struct err err;
-    if (act == MODEL_CRASH)
+    if (a->act == MODEL_CRASH)
         stop(r);
-    else if (act == MODEL_CANCEL)
+    else if (a->act == MODEL_CANCEL)
         after(r, end(m, r, SPEND_CANCELLED, CODE_NONE, &err), &err);
-    else if (act < COUNT(steps) && steps[act])
-        steps[act](m, r);
+    else if (a->act == MODEL_ASK)
+        ask(m, r, a->kind, NULL);
+    else if (a->act == MODEL_ANSWER_ASK)
+        answer_ask(m, r, a->kind);
+    else if (a->act < COUNT(steps) && steps[a->act])
+        steps[a->act](m, r);
     else
-        device(m, r, act);
+        device(m, r, a->act);
 }
 
 // Invariant 15: a late holder can write nothing; what it can still do is send bytes that were announced.
@@ -281,6 +329,6 @@ void model_perform(struct model *m, const struct model_action *a)
     else if (a->act == MODEL_SEE)
         see(m, a->spend);
     else
-        of_replica(m, &m->w.r[a->replica], a->act);
+        of_replica(m, &m->w.r[a->replica], a);
     settle_stale(m);
 }

@@ -9,7 +9,7 @@
 
 struct model_edge {
     uint32_t to;
-    uint8_t act, kind; // enum model_act; of MODEL_MINE
+    uint8_t act, kind; // as of struct model_action
 };
 struct model_node {
     uint64_t key;

@@ -15,8 +15,10 @@ struct model_view {
 };
 struct model_view model_look(struct model *m, const struct model_replica *r);
 unsigned model_n_signed(const struct model *m, const struct model_view *v);
-// D4: those that may have signed first, the same again; then one that was not asked. False: none is left.
-bool model_next_signer(const struct model *m, const struct model_view *v, unsigned *out);
+// D4: those that may have signed first, the same again; then who was not asked. One bit a signer. but: it has just
+// answered so; RIG_SIGNERS: nobody has.
+unsigned model_candidates(const struct model *m, const struct model_view *v, unsigned but,
+                          enum sign_state outcome);
 // What a replica remembers of its spend is no longer so.
 bool model_is_stale(struct model *m, const struct model_replica *r);
 

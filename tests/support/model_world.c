@@ -103,41 +103,70 @@ static uint64_t mix(uint64_t h, uint64_t value)
     return h ^ h >> 29;
 }
 
-static uint64_t rows_key(struct model *m, unsigned spend)
-{
-    sqlite3_stmt *s = m->key;
-    uint64_t h = 1;
-    (void)sqlite3_bind_text(s, 1, m->ids[spend], -1, SQLITE_STATIC);
-    while (sqlite3_step(s) == SQLITE_ROW) {
-        for (int c = 0; c < 6; c++) {
-            const unsigned char *text = sqlite3_column_text(s, c);
-            for (; text && *text; text++)
-                h = mix(h, *text);
-            h = mix(h, 1);
-        }
-    }
-    (void)sqlite3_reset(s);
-    return h;
-}
-
-static uint64_t replica_key(struct model *m, const struct model_replica *r)
-{
-    const uint64_t h = mix(mix(mix(11, r->phase), r->s.state), model_is_stale(m, r));
-    return r->phase == MODEL_DECIDE ? h : mix(h, r->signer * 64 + r->kind * 8u + r->outcome);
-}
-
 static bool is_at(const struct model_replica *r, unsigned spend)
 {
     return r->phase != MODEL_IDLE && r->spend == spend;
 }
 
+static uint64_t replica_key(struct model *m, const struct model_replica *r)
+{
+    const uint64_t h = mix(mix(mix(11, r->phase), r->s.state), model_is_stale(m, r));
+    return r->phase == MODEL_DECIDE ? h : mix(h, r->kind * 8u + r->outcome);
+}
+
+static uint64_t row_key(sqlite3_stmt *s, int from)
+{
+    uint64_t h = 1;
+    for (int c = from; c < 6; c++) {
+        const unsigned char *text = c != 2 || from == 0 ? sqlite3_column_text(s, c) : NULL;
+        for (; text && *text; text++)
+            h = mix(h, *text);
+        h = mix(h, 1);
+    }
+    return h;
+}
+
+// signers: of each one, all that is known of it, its number aside.
+static uint64_t rows_key(struct model *m, unsigned spend, uint64_t signers[RIG_SIGNERS])
+{
+    sqlite3_stmt *s = m->key;
+    uint64_t h = 1;
+    (void)sqlite3_bind_text(s, 1, m->ids[spend], -1, SQLITE_STATIC);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        if (sqlite3_column_int(s, 0) == 3)
+            signers[sqlite3_column_int(s, 2) - 1] += row_key(s, 1);
+        else
+            h = mix(h, row_key(s, 0));
+    }
+    (void)sqlite3_reset(s);
+    return h;
+}
+
+static uint64_t keys_of(struct model *m, unsigned spend, uint64_t signers[RIG_SIGNERS])
+{
+    memset(signers, 0, RIG_SIGNERS * sizeof *signers);
+    uint64_t h = rows_key(m, spend, signers);
+    for (unsigned k = 0; k < MODEL_KINDS; k++) {
+        h = mix(h, m->w.sent[spend][k]);
+        for (unsigned i = 0; i < RIG_SIGNERS; i++)
+            signers[i] += (m->w.signatures[spend][k] >> i & 1u) * mix(5, k);
+    }
+    for (unsigned i = 0; i < MODEL_REPLICAS; i++) {
+        const struct model_replica *r = &m->w.r[i];
+        if (is_at(r, spend) && (r->phase == MODEL_ASKED || r->phase == MODEL_REPLIED))
+            signers[r->signer] += mix(7, replica_key(m, r));
+    }
+    return mix(h, m->w.mined[spend]);
+}
+
 uint64_t model_key(struct model *m, unsigned spend)
 {
-    uint64_t h = rows_key(m, spend), sum = 0;
-    for (unsigned k = 0; k < MODEL_KINDS; k++)
-        h = mix(h, m->w.signatures[spend][k] * 2u + m->w.sent[spend][k]);
-    h = mix(h, m->w.mined[spend]);
-    for (unsigned i = 0; i < MODEL_REPLICAS; i++) // a sum, as they are alike
+    uint64_t signers[RIG_SIGNERS], h = keys_of(m, spend, signers), sum = 0;
+    for (unsigned i = 0; i < RIG_SIGNERS; i++) // sums, as they are alike
+        sum += mix(3, signers[i]);
+    h = mix(h, sum);
+    sum = 0;
+    for (unsigned i = 0; i < MODEL_REPLICAS; i++)
         sum += is_at(&m->w.r[i], spend) ? replica_key(m, &m->w.r[i]) : 0;
     h = mix(h, sum);
     return h ? h : 1;
@@ -173,24 +202,19 @@ static enum sign_state said(const struct model *m, const struct model_view *v, u
     return state;
 }
 
-bool model_next_signer(const struct model *m, const struct model_view *v, unsigned *out)
+unsigned model_candidates(const struct model *m, const struct model_view *v, unsigned but,
+                          enum sign_state outcome)
 {
-    bool asked, found = false;
-    for (unsigned i = RIG_SIGNERS; i-- > 0;) {
-        (void)said(m, v, i, &asked);
-        if (!asked) {
-            *out = i;
-            found = true;
-        }
+    unsigned maybe = 0, fresh = 0;
+    for (unsigned i = 0; i < RIG_SIGNERS; i++) {
+        bool asked;
+        enum sign_state state = said(m, v, i, &asked);
+        if (i == but)
+            state = outcome;
+        maybe |= asked && (state == SIGN_ASKED || state == SIGN_UNKNOWN) ? 1u << i : 0u;
+        fresh |= asked ? 0u : 1u << i;
     }
-    for (unsigned i = RIG_SIGNERS; i-- > 0;) {
-        const enum sign_state state = said(m, v, i, &asked);
-        if (asked && (state == SIGN_ASKED || state == SIGN_UNKNOWN)) {
-            *out = i;
-            found = true;
-        }
-    }
-    return found;
+    return maybe ? maybe : fresh;
 }
 
 unsigned model_n_signed(const struct model *m, const struct model_view *v)
@@ -211,18 +235,33 @@ static void can(struct model_actions *all, enum model_act act, unsigned replica,
     all->items[all->n++] = (struct model_action){ act, replica, spend, kind };
 }
 
+// One act for each of them that is not like another.
+static void can_ask(struct model *m, struct model_actions *all, enum model_act act, unsigned i,
+                    unsigned candidates)
+{
+    const unsigned spend = m->w.r[i].spend;
+    uint64_t signers[RIG_SIGNERS];
+    (void)keys_of(m, spend, signers);
+    for (unsigned k = 0; k < RIG_SIGNERS; k++) {
+        bool seen = !(candidates >> k & 1u);
+        for (unsigned before = 0; before < k && !seen; before++)
+            seen = candidates >> before & 1u && signers[before] == signers[k];
+        if (!seen)
+            can(all, act, i, spend, k);
+    }
+}
+
 // Of one that waits for signatures, or has them.
 static void signing(struct model *m, unsigned i, const struct model_view *v,
                     struct model_actions *all)
 {
     const struct model_replica *r = &m->w.r[i];
-    unsigned signer;
     if (v->a->raw.len > 0)
         can(all, MODEL_SEND, i, r->spend, 0);
     else if (model_n_signed(m, v) >= MODEL_K)
         can(all, MODEL_FINISH, i, r->spend, 0);
-    else if (model_next_signer(m, v, &signer))
-        can(all, MODEL_ASK, i, r->spend, 0);
+    else
+        can_ask(m, all, MODEL_ASK, i, model_candidates(m, v, RIG_SIGNERS, SIGN_PLANNED));
     if (r->s.state == SPEND_SIGNING && model_n_signed(m, v) < MODEL_K)
         can(all, MODEL_GIVE_UP, i, r->spend, 0);
     if (r->s.state == SPEND_PARKED && m->knows & MODEL_TAKES_BACK)
@@ -233,15 +272,29 @@ static void signing(struct model *m, unsigned i, const struct model_view *v,
 static void voiding(struct model *m, unsigned i, const struct model_view *v,
                     struct model_actions *all)
 {
-    unsigned signer;
-    enum model_act act = MODEL_LET_GO;
+    const unsigned candidates = model_candidates(m, v, RIG_SIGNERS, SIGN_PLANNED);
     if (v->a->raw.len > 0)
-        act = v->a->state == ATTEMPT_SIGNED ? MODEL_SEND : MODEL_LET_GO;
+        can(all, v->a->state == ATTEMPT_SIGNED ? MODEL_SEND : MODEL_LET_GO, i, m->w.r[i].spend, 0);
     else if (model_n_signed(m, v) >= MODEL_K)
-        act = MODEL_FINISH;
-    else if (model_next_signer(m, v, &signer))
-        act = MODEL_ASK;
-    can(all, act, i, m->w.r[i].spend, 0);
+        can(all, MODEL_FINISH, i, m->w.r[i].spend, 0);
+    else if (candidates)
+        can_ask(m, all, MODEL_ASK, i, candidates);
+    else
+        can(all, MODEL_LET_GO, i, m->w.r[i].spend, 0);
+}
+
+// An answer is stored alone, or with what it leads to.
+static void replied(struct model *m, unsigned i, struct model_actions *all)
+{
+    const struct model_replica *r = &m->w.r[i];
+    const struct model_view v = model_look(m, r);
+    can(all, MODEL_ANSWER, i, r->spend, 0);
+    if (!v.a || v.a->raw.len > 0)
+        return;
+    if (model_n_signed(m, &v) + (r->outcome == SIGN_SIGNED) >= MODEL_K)
+        can(all, MODEL_ANSWER_FINISH, i, r->spend, 0);
+    else
+        can_ask(m, all, MODEL_ANSWER_ASK, i, model_candidates(m, &v, r->signer, r->outcome));
 }
 
 static void decisions(struct model *m, unsigned i, struct model_actions *all)
@@ -260,7 +313,7 @@ static void decisions(struct model *m, unsigned i, struct model_actions *all)
         return;
     case SPEND_BUILT:
         can(all, MODEL_CANCEL, i, r->spend, 0);
-        can(all, MODEL_ASK, i, r->spend, 0);
+        can_ask(m, all, MODEL_ASK, i, model_candidates(m, &v, RIG_SIGNERS, SIGN_PLANNED));
         return;
     case SPEND_SIGNING:
     case SPEND_PARKED:
@@ -295,10 +348,11 @@ static void of_replica(struct model *m, unsigned i, struct model_actions *all)
         can(all, MODEL_REFUSES, i, r->spend, 0);
         break;
     case MODEL_REPLIED:
-        can(all, MODEL_ANSWER, i, r->spend, 0);
+        replied(m, i, all);
         break;
     case MODEL_BROADCAST:
         can(all, MODEL_NOTE_SENT, i, r->spend, 0);
+        can(all, MODEL_NOTE_SENT_LET_GO, i, r->spend, 0);
         break;
     }
     can(all, MODEL_CRASH, i, r->spend, 0);

@@ -3,8 +3,8 @@
 //
 // (1) Each act is one committed transaction, or one thing outside: bytes leave, a device signs, a block is mined.
 //     Between any two of them a replica may be gone, or only sleep until its lease has run out.
-// (2) The replicas are alike, so an idle one is any idle one; coins and change addresses are alike, so which of
-//     them a spend has makes no other state.
+// (2) The replicas are alike, so an idle one is any idle one; signers are alike, and asked in any order; coins and
+//     change addresses are alike, so which of them a spend has makes no other state.
 // (3) A holder that lost its spend can write nothing (15): that is tried on the spot, and it goes idle. What it
 //     can still do is send bytes that were announced before; with those left it stays.
 // (4) A key stands for all of one spend: its rows, what devices and chain know of it, and the replicas at it. Of
@@ -102,10 +102,13 @@ enum model_act {
     MODEL_LET_GO,
     MODEL_SEND, // the transaction leaves
     MODEL_NOTE_SENT,
-    MODEL_SIGNS, // the bytes leave, and the device
+    MODEL_NOTE_SENT_LET_GO, // in one transaction
+    MODEL_SIGNS,            // the bytes leave, and the device
     MODEL_SIGNS_UNHEARD,
     MODEL_REFUSES,
-    MODEL_ANSWER, // is stored
+    MODEL_ANSWER,        // is stored
+    MODEL_ANSWER_ASK,    // and in the same transaction the next is asked
+    MODEL_ANSWER_FINISH, // and the final transaction
     MODEL_CRASH,
     MODEL_LEASE_ENDS, // whoever holds it
     MODEL_MINE,       // a transaction of that kind, six blocks deep
@@ -114,7 +117,8 @@ enum model_act {
 };
 struct model_action {
     enum model_act act;
-    unsigned replica, spend, kind;
+    unsigned replica, spend,
+        kind; // kind: of MODEL_MINE; of MODEL_ASK and MODEL_ANSWER_ASK the signer
 };
 #define MODEL_ACTIONS_MAX 32
 struct model_actions {
