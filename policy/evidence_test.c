@@ -62,6 +62,23 @@ TEST(policy_10_2_each_destination_once_in_output_order)
     }
 }
 
+// Memory for what is worked out of each output grows with it, and with each byte of its script twice.
+TEST(policy_10_2_room_for_each_output)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.tx.n_out = 0;
+    const size_t none = evidence_scratch_size(&f.tx);
+    f.tx.n_out = 2;
+    f.out[0].script.len = f.out[1].script.len = 0;
+    const size_t two = evidence_scratch_size(&f.tx);
+    assert_true(none >= 32768 && two >= none + (size_t)2 * 512);
+    f.out[0].script.len = 100;
+    assert_int_equal(evidence_scratch_size(&f.tx), two + 200);
+    f.out[1].script.len = 1000;
+    assert_int_equal(evidence_scratch_size(&f.tx), two + 2200);
+}
+
 TEST(policy_10_2_the_first_of_two_is_named)
 {
     struct fixture f;

@@ -122,6 +122,11 @@ TEST(policy_24_85_destinations_of_each_rule)
     assert_true(payee_find(p.payee_table, 1, &one, &hit) && hit.payee == 1 && hit.child == 1);
     assert_false(payee_find(p.payee_table, 0, &four, &hit));
     assert_true(payee_find(p.payee_table, 1, &four, &hit) && hit.payee == 0 && hit.child == 4);
+    struct fixture f;
+    fixture_init(&f);
+    f.out[0].script = script_of(RECEIVING, 1);
+    const struct decision d = fixture_decide(&f, &p);
+    assert_true(d.verdict == VERDICT_SIGN && d.rule == 0); // one is enough to be a list
 }
 
 // (2) What was not derived allows nothing.
