@@ -195,8 +195,8 @@ def mentions(path, prose, programs):
         elif re.match(r"(GET|POST|DELETE) /v1/|API/", span):
             if not has_route(span.replace("API/", "GET /v1/")):
                 yield f"{path}:{number}: docs/api-coordinator.md has no {span}"
-        elif TREE_PATH.match(span):
-            yield from (f"{path}:{number}: {complaint}" for complaint in in_tree(span))
+        elif TREE_PATH.match(span.removeprefix("man ")):
+            yield from (f"{path}:{number}: {complaint}" for complaint in in_tree(span.removeprefix("man ")))
         elif re.fullmatch(r"(casemate[\w-]*)\((\d)\)", span):
             page = span[:-3] + "." + span[-2]
             if not os.path.exists(f"{SOURCE}/docs/man/{page}"):
