@@ -448,6 +448,69 @@ TEST(psbt_signing_27_94_multisig_without_a_key_of_ours)
     rig_refuses(rig, draft_v0(d), "Signing failed late", "Input #0 needs pubkey I dont have");
 }
 
+// With checks off the key paths may lie in any way that keeps the wallet's fingerprints and number: what
+// signs is a key in the script, without a signature yet, that is derived where a claim of ours says.
+static struct draft *claimed_as(struct rig *rig, const struct bytes keys[3])
+{
+    struct bytes sorted[3] = { keys[0], keys[1], keys[2] };
+    struct writer w = writer_growing(test_arena(), 256);
+    struct draft *d = native_draft(rig);
+    script_sort_keys(sorted, 3);
+    script_write_multisig(&w, 2, sorted, 3);
+    respend(d, writer_bytes(&w));
+    draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
+    return d;
+}
+
+static void assert_signs_with(struct rig *rig, const struct draft *d, struct bytes key,
+                              const char *path)
+{
+    const struct keypath expected = test_path(path);
+    rig_accepts(rig, draft_v0(d));
+    assert_int_equal(rig->sigs.n_sigs, 1);
+    assert_bytes_equal(psbt_key_data(rig->facts.plans[0].key), key);
+    assert_int_equal(rig->facts.tx.in[0].path.depth, expected.depth);
+    assert_memory_equal(rig->facts.tx.in[0].path.step, expected.step, sizeof expected.step);
+}
+
+TEST(psbt_signing_27_94_the_key_that_is_ours_indeed)
+{
+    struct rig *rig = rig_new();
+    const struct bytes ours = key_of(0, "/0/1"), signed_before = key_of(0, "/0/0"),
+                       evil = key_of(9, "/0/0"), other = key_of(1, "/0/0");
+    rig->view.skip_multisig_checks = true;
+
+    // A lie before it.
+    struct draft *d = claimed_as(rig, (const struct bytes[3]){ evil, ours, other });
+    put_claim(&d->in[0], evil, 0, "/0/0");
+    put_claim(&d->in[0], ours, 0, "/0/1");
+    put_claim(&d->in[0], other, 1, "/0/0");
+    assert_signs_with(rig, d, ours, MS_RIG_PATH "/0/1");
+
+    // One of ours that has signed.
+    d = claimed_as(rig, (const struct bytes[3]){ signed_before, ours, other });
+    put_claim(&d->in[0], signed_before, 0, "/0/0");
+    put_claim(&d->in[0], ours, 0, "/0/1");
+    put_claim(&d->in[0], other, 1, "/0/0");
+    draft_put(&d->in[0], PSBT_IN_PARTIAL_SIG, signed_before,
+              BYTES("0\x06\x02\x01\x01\x02\x01\x01\x01"));
+    assert_signs_with(rig, d, ours, MS_RIG_PATH "/0/1");
+
+    // One of ours that is not in the script.
+    d = claimed_as(rig, (const struct bytes[3]){ evil, ours, other });
+    put_claim(&d->in[0], signed_before, 0, "/0/0");
+    put_claim(&d->in[0], ours, 0, "/0/1");
+    put_claim(&d->in[0], other, 1, "/0/0");
+    assert_signs_with(rig, d, ours, MS_RIG_PATH "/0/1");
+
+    // One of ours under another's fingerprint.
+    d = claimed_as(rig, (const struct bytes[3]){ evil, ours, other });
+    put_claim(&d->in[0], ours, 1, "/0/1");
+    put_claim(&d->in[0], evil, 0, "/0/0");
+    put_claim(&d->in[0], other, 2, "/0/0");
+    rig_refuses(rig, draft_v0(d), "Signing failed late", "Input #0 needs pubkey I dont have");
+}
+
 // --- Already signed (10.3) ---
 
 TEST(psbt_signing_27_63_multisig_rows)

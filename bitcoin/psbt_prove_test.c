@@ -82,6 +82,14 @@ TEST(policy_24_53_signed_inputs_that_are_ours)
     in = add_signed(d, rig);
     draft_put_path(in, PSBT_IN_KEY_PATH, rig, stranger, IN);
     assert_own(rig, d, false);
+
+    d = draft_usual(rig); // and beside it stands a claim that is none
+    in = add_signed(d, rig);
+    draft_put_path(in, PSBT_IN_KEY_PATH, rig, stranger, IN);
+    draft_put_path(in, PSBT_IN_KEY_PATH, other, rig->view.xfp, IN);
+    draft_put(in, PSBT_IN_PARTIAL_SIG, key_at(other, IN),
+              BYTES("0\x06\x02\x01\x01\x02\x01\x01\x01"));
+    assert_own(rig, d, false);
 }
 
 // An uncompressed key is compared in its own form.
