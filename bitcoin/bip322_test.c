@@ -115,7 +115,7 @@ static struct draft *message_draft(const struct rig *rig, enum draft_kind kind, 
 {
     struct draft *d = draft_new();
     struct psbt_map *in = draft_in(d, rig, kind, path, 0);
-    const struct bytes prev = to_spend(BYTES("proof"), rig_script(rig, kind, path));
+    const struct bytes prev = to_spend(BYTES("proof"), psbt_rig_script(rig, kind, path));
     d->tx.version = 0;
     d->tx.in[0].prevout.txid = sha256d(prev);
     d->tx.in[0].sequence = 0;
@@ -185,7 +185,7 @@ TEST(psbt_signing_27_122_from_psbt_to_string_and_back)
             struct psbt p;
             rig->view.taproot = true;
             const struct draft *d = message_draft(rig, rows[i].kind, "m/84h/1h/0h/0/0");
-            const struct bytes script = rig_script(rig, rows[i].kind, "m/84h/1h/0h/0/0");
+            const struct bytes script = psbt_rig_script(rig, rows[i].kind, "m/84h/1h/0h/0/0");
             rig_accepts(rig, draft_write(d, version));
             assert_true(rig->facts.tx.is_message);
             assert_true(psbt_parse(&p, rig->result, test_arena(), &rig->err));
@@ -205,7 +205,7 @@ TEST(psbt_signing_27_122_proof_of_reserves)
         struct psbt p;
         (void)draft_in(d, rig, DRAFT_P2PKH, "m/44h/1h/0h/0/1", 70000);
         (void)draft_in(d, rig, DRAFT_P2SH_P2WPKH, "m/49h/1h/0h/0/1", 5000);
-        const struct bytes script = rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
+        const struct bytes script = psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
         rig_accepts(rig, draft_write(d, version));
         assert_true(psbt_parse(&p, rig->result, test_arena(), &rig->err));
         assert_int_equal(bip322_form_of(&p, test_arena()), BIP322_PROOF);

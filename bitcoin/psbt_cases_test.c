@@ -39,7 +39,7 @@ static void run_before(struct rig *rig, const struct json *c, const char *key, b
     for (const struct json *row = list ? list->items : NULL; row != NULL; row = row->next) {
         assert_true(rig_analyse(rig, test_base64(row->text)));
         if (and_sign) {
-            assert_true(rig_sign(rig));
+            assert_true(psbt_rig_sign(rig));
             rig_remember(rig);
         }
     }
@@ -242,7 +242,7 @@ static size_t run_case(const struct json *c)
         compare_warnings(&check, a, expected(c, "warnings"));
     if (!refused && expected(c, "story") != NULL && !flag(c, "unverified"))
         compare_story(&check, c, a);
-    refused = refused || !rig_sign(a);
+    refused = refused || !psbt_rig_sign(a);
     // D-CACHE: the reference refuses where `casemate` has a signed result.
     if (error != NULL && !(own != NULL && json_get(own, "signed") != NULL)) {
         compare_error(&check, c, a, refused, error);
@@ -302,7 +302,7 @@ TEST(psbt_signing_27_129_no_secret_in_any_text)
     for (const struct json *c = cases->items; c != NULL; c = c->next) {
         struct rig *a = set_up(c);
         run_before(a, c, "analyse_first", true);
-        if (!rig_analyse(a, test_base64(json_need_text(c, "psbt"))) || !rig_sign(a)) {
+        if (!rig_analyse(a, test_base64(json_need_text(c, "psbt"))) || !psbt_rig_sign(a)) {
             n_refused++;
         } else {
             expect_no_secret(a, rig_story(a, STORY_SCREEN));
@@ -333,7 +333,7 @@ TEST(psbt_signing_27_125_no_wif_store)
     // A key of ours that no path tells of is a stranger's.
     struct rig *rig = rig_new();
     struct draft *d = draft_usual(rig);
-    (void)draft_in_script(d, rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/9"), 1000,
+    (void)draft_in_script(d, psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/9"), 1000,
                           DRAFT_UTXO_WITNESS);
     rig_accepts(rig, draft_v0(d));
     rig_warnings_are(rig, "Limited Signing");

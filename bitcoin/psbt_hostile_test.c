@@ -140,7 +140,7 @@ TEST(psbt_signing_27_128_outputs)
     enum { N = 16000 };
     uint8_t key[33] = { 2, 7 };
     struct writer script = writer_growing(test_arena(), 64);
-    const struct bytes ours = rig_script(h.rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
+    const struct bytes ours = psbt_rig_script(h.rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
     script_write_p2wpkh(&script, hash160(BYTES_OF(key)));
     put_tx(&h, 1, N, writer_bytes(&script));
     writer_u8(&h.w, 0);

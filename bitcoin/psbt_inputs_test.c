@@ -99,7 +99,7 @@ TEST(psbt_signing_27_52_all_kinds_in_one_transaction)
 TEST(psbt_signing_27_53_previous_transactions)
 {
     struct rig *rig = rig_new();
-    const struct bytes script = rig_script(rig, DRAFT_P2PKH, "m/84h/1h/0h/0/0");
+    const struct bytes script = psbt_rig_script(rig, DRAFT_P2PKH, "m/84h/1h/0h/0/0");
     struct draft *d = one_input(rig, DRAFT_P2PKH, DRAFT_UTXO_NONE);
     struct bytes prev = prev_tx_of(script, COIN, 3, false);
 
@@ -134,8 +134,8 @@ TEST(psbt_signing_27_53_both_utxo_forms_must_agree)
 {
     struct rig *rig = rig_new();
     struct draft *d = one_input(rig, DRAFT_P2WPKH, DRAFT_UTXO_BOTH);
-    const struct bytes script = rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
-    const struct bytes other = rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/1");
+    const struct bytes script = psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
+    const struct bytes other = psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/1");
     const struct bytes right = test_concat(test_hex("00e1f50500000000 16"), script);
     draft_put(&d->in[0], PSBT_IN_WITNESS_UTXO, none, right);
     rig_accepts(rig, draft_v0(d));
@@ -221,7 +221,7 @@ TEST(psbt_signing_27_56_p2sh_witness_utxo)
     struct rig *rig = rig_new();
     struct rig *other = rig_new();
     rig_load_seed(other, BYTES(TEST_SEED_WORDS " + passphrase other"));
-    const struct bytes wrong = rig_script(other, DRAFT_P2WPKH, "m/84h/1h/0h/0/77");
+    const struct bytes wrong = psbt_rig_script(other, DRAFT_P2WPKH, "m/84h/1h/0h/0/77");
     struct draft *d = draft_usual(rig);
     struct psbt_map *in = draft_in(d, other, DRAFT_P2SH_P2WPKH, "m/49h/1h/0h/0/0", 1000);
     rig_accepts(rig, draft_v0(d));
@@ -283,13 +283,13 @@ TEST(psbt_signing_27_58_p2sh_p2wpkh)
 
     // The redeem script of another key of ours, with that key or with the right one.
     d = one_input(rig, DRAFT_P2SH_P2WPKH, DRAFT_UTXO_WITNESS);
-    draft_put(&d->in[0], PSBT_IN_REDEEM_SCRIPT, none, rig_script(rig, DRAFT_P2WPKH, "m/1"));
+    draft_put(&d->in[0], PSBT_IN_REDEEM_SCRIPT, none, psbt_rig_script(rig, DRAFT_P2WPKH, "m/1"));
     rig_refuses(rig, draft_v0(d), wrong, "");
     draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
     draft_put_path(&d->in[0], PSBT_IN_KEY_PATH, rig, rig->view.xfp, "m/1");
     rig_refuses(rig, draft_v0(d), wrong, "");
     // The right one, with another key.
-    draft_put(&d->in[0], PSBT_IN_REDEEM_SCRIPT, none, rig_script(rig, DRAFT_P2WPKH, path));
+    draft_put(&d->in[0], PSBT_IN_REDEEM_SCRIPT, none, psbt_rig_script(rig, DRAFT_P2WPKH, path));
     rig_refuses(rig, draft_v0(d), wrong, "");
 }
 
@@ -376,7 +376,7 @@ TEST(psbt_signing_27_61_claim_on_op_return_is_never_signed)
 {
     struct rig *rig = rig_new();
     assert_true(rig_analyse(rig, claim_script(rig, test_hex("6a0161"), DRAFT_UTXO_PREV)));
-    assert_true(rig_sign(rig));
+    assert_true(psbt_rig_sign(rig));
     assert_int_equal(rig->sigs.n_sigs, 1);
     rig_warnings_are(rig, "Limited Signing");
     assert_false(rig->facts.tx.in[1].will_sign || rig->facts.tx.in[1].own);
@@ -438,8 +438,8 @@ TEST(psbt_signing_27_63_already_signed_inputs)
     // By somebody else, without key paths.
     d = draft_usual(rig);
     put_signature(
-        draft_in_script(d, rig_script(other, DRAFT_P2WPKH, "m/0"), 1000, DRAFT_UTXO_WITNESS), other,
-        "m/0");
+        draft_in_script(d, psbt_rig_script(other, DRAFT_P2WPKH, "m/0"), 1000, DRAFT_UTXO_WITNESS),
+        other, "m/0");
     rig_accepts(rig, draft_v0(d));
     rig_warnings_are(rig, "Partly Signed Already");
 
@@ -621,7 +621,7 @@ TEST(psbt_signing_27_111_112_amount_memory)
     assert_bytes_equal(BYTES_OF(rig->seen[0].txid.b), BYTES_OF(rig->facts.tx.in[0].prevout.txid.b));
     // Nor is one of an input that does not claim to be ours.
     struct draft *foreign = draft_new();
-    (void)draft_in_script(foreign, rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0"), COIN,
+    (void)draft_in_script(foreign, psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0"), COIN,
                           DRAFT_UTXO_WITNESS);
     (void)draft_in(foreign, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/1", COIN);
     rig_accepts(rig, draft_v0(paying(foreign, 2 * COIN - 1000)));

@@ -27,7 +27,7 @@ static struct bytes to_spend(struct bytes message, struct bytes challenge, bool 
 static struct draft *message_draft(const struct rig *rig, struct bytes text)
 {
     struct draft *d = draft_new();
-    const struct bytes script = rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
+    const struct bytes script = psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
     (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", 0);
     d->tx.version = 0;
     d->tx.in[0].prevout.txid = sha256d(to_spend(text, script, false));
@@ -87,7 +87,7 @@ TEST(psbt_signing_27_119_to_spend_rules)
     struct rig *rig = rig_new();
     struct rig *other = rig_new();
     rig_load_seed(other, BYTES(TEST_SEED_WORDS " + passphrase other"));
-    const struct bytes script = rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
+    const struct bytes script = psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0");
 
     // The text is another than what the outpoint commits to.
     struct draft *d = message_draft(rig, BYTES(TEXT));
@@ -133,7 +133,7 @@ TEST(psbt_signing_27_119_proof_of_reserves)
     assert_int_equal(rig->sigs.n_sigs, 2);
 
     // An amount that nothing proves, or none at all.
-    (void)draft_in_script(d, rig_script(rig, DRAFT_P2PKH, "m/1"), 7, DRAFT_UTXO_WITNESS);
+    (void)draft_in_script(d, psbt_rig_script(rig, DRAFT_P2PKH, "m/1"), 7, DRAFT_UTXO_WITNESS);
     rig_refuses(rig, draft_v0(d), PSBT_INVALID, "");
     d->in[3] = (struct psbt_map){ 0 };
     rig_refuses(rig, draft_v0(d), PSBT_INVALID, "");

@@ -62,7 +62,7 @@ TEST(psbt_signing_27_68_key_hash_change_rows)
     static const enum draft_kind kinds[] = { DRAFT_P2PKH, DRAFT_P2WPKH };
     for (size_t k = 0; k < COUNT(kinds); k++) {
         // Another key of ours than the script's.
-        struct draft *d = with_script(rig, rig_script(rig, kinds[k], "m/84h/1h/0h/1/1"));
+        struct draft *d = with_script(rig, psbt_rig_script(rig, kinds[k], "m/84h/1h/0h/1/1"));
         rig_refuses(rig, draft_v0(d), FRAUD, "Change Fraud");
         // Two key paths, one of them right.
         draft_put_path(&d->out[1], PSBT_OUT_KEY_PATH, rig, rig->view.xfp, "m/84h/1h/0h/1/1");
@@ -79,21 +79,21 @@ TEST(psbt_signing_27_68_p2pk_change_rows)
 {
     static const char lie[] = "Output#1: P2PK change output is fraudulent";
     struct rig *rig = rig_new();
-    struct draft *d = with_script(rig, rig_script(rig, DRAFT_P2PK, "m/84h/1h/0h/1/1"));
+    struct draft *d = with_script(rig, psbt_rig_script(rig, DRAFT_P2PK, "m/84h/1h/0h/1/1"));
     rig_refuses(rig, draft_v0(d), lie, "Change Fraud");
     // The right key, and a second one.
     draft_put_path(&d->out[1], PSBT_OUT_KEY_PATH, rig, rig->view.xfp, "m/84h/1h/0h/1/1");
     rig_refuses(rig, draft_v0(d), lie, "Change Fraud");
     // The compressed form for an uncompressed script.
-    d = with_script(rig, rig_script(rig, DRAFT_P2PK65, CHANGE));
+    d = with_script(rig, psbt_rig_script(rig, DRAFT_P2PK65, CHANGE));
     rig_refuses(rig, draft_v0(d), lie, "Change Fraud");
 }
 
 TEST(psbt_signing_27_68_p2sh_change_rows)
 {
     struct rig *rig = rig_new();
-    const struct bytes right = rig_script(rig, DRAFT_P2WPKH, CHANGE);
-    const struct bytes other = rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/1/1");
+    const struct bytes right = psbt_rig_script(rig, DRAFT_P2WPKH, CHANGE);
+    const struct bytes other = psbt_rig_script(rig, DRAFT_P2WPKH, "m/84h/1h/0h/1/1");
     struct draft *d = with_script(rig, p2sh_of(right));
     rig_refuses(rig, draft_v0(d), "Missing redeem script for output #1", "");
     draft_put(&d->out[1], PSBT_OUT_REDEEM_SCRIPT, none, right);
@@ -105,7 +105,7 @@ TEST(psbt_signing_27_68_p2sh_change_rows)
     draft_put(&d->out[1], PSBT_OUT_REDEEM_SCRIPT, none, other);
     rig_refuses(rig, draft_v0(d), FRAUD, "Change Fraud");
     // P2SH of the P2PKH script of our key: spendable, but not by a form that we sign.
-    const struct bytes p2pkh = rig_script(rig, DRAFT_P2PKH, CHANGE);
+    const struct bytes p2pkh = psbt_rig_script(rig, DRAFT_P2PKH, CHANGE);
     d = with_script(rig, p2sh_of(p2pkh));
     draft_put(&d->out[1], PSBT_OUT_REDEEM_SCRIPT, none, p2pkh);
     rig_refuses(rig, draft_v0(d), FRAUD, "Change Fraud");
@@ -120,7 +120,7 @@ TEST(psbt_signing_27_68_p2wsh_with_one_key_path)
     script_write_p2wsh(&script, sha256(BYTES("\x51")));
     struct draft *d = with_script(rig, writer_bytes(&script));
     rig_refuses(rig, draft_v0(d), "Missing redeem script for output #1", "");
-    draft_put(&d->out[1], PSBT_OUT_REDEEM_SCRIPT, none, rig_script(rig, DRAFT_P2WPKH, CHANGE));
+    draft_put(&d->out[1], PSBT_OUT_REDEEM_SCRIPT, none, psbt_rig_script(rig, DRAFT_P2WPKH, CHANGE));
     rig_refuses(rig, draft_v0(d), FRAUD, "Change Fraud");
 }
 
@@ -525,7 +525,7 @@ TEST(psbt_signing_27_79_unknown_scripts_and_zero_values)
     struct draft *d = draft_usual(rig);
     (void)draft_pay(d, test_hex("51024e73"), 1);
     (void)draft_pay(d, BYTES(""), 1);
-    (void)draft_pay(d, rig_script(rig, DRAFT_P2PK, "m/9"), 1); // understood
+    (void)draft_pay(d, psbt_rig_script(rig, DRAFT_P2PK, "m/9"), 1); // understood
     rig_accepts(rig, draft_v0(d));
     rig_warnings_are(rig, "Output?");
     assert_bytes_text(rig_warning(rig, "Output?"), "Sending to 2 not well understood script(s).");
@@ -598,7 +598,7 @@ TEST(psbt_signing_27_80_unknown_fee_silences_nothing)
     struct rig *rig = rig_new();
     struct draft *d = all_warnings(rig);
     (void)draft_in_script(d, draft_foreign_script(8), 1000, DRAFT_UTXO_NONE);
-    (void)draft_in_script(d, rig_script(rig, DRAFT_P2PKH, "m/3"), 1000, DRAFT_UTXO_WITNESS);
+    (void)draft_in_script(d, psbt_rig_script(rig, DRAFT_P2PKH, "m/3"), 1000, DRAFT_UTXO_WITNESS);
     (void)draft_in_script(d, draft_foreign_script(9), 1000, DRAFT_UTXO_NONE);
     d->tx.in[3].sequence = d->tx.in[4].sequence = d->tx.in[5].sequence = UINT32_MAX;
     rig_accepts(rig, draft_v0(d));

@@ -226,7 +226,7 @@ TEST(psbt_signing_27_123_version_2_program)
 {
     struct rig *rig = taproot_rig();
     struct draft *d = draft_new();
-    const struct bytes script = rig_script(rig, DRAFT_P2TR, IN);
+    const struct bytes script = psbt_rig_script(rig, DRAFT_P2TR, IN);
     struct psbt_map *in = draft_in_script(d, test_concat(BYTES("\x52"), bytes_slice(script, 1, 33)),
                                           100000, DRAFT_UTXO_WITNESS);
     const struct draft *from = usual(rig);
@@ -356,7 +356,7 @@ TEST(psbt_signing_27_123_change)
     const struct bytes ours = key_of(rig, CHANGE), path = test_hex("00 0f056943 56000080");
 
     struct draft *d = usual(rig); // another script
-    d->tx.out[1].script = rig_script(rig, DRAFT_P2TR, IN);
+    d->tx.out[1].script = psbt_rig_script(rig, DRAFT_P2TR, IN);
     rig_refuses(rig, draft_v0(d), FRAUD, PSBT_CHANGE_FRAUD);
     d = usual(rig); // a script tree
     draft_put(&d->out[1], PSBT_OUT_TAP_TREE, none, BYTES("\x00\xc0\x01\x51"));

@@ -166,7 +166,7 @@ TEST(psbt_signing_27_39_one_byte_more_is_refused)
 static struct bytes outcome(struct rig *rig, struct bytes raw)
 {
     struct writer w = writer_growing(test_arena(), 1 << 20);
-    if (!rig_analyse(rig, raw) || !rig_sign(rig))
+    if (!rig_analyse(rig, raw) || !psbt_rig_sign(rig))
         return (struct bytes){ 0 };
     writer_put(&w, rig_story(rig, STORY_SCREEN));
     for (size_t i = 0; i < rig->sigs.n_sigs; i++)

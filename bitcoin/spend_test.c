@@ -13,9 +13,9 @@ static struct bytes p2sh_of(struct bytes redeem)
 TEST(psbt_signing_10_1_kinds)
 {
     struct rig *rig = rig_new();
-    const struct bytes p2wpkh = rig_script(rig, DRAFT_P2WPKH, "m/1");
-    const struct bytes p2wpkh_2 = rig_script(rig, DRAFT_P2WPKH, "m/2");
-    const struct bytes p2pkh = rig_script(rig, DRAFT_P2PKH, "m/1");
+    const struct bytes p2wpkh = psbt_rig_script(rig, DRAFT_P2WPKH, "m/1");
+    const struct bytes p2wpkh_2 = psbt_rig_script(rig, DRAFT_P2WPKH, "m/2");
+    const struct bytes p2pkh = psbt_rig_script(rig, DRAFT_P2PKH, "m/1");
     const struct bytes taproot =
         test_concat(BYTES("\x51\x20"), BYTES("0123456789abcdef0123456789abcdef"));
     const struct bytes version_2 =
@@ -24,8 +24,8 @@ TEST(psbt_signing_10_1_kinds)
         struct bytes script, redeem;
         enum spend_kind kind;
     } cases[] = {
-        { rig_script(rig, DRAFT_P2PK, "m/1"), none, SPEND_P2PK },
-        { rig_script(rig, DRAFT_P2PK65, "m/1"), none, SPEND_P2PK },
+        { psbt_rig_script(rig, DRAFT_P2PK, "m/1"), none, SPEND_P2PK },
+        { psbt_rig_script(rig, DRAFT_P2PK65, "m/1"), none, SPEND_P2PK },
         { p2pkh, none, SPEND_P2PKH },
         { p2pkh, p2wpkh, SPEND_P2PKH }, // a redeem script means nothing here
         { p2wpkh, none, SPEND_P2WPKH },
@@ -59,9 +59,9 @@ TEST(psbt_signing_10_2_keys_of_a_kind)
     const struct bytes key = BYTES_OF(one.pub.key.b), other = BYTES_OF(two.pub.key.b),
                        uncompressed = test_concat(BYTES("\x04"), BYTES_OF(xy.b));
     for (int kind = DRAFT_P2PK; kind <= DRAFT_P2SH_P2WPKH; kind++) {
-        const struct bytes redeem = rig_script(rig, DRAFT_P2WPKH, "m/1");
+        const struct bytes redeem = psbt_rig_script(rig, DRAFT_P2WPKH, "m/1");
         const struct spend_scripts given = { .redeem = redeem };
-        const struct spend s = spend_of(rig_script(rig, (enum draft_kind)kind, "m/1"), &given);
+        const struct spend s = spend_of(psbt_rig_script(rig, (enum draft_kind)kind, "m/1"), &given);
         assert_int_equal(spend_is_of_key(&s, key), kind != DRAFT_P2PK65);
         assert_int_equal(spend_is_of_key(&s, uncompressed), kind == DRAFT_P2PK65);
         assert_false(spend_is_of_key(&s, other));
@@ -77,11 +77,11 @@ TEST(psbt_signing_14_2_digests)
 {
     struct rig *rig = rig_new();
     const struct draft *d = draft_usual(rig);
-    const struct bytes p2pkh = rig_script(rig, DRAFT_P2PKH, "m/1");
-    const struct bytes redeem = rig_script(rig, DRAFT_P2WPKH, "m/1");
+    const struct bytes p2pkh = psbt_rig_script(rig, DRAFT_P2PKH, "m/1");
+    const struct bytes redeem = psbt_rig_script(rig, DRAFT_P2WPKH, "m/1");
     const struct sats amount = { 100000000 };
     for (int kind = DRAFT_P2PK; kind <= DRAFT_P2SH_P2WPKH; kind++) {
-        const struct bytes script = rig_script(rig, (enum draft_kind)kind, "m/1");
+        const struct bytes script = psbt_rig_script(rig, (enum draft_kind)kind, "m/1");
         const struct spend_scripts given = { .redeem = redeem };
         const struct spend s = spend_of(script, &given);
         struct sighash_cache cache;

@@ -262,7 +262,7 @@ TEST(psbt_signing_13_1_change_without_an_address)
 {
     struct tx_facts *facts = facts_of(2, 1);
     struct rig *rig = rig_new();
-    const struct bytes script = rig_script(rig, DRAFT_P2PK, "m/1");
+    const struct bytes script = psbt_rig_script(rig, DRAFT_P2PK, "m/1");
     put_output(facts, 0, 7, script, true);
     struct writer w = writer_growing(test_arena(), 1024);
     writer_text(&w, "Consolidating 7 sats\nwithin wallet.\n\nNetwork fee 0 sats\n\n 2 inputs\n"

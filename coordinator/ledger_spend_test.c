@@ -182,7 +182,7 @@ TEST_BOTH(what_the_chain_shows_is_made_up_for)
     struct spend s = rig_reserved(rig, 100);
     struct err err;
     struct attempt a = add(rig, &s, ATTEMPT_PAY, 1);
-    rig_sign(rig, &s, &a);
+    ledger_rig_sign(rig, &s, &a);
     see(rig, &a, SIGHT_BLOCK, 6);
     assert_spend_state(rig, s.id, "settled");
     assert_int_equal(rig_number(rig, "SELECT count(*) FROM event WHERE kind = 'spend.state'"), 8);
@@ -413,7 +413,7 @@ TEST_BOTH(coordinator_F31_void_by_a_self_transfer)
     struct err err;
     struct attempt v = add(rig, &s, ATTEMPT_VOID, a.inputs[0].outpoint.index);
     assert_int_equal(s.state, SPEND_VOIDING);
-    rig_sign(rig, &s, &v);
+    ledger_rig_sign(rig, &s, &v);
     assert_int_equal(s.state, SPEND_VOIDING);
     assert_true(ledger_sent(rig->db, &s, &v, &err));
     assert_int_equal(s.state, SPEND_VOIDING);
@@ -440,7 +440,7 @@ TEST_BOTH(a_payment_that_confirms_while_it_is_taken_back)
     struct attempt a;
     struct spend s = rig_sent(rig, 100, &a);
     struct attempt v = add(rig, &s, ATTEMPT_VOID, a.inputs[0].outpoint.index);
-    rig_sign(rig, &s, &v);
+    ledger_rig_sign(rig, &s, &v);
     see(rig, &a, SIGHT_BLOCK, 1);
     assert_spend_state(rig, s.id, "confirmed");
     see(rig, &v, SIGHT_GONE, 0);
@@ -490,7 +490,7 @@ TEST_BOTH(coordinator_C8_a_replaced_transaction_is_counted_once)
     struct err err;
     struct attempt b = rig_attempt_of(rig, ATTEMPT_REPLACE, &s.anchor, 1, 9);
     assert_true(ledger_attempt_add(rig->db, &s, &b, &err));
-    rig_sign(rig, &s, &b);
+    ledger_rig_sign(rig, &s, &b);
     assert_true(ledger_sent(rig->db, &s, &b, &err));
     assert_int_equal(velocity(rig).spent.n, 100);
     see(rig, &b, SIGHT_BLOCK, 1);

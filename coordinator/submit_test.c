@@ -50,7 +50,7 @@ TEST_BOTH(coordinator_F41_inv_1_a_persons_window_counts_as_the_cap_does)
     assert_true(ledger_reserve(rig->db, &s, (struct sats){ 1 }, &err));
     a = rig_attempt(rig, ATTEMPT_PAY, 7);
     assert_true(ledger_attempt_add(rig->db, &s, &a, &err));
-    rig_sign(rig, &s, &a);
+    ledger_rig_sign(rig, &s, &a);
     assert_true(ledger_sent(rig->db, &s, &a, &err));
     assert_int_equal(ask(rig, "sent", 10001), CODE_FORBIDDEN); // made long ago, sent just now
     rig_sleep(rig, RIG_WINDOW_S - 1);

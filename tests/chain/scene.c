@@ -114,7 +114,7 @@ struct known_spend signed_spend(struct scene *s, uint64_t sats)
                                   .n_inputs = b->n_inputs };
     good(ledger_attempt_add(s->ledger.db, &k.spend, &k.attempt, &err));
     k.attempt.raw = raw;
-    rig_sign(&s->ledger, &k.spend, &k.attempt);
+    ledger_rig_sign(&s->ledger, &k.spend, &k.attempt);
     k.attempt.raw = raw;
     return k;
 }

@@ -272,7 +272,7 @@ struct attempt rig_attempt(struct ledger_rig *rig, enum attempt_kind kind, unsig
     return rig_attempt_of(rig, kind, &o, 1, 1);
 }
 
-void rig_sign(struct ledger_rig *rig, struct spend *spend, struct attempt *attempt)
+void ledger_rig_sign(struct ledger_rig *rig, struct spend *spend, struct attempt *attempt)
 {
     const struct bytes raw = attempt->raw;
     struct sign_request r;
@@ -290,7 +290,7 @@ struct spend rig_sent(struct ledger_rig *rig, uint64_t amount, struct attempt *a
     struct err err;
     *attempt = rig_attempt(rig, ATTEMPT_PAY, 1000 + rig->n_requests);
     MUST(ledger_attempt_add(rig->db, &s, attempt, &err));
-    rig_sign(rig, &s, attempt);
+    ledger_rig_sign(rig, &s, attempt);
     MUST(ledger_sent(rig->db, &s, attempt, &err));
     return s;
 }

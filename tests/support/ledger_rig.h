@@ -55,7 +55,7 @@ struct attempt rig_attempt_of(struct ledger_rig *rig, enum attempt_kind kind,
 struct outpoint rig_coin(unsigned number);
 
 // Signed by the first two signers and stored; the attempt has to be stored already.
-void rig_sign(struct ledger_rig *rig, struct spend *spend, struct attempt *attempt);
+void ledger_rig_sign(struct ledger_rig *rig, struct spend *spend, struct attempt *attempt);
 // All the way to sent.
 struct spend rig_sent(struct ledger_rig *rig, uint64_t amount, struct attempt *attempt);
 // The state by name, from the store.

@@ -138,7 +138,7 @@ static void aux_bytes(void *context, uint8_t out[32])
     memcpy(out, rig->aux, sizeof rig->aux);
 }
 
-bool rig_sign(struct rig *rig)
+bool psbt_rig_sign(struct rig *rig)
 {
     const struct entropy aux = { aux_bytes, rig };
     struct writer w = text_writer();
@@ -200,7 +200,7 @@ void rig_expect_refusal(struct rig *rig, struct bytes raw, const char *reply, co
 
 void rig_expect_signing(struct rig *rig, struct bytes raw, const char *file, int line)
 {
-    if (rig_analyse(rig, raw) && rig_sign(rig))
+    if (rig_analyse(rig, raw) && psbt_rig_sign(rig))
         return;
     print_error("# refused: '%s' (%s)\n", rig->err.text, rig->err.detail);
     _fail(file, line);
@@ -290,7 +290,7 @@ static struct bytes script_of(const struct pubkey *key, enum draft_kind kind)
     return writer_bytes(&w);
 }
 
-struct bytes rig_script(const struct rig *owner, enum draft_kind kind, const char *path)
+struct bytes psbt_rig_script(const struct rig *owner, enum draft_kind kind, const char *path)
 {
     const struct hdkey key = rig_key(owner, path);
     return script_of(&key.pub.key, kind);

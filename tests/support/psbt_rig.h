@@ -37,7 +37,7 @@ void rig_load_seed(struct rig *rig, struct bytes text);
 
 bool rig_analyse(struct rig *rig, struct bytes raw); // parse and analyse
 bool rig_prove(struct rig *rig);
-bool rig_sign(struct rig *rig); // prove, sign and write
+bool psbt_rig_sign(struct rig *rig); // prove, sign and write
 bool rig_finalize(struct rig *rig);
 struct bytes rig_story(const struct rig *rig, enum story_form form);
 void rig_remember(struct rig *rig); // the amounts of all inputs, as after a released signature
@@ -114,7 +114,7 @@ struct bytes draft_v0(const struct draft *d);
 
 // --- Scripts and keys ---
 struct hdkey rig_key(const struct rig *owner, const char *path);
-struct bytes rig_script(const struct rig *owner, enum draft_kind kind, const char *path);
+struct bytes psbt_rig_script(const struct rig *owner, enum draft_kind kind, const char *path);
 struct bytes draft_foreign_script(unsigned n); // P2WPKH of nobody
 struct bytes test_concat(struct bytes a, struct bytes b);
 struct bytes test_u32le(uint32_t value);
