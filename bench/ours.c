@@ -91,7 +91,7 @@ static struct answer sign(struct ours *o, struct bytes psbt, bool anew, int64_t 
 
 // --- Judging ---
 
-static bool is_good(const struct psbt_field *sig, const struct spend *spend, struct bytes key,
+static bool is_good(const struct psbt_field *sig, const struct spend_way *spend, struct bytes key,
                     const struct hash256 *digest)
 {
     struct signature ecdsa;

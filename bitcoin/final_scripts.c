@@ -69,7 +69,7 @@ static bool read_witness(struct stack *out, struct bytes witness)
 struct check {
     const struct final_tx *tx;
     size_t i;
-    struct spend spend;
+    struct spend_way spend;
     struct stack pushes, witness;
 };
 

@@ -37,7 +37,7 @@ struct signer_view {
 
 // What the digest of one input commits to, and which key must sign.
 struct input_plan {
-    struct spend spend;           // of the spent output; its amount is in the facts
+    struct spend_way spend;       // of the spent output; its amount is in the facts
     const struct psbt_field *key; // key path of the key that must sign, a claim until derived;
                                   // NULL: we do not sign
     uint32_t sighash;             // ALL if absent

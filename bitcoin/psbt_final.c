@@ -44,7 +44,7 @@ static bool verify_ecdsa(const struct key_sig *s, const struct hash256 *digest)
 
 // The hash type that a signature carries. BIP-341: 64 bytes stand for DEFAULT, and 65 with that
 // type are invalid.
-static bool type_of(uint32_t *out, const struct spend *spend, struct bytes value)
+static bool type_of(uint32_t *out, const struct spend_way *spend, struct bytes value)
 {
     const bool implied = spend_is_taproot(spend->kind) && value.len == SCHNORR_LEN;
     *out = implied ? SIGHASH_DEFAULT : value.ptr[value.len - 1];
@@ -54,7 +54,7 @@ static bool type_of(uint32_t *out, const struct spend *spend, struct bytes value
 // "Every signature used is verified against its own hash type byte and this transaction"
 static bool verify(const struct final *f, size_t i, const struct key_sig *s, struct err *err)
 {
-    const struct spend *spend = &f->facts->plans[i].spend;
+    const struct spend_way *spend = &f->facts->plans[i].spend;
     const struct spend_at at = { f->digests, i, f->facts->tx.in[i].amount, f->spent };
     struct hash256 digest;
     struct err why;
@@ -138,20 +138,20 @@ struct scripts {
     struct writer script_sig, witness; // over memory that is copied when they are done
 };
 
-static void final_p2pk(struct scripts *s, const struct spend *spend, const struct key_sigs *k)
+static void final_p2pk(struct scripts *s, const struct spend_way *spend, const struct key_sigs *k)
 {
     (void)spend;
     script_write_push(&s->script_sig, k->list[0].value);
 }
 
-static void final_p2pkh(struct scripts *s, const struct spend *spend, const struct key_sigs *k)
+static void final_p2pkh(struct scripts *s, const struct spend_way *spend, const struct key_sigs *k)
 {
     (void)spend;
     script_write_push(&s->script_sig, k->list[0].value);
     script_write_push(&s->script_sig, k->list[0].key);
 }
 
-static void final_p2wpkh(struct scripts *s, const struct spend *spend, const struct key_sigs *k)
+static void final_p2wpkh(struct scripts *s, const struct spend_way *spend, const struct key_sigs *k)
 {
     (void)spend;
     writer_compact_size(&s->witness, 2);
@@ -159,14 +159,14 @@ static void final_p2wpkh(struct scripts *s, const struct spend *spend, const str
     writer_counted(&s->witness, k->list[0].key);
 }
 
-static void final_p2sh_p2wpkh(struct scripts *s, const struct spend *spend,
+static void final_p2sh_p2wpkh(struct scripts *s, const struct spend_way *spend,
                               const struct key_sigs *k)
 {
     script_write_push(&s->script_sig, spend->inner);
     final_p2wpkh(s, spend, k);
 }
 
-static void final_p2sh_multisig(struct scripts *s, const struct spend *spend,
+static void final_p2sh_multisig(struct scripts *s, const struct spend_way *spend,
                                 const struct key_sigs *k)
 {
     writer_u8(&s->script_sig, 0); // CHECKMULTISIG takes one element more than it needs
@@ -175,7 +175,7 @@ static void final_p2sh_multisig(struct scripts *s, const struct spend *spend,
     script_write_push(&s->script_sig, spend->inner);
 }
 
-static void final_p2wsh_multisig(struct scripts *s, const struct spend *spend,
+static void final_p2wsh_multisig(struct scripts *s, const struct spend_way *spend,
                                  const struct key_sigs *k)
 {
     writer_compact_size(&s->witness, k->n + 2);
@@ -185,7 +185,7 @@ static void final_p2wsh_multisig(struct scripts *s, const struct spend *spend,
     writer_counted(&s->witness, spend->inner);
 }
 
-static void final_p2sh_p2wsh_multisig(struct scripts *s, const struct spend *spend,
+static void final_p2sh_p2wsh_multisig(struct scripts *s, const struct spend_way *spend,
                                       const struct key_sigs *k)
 {
     uint8_t mem[REDEEM_MAX];
@@ -195,7 +195,7 @@ static void final_p2sh_p2wsh_multisig(struct scripts *s, const struct spend *spe
     final_p2wsh_multisig(s, spend, k);
 }
 
-static void final_p2tr(struct scripts *s, const struct spend *spend, const struct key_sigs *k)
+static void final_p2tr(struct scripts *s, const struct spend_way *spend, const struct key_sigs *k)
 {
     (void)spend;
     writer_compact_size(&s->witness, 1);
@@ -205,7 +205,7 @@ static void final_p2tr(struct scripts *s, const struct spend *spend, const struc
 static const struct {
     bool (*find)(struct key_sigs *out, const struct final *f, size_t i,
                  const struct psbt_new_sig *ours, struct err *err);
-    void (*write)(struct scripts *s, const struct spend *spend, const struct key_sigs *k);
+    void (*write)(struct scripts *s, const struct spend_way *spend, const struct key_sigs *k);
 } forms[] = {
     [SPEND_UNKNOWN] = { NULL, NULL },
     [SPEND_P2PK] = { find_single, final_p2pk },
@@ -243,7 +243,7 @@ static bool finalize_input(struct tx_in *in, const struct final *f, size_t i,
                            const struct psbt_new_sig *ours, struct err *err)
 {
     uint8_t script_sig[SCRIPTS_MAX], witness[SCRIPTS_MAX];
-    const struct spend *spend = &f->facts->plans[i].spend;
+    const struct spend_way *spend = &f->facts->plans[i].spend;
     struct scripts s = { writer_of(script_sig, sizeof script_sig),
                          writer_of(witness, sizeof witness) };
     struct key_sigs sigs;

@@ -299,7 +299,7 @@ static void add_signature(struct psbt_facts *facts, size_t i, const struct hdkey
 {
     struct psbt_map *map = &facts->psbt->in[i];
     const struct psbt_field *type_field = psbt_get(map, PSBT_IN_SIGHASH_TYPE);
-    const struct spend *spend = &facts->plans[i].spend;
+    const struct spend_way *spend = &facts->plans[i].spend;
     const bool taproot = spend_is_taproot(spend->kind);
     const uint32_t usual = taproot ? SIGHASH_DEFAULT : SIGHASH_ALL;
     const uint32_t type = type_field != NULL ? psbt_u32(type_field) : usual;

@@ -5,7 +5,8 @@
 
 // The first key path whose key can spend it. It need not be one that claims to be ours: proving the
 // key fails then (10.2 step 9).
-static const struct psbt_field *path_of_key(const struct spend *spend, const struct psbt_map *map)
+static const struct psbt_field *path_of_key(const struct spend_way *spend,
+                                            const struct psbt_map *map)
 {
     for (const struct psbt_field *f = NULL; (f = psbt_next(map, PSBT_IN_KEY_PATH, f)) != NULL;)
         if (spend_is_of_key(spend, psbt_key_data(f)))
@@ -58,7 +59,7 @@ static bool is_change_of(struct work *w, size_t i, struct bytes redeem, const ch
 {
     struct output_facts *out = &w->facts->tx.out[i];
     const struct spend_scripts scripts = { .redeem = redeem };
-    const struct spend spend = spend_of(out->script, &scripts);
+    const struct spend_way spend = spend_of(out->script, &scripts);
     const struct bytes key = psbt_key_data(psbt_next(&w->psbt->out[i], PSBT_OUT_KEY_PATH, NULL));
     // 11.2: "An uncompressed key is only ever valid in P2PK."
     if ((key.len != sizeof(struct pubkey) && spend.kind != SPEND_P2PK) ||

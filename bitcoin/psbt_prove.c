@@ -74,7 +74,7 @@ static bool wrong_pubkey(const struct psbt_facts *facts, size_t i, struct err *e
 // An input that we do not sign may be ours all the same: signed before, for instance.
 static bool some_claim_is_ours(const struct psbt_facts *facts, size_t i, struct keycache *cache)
 {
-    const struct spend *spend = &facts->plans[i].spend;
+    const struct spend_way *spend = &facts->plans[i].spend;
     const struct psbt_field *f = NULL;
     while ((f = psbt_next_in_path(&facts->psbt->in[i], facts->taproot, f)) != NULL)
         if (is_ours(facts, f) && spend_has_key(spend, psbt_key_data(f)) &&

@@ -9,7 +9,7 @@ static void aux_bytes(void *context, uint8_t out[32])
     memset(out, 0, 32);
 }
 
-static bool verifies(const struct spend *spend, const struct psbt_new_sig *s,
+static bool verifies(const struct spend_way *spend, const struct psbt_new_sig *s,
                      const struct hash256 *digest)
 {
     struct pubkey key;
@@ -25,7 +25,7 @@ static bool verifies(const struct spend *spend, const struct psbt_new_sig *s,
 
 // A flipped bit never verifies: one of the digest, one of the signature (its hash type left out),
 // one of the key; which ones the digest says.
-static void check_flips(const struct spend *spend, const struct psbt_new_sig *s,
+static void check_flips(const struct spend_way *spend, const struct psbt_new_sig *s,
                         const struct hash256 *digest, struct arena *arena)
 {
     const uint8_t which = digest->b[0], bit = (uint8_t)(1u << which % 8);

@@ -16,7 +16,7 @@ static const struct psbt_field *our_path(const struct work *w, const struct psbt
 }
 
 // Whether the output is that of the internal key alone. 10.1: "version 1 only".
-static bool is_output_of(const struct work *w, const struct spend *spend,
+static bool is_output_of(const struct work *w, const struct spend_way *spend,
                          const struct psbt_field *f)
 {
     const struct key_origin claim = psbt_path_read(f);
@@ -55,7 +55,7 @@ bool judge_taproot_output(struct work *w, size_t i, size_t n_paths, struct err *
     const struct psbt_field *internal = psbt_get(map, PSBT_OUT_TAP_INTERNAL_KEY);
     struct output_facts *out = &w->facts->tx.out[i];
     const struct spend_scripts none = { .redeem.len = 0 };
-    const struct spend spend = spend_of(out->script, &none);
+    const struct spend_way spend = spend_of(out->script, &none);
     (void)n_paths;
     if (!w->view->taproot || internal == NULL)
         return true;

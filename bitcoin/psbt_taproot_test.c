@@ -55,7 +55,7 @@ TEST(psbt_signing_27_123_off)
 
 static void verify(const struct rig *rig, size_t i, struct bytes value, uint32_t type)
 {
-    const struct spend *spend = &rig->facts.plans[i].spend;
+    const struct spend_way *spend = &rig->facts.plans[i].spend;
     const struct tx_out *spent;
     struct sighash_cache cache;
     struct hash256 digest;
@@ -451,7 +451,7 @@ TEST(psbt_signing_27_123_published_key_path_spends)
         const uint32_t type = (uint32_t)json_need_integer(given, "hashType");
         const uint8_t aux[32] = { 0 };
         const struct spend_scripts scripts = { .redeem = none };
-        const struct spend spend = spend_of(spent[i].script, &scripts);
+        const struct spend_way spend = spend_of(spent[i].script, &scripts);
         const struct spend_at at = { &cache, i, { (uint64_t)spent[i].value }, spent };
         struct hash256 digest;
         struct seckey key;

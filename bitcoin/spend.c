@@ -78,9 +78,9 @@ static bool is_p2sh_p2wsh_of(struct bytes script, struct bytes witness)
     return script_is_p2sh_of(script, writer_bytes(&redeem));
 }
 
-static struct spend spend_of_p2sh(struct bytes script, const struct spend_scripts *given)
+static struct spend_way spend_of_p2sh(struct bytes script, const struct spend_scripts *given)
 {
-    struct spend s = { .kind = SPEND_UNKNOWN, .script = script };
+    struct spend_way s = { .kind = SPEND_UNKNOWN, .script = script };
     if (is_multisig(given->witness) && is_p2sh_p2wsh_of(script, given->witness)) {
         s.kind = SPEND_P2SH_P2WSH_MULTISIG;
         s.inner = given->witness;
@@ -95,16 +95,16 @@ static struct spend spend_of_p2sh(struct bytes script, const struct spend_script
     return s;
 }
 
-static struct spend spend_of_p2wsh(struct bytes script, const struct spend_scripts *given)
+static struct spend_way spend_of_p2wsh(struct bytes script, const struct spend_scripts *given)
 {
     if (is_multisig(given->witness) && is_p2wsh_of(script, given->witness))
-        return (struct spend){ SPEND_P2WSH_MULTISIG, script, given->witness };
-    return (struct spend){ .kind = SPEND_UNKNOWN, .script = script };
+        return (struct spend_way){ SPEND_P2WSH_MULTISIG, script, given->witness };
+    return (struct spend_way){ .kind = SPEND_UNKNOWN, .script = script };
 }
 
-struct spend spend_of(struct bytes script, const struct spend_scripts *given)
+struct spend_way spend_of(struct bytes script, const struct spend_scripts *given)
 {
-    struct spend s = { .kind = SPEND_UNKNOWN, .script = script };
+    struct spend_way s = { .kind = SPEND_UNKNOWN, .script = script };
     switch (script_classify(script)) {
     case SCRIPT_P2PK:
         s.kind = SPEND_P2PK;
@@ -133,7 +133,7 @@ struct spend spend_of(struct bytes script, const struct spend_scripts *given)
 
 // --- Keys ---
 
-static struct bytes key_hash_of(const struct spend *s)
+static struct bytes key_hash_of(const struct spend_way *s)
 {
     if (kinds[s->kind].carried == CARRIES_INNER_KEY_HASH)
         return script_payload(s->inner, SCRIPT_P2WPKH);
@@ -147,7 +147,7 @@ static bool is_output_key_of(struct bytes script, struct bytes internal)
            bytes_equal(script_payload(script, SCRIPT_P2TR), BYTES_OF(output_key));
 }
 
-bool spend_is_of_key(const struct spend *s, struct bytes key)
+bool spend_is_of_key(const struct spend_way *s, struct bytes key)
 {
     if (s->kind == SPEND_UNKNOWN || kinds[s->kind].multisig)
         return false;
@@ -162,7 +162,7 @@ bool spend_is_of_key(const struct spend *s, struct bytes key)
     return bytes_equal(key_hash_of(s), BYTES_OF(hash.b));
 }
 
-bool spend_has_key(const struct spend *s, struct bytes key)
+bool spend_has_key(const struct spend_way *s, struct bytes key)
 {
     struct ms_script script;
     struct err no;
@@ -177,8 +177,9 @@ bool spend_has_key(const struct spend *s, struct bytes key)
 
 // --- Digests ---
 
-static bool digest_of_script(struct hash256 *out, const struct spend *s, const struct spend_at *at,
-                             struct bytes code, uint32_t type, struct err *err)
+static bool digest_of_script(struct hash256 *out, const struct spend_way *s,
+                             const struct spend_at *at, struct bytes code, uint32_t type,
+                             struct err *err)
 {
     if (!kinds[s->kind].segwit)
         return sighash_legacy(out, at->cache, at->input, code, type, err);
@@ -186,7 +187,7 @@ static bool digest_of_script(struct hash256 *out, const struct spend *s, const s
     return true;
 }
 
-static void digest_of_key_hash(struct hash256 *out, const struct spend *s,
+static void digest_of_key_hash(struct hash256 *out, const struct spend_way *s,
                                const struct spend_at *at, uint32_t type)
 {
     uint8_t mem[P2PKH_LEN];
@@ -198,7 +199,7 @@ static void digest_of_key_hash(struct hash256 *out, const struct spend *s,
     *out = sighash_segwit0(at->cache, at->input, writer_bytes(&code), at->amount, type);
 }
 
-bool spend_digest(struct hash256 *out, const struct spend *s, const struct spend_at *at,
+bool spend_digest(struct hash256 *out, const struct spend_way *s, const struct spend_at *at,
                   uint32_t type, struct err *err)
 {
     switch (kinds[s->kind].carried) {
@@ -220,7 +221,8 @@ bool spend_digest(struct hash256 *out, const struct spend *s, const struct spend
     return err_set(err, ERR_UNSUPPORTED, "no digest for this kind of script");
 }
 
-bool spend_prepare(const struct spend *s, const struct spend_at *at, uint32_t type, struct err *err)
+bool spend_prepare(const struct spend_way *s, const struct spend_at *at, uint32_t type,
+                   struct err *err)
 {
     if (s->kind == SPEND_UNKNOWN)
         return true;

@@ -19,7 +19,7 @@ enum spend_kind {
     SPEND_P2TR, // by the key path
 };
 
-struct spend {
+struct spend_way {
     enum spend_kind kind;
     struct bytes script; // the output's
     struct bytes inner;  // redeem or witness script, of the kinds that have one; else no bytes
@@ -31,7 +31,7 @@ struct spend_scripts {
 };
 // The kind of an output script with those. A script that does not hash to the one that names it is
 // not believed; multisig scripts are those of multisig.h.
-struct spend spend_of(struct bytes script, const struct spend_scripts *given);
+struct spend_way spend_of(struct bytes script, const struct spend_scripts *given);
 
 bool spend_is_segwit(enum spend_kind kind); // version 0 or 1
 bool spend_is_multisig(enum spend_kind kind);
@@ -39,10 +39,10 @@ bool spend_is_taproot(enum spend_kind kind); // its signatures commit to the amo
 
 // Whether this key alone can spend it: of 33 or 65 bytes; of taproot kinds an internal key of 32,
 // whose output has no script tree. Never a 65-byte key in segwit kinds.
-bool spend_is_of_key(const struct spend *spend, struct bytes key);
+bool spend_is_of_key(const struct spend_way *spend, struct bytes key);
 // Whether a signature by this key belongs into the final scripts: spend_is_of_key, or one of the
 // keys of a multisig script.
-bool spend_has_key(const struct spend *spend, struct bytes key);
+bool spend_has_key(const struct spend_way *spend, struct bytes key);
 
 // Where a digest is taken.
 struct spend_at {
@@ -54,13 +54,13 @@ struct spend_at {
 // What a signature of that hash type commits to.
 // Fails: ERR_NO_MEMORY, ERR_UNSUPPORTED for SPEND_UNKNOWN, and for taproot ERR_INVALID as
 //        sighash_taproot and where not all spent outputs are known.
-MUST_CHECK bool spend_digest(struct hash256 *out, const struct spend *spend,
+MUST_CHECK bool spend_digest(struct hash256 *out, const struct spend_way *spend,
                              const struct spend_at *at, uint32_t type, struct err *err);
 
 // What such a digest shares with others, computed now (sighash_prepare_*): so that copies of the cache
 // may be used by several threads. Fails: ERR_NO_MEMORY.
-MUST_CHECK bool spend_prepare(const struct spend *spend, const struct spend_at *at, uint32_t type,
-                              struct err *err);
+MUST_CHECK bool spend_prepare(const struct spend_way *spend, const struct spend_at *at,
+                              uint32_t type, struct err *err);
 
 // Whether `script` is the P2SH of that redeem script.
 bool script_is_p2sh_of(struct bytes script, struct bytes redeem);

@@ -40,7 +40,7 @@ TEST(psbt_signing_10_1_kinds)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct spend_scripts given = { .redeem = cases[i].redeem };
-        const struct spend s = spend_of(cases[i].script, &given);
+        const struct spend_way s = spend_of(cases[i].script, &given);
         if (s.kind != cases[i].kind)
             fail_msg("row %zu: kind %d", i, (int)s.kind);
         assert_int_equal(s.inner.len, s.kind == SPEND_P2SH_P2WPKH ? 22 : 0);
@@ -61,14 +61,15 @@ TEST(psbt_signing_10_2_keys_of_a_kind)
     for (int kind = DRAFT_P2PK; kind <= DRAFT_P2SH_P2WPKH; kind++) {
         const struct bytes redeem = psbt_rig_script(rig, DRAFT_P2WPKH, "m/1");
         const struct spend_scripts given = { .redeem = redeem };
-        const struct spend s = spend_of(psbt_rig_script(rig, (enum draft_kind)kind, "m/1"), &given);
+        const struct spend_way s =
+            spend_of(psbt_rig_script(rig, (enum draft_kind)kind, "m/1"), &given);
         assert_int_equal(spend_is_of_key(&s, key), kind != DRAFT_P2PK65);
         assert_int_equal(spend_is_of_key(&s, uncompressed), kind == DRAFT_P2PK65);
         assert_false(spend_is_of_key(&s, other));
         assert_false(spend_is_of_key(&s, none));
     }
     const struct spend_scripts nothing = { .redeem = none };
-    const struct spend unknown = spend_of(BYTES("\x6a"), &nothing);
+    const struct spend_way unknown = spend_of(BYTES("\x6a"), &nothing);
     assert_false(spend_is_of_key(&unknown, none));
 }
 
@@ -83,7 +84,7 @@ TEST(psbt_signing_14_2_digests)
     for (int kind = DRAFT_P2PK; kind <= DRAFT_P2SH_P2WPKH; kind++) {
         const struct bytes script = psbt_rig_script(rig, (enum draft_kind)kind, "m/1");
         const struct spend_scripts given = { .redeem = redeem };
-        const struct spend s = spend_of(script, &given);
+        const struct spend_way s = spend_of(script, &given);
         struct sighash_cache cache;
         struct hash256 digest, expected;
         sighash_cache_init(&cache, &d->tx, test_arena());
@@ -96,7 +97,7 @@ TEST(psbt_signing_14_2_digests)
         assert_memory_equal(digest.b, expected.b, sizeof digest.b);
     }
     const struct spend_scripts nothing = { .redeem = none };
-    const struct spend unknown = spend_of(BYTES("\x6a"), &nothing);
+    const struct spend_way unknown = spend_of(BYTES("\x6a"), &nothing);
     struct sighash_cache cache;
     struct hash256 digest;
     sighash_cache_init(&cache, &d->tx, test_arena());

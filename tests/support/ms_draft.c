@@ -118,7 +118,7 @@ struct psbt_new_sig ms_draft_signature(const struct draft *d, size_t input,
     struct bytes inner = ms_inner_script(at);
     const struct spend_scripts scripts = { at->wallet->format == ADDR_P2SH ? inner : none,
                                            at->wallet->format == ADDR_P2SH ? none : inner };
-    const struct spend spend = spend_of(ms_output_script_of(at), &scripts);
+    const struct spend_way spend = spend_of(ms_output_script_of(at), &scripts);
     const struct spend_at where = { &digests, input, { sats }, NULL };
     (void)snprintf(path, sizeof path, "%s/%d/%u", MS_RIG_PATH, (int)at->branch,
                    (unsigned)at->index);
