@@ -1,3 +1,5 @@
+#include "coordinator/api.h"
+
 #include "base/require.h"
 #include "base/utf8.h"
 #include "coordinator/api_internal.h"
