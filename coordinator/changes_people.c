@@ -53,15 +53,26 @@ static bool apply_grant(const struct change_context *c, struct err *err)
            people_grant(c->db, c->actor, g.person.id, c->wallet_id, g.role, g.limits, err);
 }
 
+// Who gets the role back is as limited as before.
 static bool compare_take(const struct change_context *c, bool *loosening, struct bytes *before,
                          struct err *err)
 {
     struct granting g;
-    if (!compare_grant(c, loosening, before, err) || !read_granting(c, &g, err))
-        return false;
+    struct db_rows rows;
+    struct writer w = writer_growing(c->arena, 65536);
     *loosening = false;
-    return (person_roles(&g.person, c->wallet_id) & (unsigned)g.role) != 0 ||
-           code_fail(err, CODE_CONFLICT, "it would change nothing");
+    if (!read_granting(c, &g, err) ||
+        !db_query(c->db, &rows,
+                  "SELECT limits FROM role_grant WHERE principal_id = $1 AND wallet_id = $2 "
+                  "AND role = $3",
+                  DB_ARGS(db_text(g.person.id), db_text(c->wallet_id), db_text(role_name(g.role))),
+                  c->arena, err))
+        return false;
+    if (rows.n != 1)
+        return code_fail(err, CODE_CONFLICT, "it would change nothing");
+    writer_printf(&w, "{\"principal\": \"%s\", \"role\": \"%s\", \"limits\": %.*s}", g.person.id,
+                  role_name(g.role), BYTES_ARG(db_cell_bytes(&rows, 0, 0)));
+    return writer_finish(&w, before) || err_set(err, ERR_NO_MEMORY, "limits: too long");
 }
 
 static bool apply_take(const struct change_context *c, struct err *err)

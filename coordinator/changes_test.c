@@ -180,6 +180,36 @@ TEST_BOTH(coordinator_F41_one_no_is_enough)
     assert_false(publish(rig, &row, &err));
 }
 
+// Who gets a role back is as limited as before it was taken.
+TEST_BOTH(coordinator_F41_a_role_comes_back_with_its_limits)
+{
+    const struct people p = add_people(rig);
+    struct change_row row, back;
+    struct db_rows rows;
+    struct err err;
+    assert_true(people_grant(rig->db, &host, p.two, rig->wallet, ROLE_SPENDER,
+                             BYTES("{\"per_spend_sat\": 1234}"), &err));
+    assert_true(draft(rig, &p, &row, "role.take",
+                      "{\"principal\": \"service:two\", \"role\": \"spender\"}", &err));
+    assert_true(publish(rig, &row, &err));
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM role_grant"), 0);
+    assert_false(draft(rig, &p, &row, "role.take",
+                       "{\"principal\": \"service:two\", \"role\": \"spender\"}", &err));
+    assert_string_equal(err.text, "it would change nothing");
+    if (!change_rollback(rig->db, &back, &host, p.asks, row.id, false, test_arena(), &err))
+        fail_msg("%s", err.text);
+    assert_true(back.loosening);
+    assert_true(approve(rig, &back, p.one, &err));
+    assert_true(approve(rig, &back, p.two, &err));
+    rig->offset_us += (int64_t)(CHANGE_DELAY_S + 5) * 1000000;
+    if (!publish(rig, &back, &err))
+        fail_msg("%s", err.text);
+    assert_true(db_query(rig->db, &rows, "SELECT limits FROM role_grant WHERE principal_id = $1",
+                         DB_ARGS(db_text(p.two)), test_arena(), &err));
+    assert_int_equal(rows.n, 1);
+    assert_bytes_text(db_cell_bytes(&rows, 0, 0), "{\"per_spend_sat\": 1234}");
+}
+
 // What takes back a tightening loosens: it waits, and nothing has changed until it is published.
 TEST_BOTH(coordinator_F41_taking_back_needs_what_it_is)
 {
