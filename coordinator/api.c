@@ -82,6 +82,22 @@ void call_reply(struct call *c, unsigned status, const struct writer *w)
     c->reply.caching = c->seed ? CACHE_REVALIDATE : CACHE_NO_STORE;
 }
 
+struct json_writer call_list(struct call *c, struct writer *w, const char *name)
+{
+    struct json_writer j = call_json(c, w);
+    json_begin_object(&j);
+    json_key(&j, name);
+    json_begin_array(&j);
+    return j;
+}
+
+void call_list_end(struct call *c, struct json_writer *j, const struct writer *w)
+{
+    json_end_array(j);
+    json_end_object(j);
+    call_reply(c, 200, w);
+}
+
 void call_cookie(struct call *c, const char *name, const char *value, int64_t max_age_s)
 {
     // "Secure" where the browser would send it back: the seed stands behind a proxy that speaks TLS.

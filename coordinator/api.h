@@ -172,6 +172,9 @@ MUST_CHECK bool call_slow(struct call *c, struct err *err);
 // Answers with JSON that lives in the call's arena.
 struct json_writer call_json(struct call *c, struct writer *w);
 void call_reply(struct call *c, unsigned status, const struct writer *w);
+// {"<name>": [...]}, 200: the items are written between the two.
+struct json_writer call_list(struct call *c, struct writer *w, const char *name);
+void call_list_end(struct call *c, struct json_writer *j, const struct writer *w);
 void call_cookie(struct call *c, const char *name, const char *value, int64_t max_age_s);
 
 // --- Handlers, by file ---

@@ -110,21 +110,16 @@ bool api_get_signers(struct call *c, struct err *err)
     const size_t n = c->api->fleet != NULL ? fleet_view(c->api->fleet, NULL, seen) : 0;
     struct db_rows rows;
     struct writer w;
-    struct json_writer j = call_json(c, &w);
     if (!db_query(c->db, &rows,
                   "SELECT id, name, number, kind, fingerprint, failure_domain, enabled, state "
                   "FROM signer ORDER BY number",
                   DB_NONE, c->arena, err))
         return false;
-    json_begin_object(&j);
-    json_key(&j, "signers");
-    json_begin_array(&j);
+    struct json_writer j = call_list(c, &w, "signers");
     for (size_t i = 0; i < rows.n; i++)
         if (!write_signer(c, &j, &rows, i, seen, n, err))
             return false;
-    json_end_array(&j);
-    json_end_object(&j);
-    call_reply(c, 200, &w);
+    call_list_end(c, &j, &w);
     return true;
 }
 

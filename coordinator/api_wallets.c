@@ -96,18 +96,13 @@ bool api_get_wallets(struct call *c, struct err *err)
     struct treasury_wallet *all;
     size_t n;
     struct writer w;
-    struct json_writer j = call_json(c, &w);
     if (!treasury_all(c->api->treasury, c->db, &all, &n, c->arena, err))
         return false;
-    json_begin_object(&j);
-    json_key(&j, "wallets");
-    json_begin_array(&j);
+    struct json_writer j = call_list(c, &w, "wallets");
     for (size_t i = 0; i < n; i++)
         if (call_roles(c, all[i].row.id) != 0 && !write_wallet(c, &j, &all[i], err))
             return false;
-    json_end_array(&j);
-    json_end_object(&j);
-    call_reply(c, 200, &w);
+    call_list_end(c, &j, &w);
     return true;
 }
 
@@ -182,18 +177,13 @@ bool api_get_coins(struct call *c, struct err *err)
     AUTO(node_freep) struct node *node = NULL;
     struct coins coins;
     struct writer w;
-    struct json_writer j = call_json(c, &w);
     if (!path_wallet(c, &t, ROLE_VIEWER, err) || !api_node(c, &t, &node, err) ||
         !node_coins(node, t.wallet, &coins, c->arena, err))
         return false;
-    json_begin_object(&j);
-    json_key(&j, "coins");
-    json_begin_array(&j);
+    struct json_writer j = call_list(c, &w, "coins");
     for (size_t i = 0; i < coins.n; i++)
         write_coin(&j, &coins.items[i]);
-    json_end_array(&j);
-    json_end_object(&j);
-    call_reply(c, 200, &w);
+    call_list_end(c, &j, &w);
     return true;
 }
 
@@ -212,16 +202,13 @@ bool api_get_destinations(struct call *c, struct err *err)
     struct treasury_wallet t;
     struct db_rows rows;
     struct writer w;
-    struct json_writer j = call_json(c, &w);
     if (!call_wallet(c, &t, call_parameter(c, "wallet"), ROLE_VIEWER, err) ||
         !db_query(c->db, &rows,
                   "SELECT id, name, address, state, created_at FROM destination "
                   "WHERE wallet_id = $1 ORDER BY state, name",
                   DB_ARGS(db_text(t.row.id)), c->arena, err))
         return false;
-    json_begin_object(&j);
-    json_key(&j, "destinations");
-    json_begin_array(&j);
+    struct json_writer j = call_list(c, &w, "destinations");
     for (size_t i = 0; i < rows.n; i++) {
         json_begin_object(&j);
         for (size_t k = 0; k < COUNT(names); k++) {
@@ -232,8 +219,6 @@ bool api_get_destinations(struct call *c, struct err *err)
         auth_time_write(&j, db_cell_int(&rows, i, 4));
         json_end_object(&j);
     }
-    json_end_array(&j);
-    json_end_object(&j);
-    call_reply(c, 200, &w);
+    call_list_end(c, &j, &w);
     return true;
 }

@@ -16,11 +16,13 @@ static enum code ask(struct ledger_rig *rig, const char *request_id, uint64_t sa
     struct treasury_wallet wallet = { .rules.amount_max = { SATS_MAX } };
     memcpy(wallet.row.id, rig->wallet, ID_SIZE);
     struct submission s = { .wallet = &wallet, .request_id = bytes_of_text(request_id) };
+    s.outputs[s.n_outputs++] = (struct spend_output){ .script = BYTES("hot"),
+                                                      .address = BYTES("bcrt1hot"),
+                                                      .amount = { sat } };
+    memcpy(s.outputs[0].destination_id, rig->destination, ID_SIZE);
     assert_true(people_load(rig->db, &person, rig->principal, test_arena(), &err));
-    if (!submit_add_output(rig->db, &s, BYTES("hot"), (struct sats){ sat }, test_arena(), &err) ||
-        !submit(rig->db, &s, &person, &spend, &is_new, test_arena(), &err))
-        return code_of(&err);
-    return CODE_NONE;
+    return submit(rig->db, &s, &person, &spend, &is_new, test_arena(), &err) ? CODE_NONE
+                                                                             : code_of(&err);
 }
 
 static void limit(struct ledger_rig *rig)
