@@ -293,6 +293,13 @@ TEST(psbt_signing_27_69_wallet_with_a_wrong_own_key)
                 "Output#1: Deception regarding change output. BIP-32 path doesn't match actual "
                 "address.",
                 FRAUD_TITLE);
+    // Where it is no change in any case, it is nobody's.
+    d = draft_new();
+    (void)draft_in(d, other, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", COIN);
+    (void)draft_pay(d, draft_foreign_script(0), PAID);
+    (void)draft_change_ms(d, &at, CHANGE_SATS);
+    assert_out1(other, draft_v0(d), false, false);
+    assert_true(other->facts.tx.out[1].multisig);
 }
 
 // --- 12.2: a cosigner's key where only the host finds it ---
