@@ -5,7 +5,7 @@
 // reached, with the replicas and the cap that they share (model_pairs.h). That they share nothing else is shown twice:
 // by walks of one spend beside another that stays where it is, for every kind of place where it can be, and by random
 // ways of two spends in one store, each step of which has to be one of the pairs'.
-// With MODEL_ALL in the environment, as in `./check --long`, spends are taken back and windows end, too.
+// With MODEL_ALL in the environment, as in `./check --long`, windows end, too, and one spend is taken back.
 #include "tests/support/model_pairs.h"
 #include "tests/support/test.h"
 #include <stdlib.h>
@@ -167,8 +167,9 @@ static void walk_all(unsigned knows, const char *what)
     need_long();
     model_graph_init(&g, knows);
     say_graph(what, &g);
-    walk_pairs(&g, what, false);
-    walk_pairs(&g, what, true);
+    // Pairs of spends that are taken back are too many to walk through: of those, random ways.
+    for (unsigned has_room = 0; has_room < 2 && !(knows & MODEL_TAKES_BACK); has_room++)
+        walk_pairs(&g, what, has_room != 0);
     wander(&g, knows, MODEL_AMOUNT + 40, 50000);
     wander(&g, knows, 2 * MODEL_AMOUNT, 50000);
     model_graph_wipe(&g);
