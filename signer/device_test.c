@@ -34,7 +34,7 @@ static void expect_nothing_left(const struct device_rig *rig)
 
 // --- The PIN ---
 
-TEST(wire_7_no_wire_before_the_pin)
+TEST(wire_15_7_no_wire_before_the_pin)
 {
     struct err err;
     AUTO(device_rig_freep) struct device_rig *rig = locked_rig();

@@ -143,7 +143,7 @@ TEST(whole_dialogue_version_2)
     sign_over_usb(LINK_V2);
 }
 
-TEST(wire_11_longest_request_in_33_reports)
+TEST(wire_15_11_longest_request_in_33_reports)
 {
     PLUGGED(p);
     uint8_t message[REQUEST_MAX];
@@ -190,7 +190,7 @@ TEST(a_peer_of_its_own)
 }
 
 // A locked signer says nothing, and does not answer later either.
-TEST(wire_7_nothing_is_served_while_locked)
+TEST(wire_15_7_nothing_is_served_while_locked)
 {
     PLUGGED(p);
     struct bytes answer;
@@ -209,7 +209,7 @@ TEST(wire_7_nothing_is_served_while_locked)
 }
 
 // Nobody reads: the reply is dropped after a second, and the device serves on.
-TEST(wire_5_a_host_that_does_not_read)
+TEST(wire_15_5_a_host_that_does_not_read)
 {
     PLUGGED(p);
     uint8_t message[REQUEST_MAX];

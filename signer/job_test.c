@@ -67,7 +67,7 @@ TEST(wire_44_pending_then_refused_once)
     }
 }
 
-TEST(wire_45_50_a_result_is_delivered_once_and_to_its_own_poll)
+TEST(wire_15_45_50_a_result_is_delivered_once_and_to_its_own_poll)
 {
     WITH_RIG(rig, host);
     pend_transaction(host);
@@ -111,7 +111,7 @@ static struct reply start_transaction(struct rig_host *host, struct bytes psbt)
                                  .stxn = { .length = (uint32_t)psbt.len, .sha = sha256(psbt) } });
 }
 
-TEST(wire_46_47_7_3_who_yields_to_whom)
+TEST(wire_15_46_47_who_yields_to_whom)
 {
     static const struct {
         void (*pending)(struct rig_host *host);

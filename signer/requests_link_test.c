@@ -46,7 +46,7 @@ TEST(wire_21_mypb_names_the_master_key)
     (void)host;
 }
 
-TEST(wire_22_23_24_mixing_and_renewing)
+TEST(wire_15_22_23_24_mixing_and_renewing)
 {
     WITH_RIG(rig, host);
     for (int i = 0; i < 3; i++) {
@@ -113,7 +113,7 @@ TEST(wire_26_a_bound_link_and_an_unknown_command)
     assert_true(rig->has_stopped);
 }
 
-TEST(wire_27_28_bad_ncry)
+TEST(wire_15_27_28_bad_ncry)
 {
     WITH_RIG(rig, host);
     struct seckey key;

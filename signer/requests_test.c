@@ -180,7 +180,7 @@ static void expect_packets(struct bytes packets, uint8_t framing, const char *co
         assert_int_equal(packets.ptr[i], 0);
 }
 
-TEST(wire_9_to_16_framing)
+TEST(wire_15_6_9_10_12_13_14_15_16_17_18_framing)
 {
     WITH_RIG(rig, host);
     struct rig_host *plain = rig_host_new(rig);
@@ -212,7 +212,7 @@ TEST(wire_9_to_16_framing)
     assert_asci(ask(host, "blkc", true), "XTN");
 }
 
-TEST(wire_11_requests_of_2060_bytes_and_no_more)
+TEST(wire_15_11_requests_of_2060_bytes_and_no_more)
 {
     WITH_RIG(rig, host);
     char mem[2061];

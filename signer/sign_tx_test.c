@@ -14,6 +14,7 @@ TEST(policy_24_40_wire_69_a_malformed_psbt_costs_nothing)
     rig_activate(host, "{\"rules\":[{\"users\":[\"alice\"],\"local_conf\":true}]}");
     const struct bytes good = rig_payment(rig, 1000);
     char code[7];
+    assert_int_equal(rig_sign_text(host, "hello", "m").result, RIG_REFUSED); // leaves a text
     rig_local_code(host, good, code);
     rig_keys(rig, code);
     rig_alice(host, 57000000);
@@ -32,7 +33,9 @@ TEST(policy_24_40_wire_69_a_malformed_psbt_costs_nothing)
     struct stat st;
     assert_int_equal(fstatat(store_dir_fd(rig->store), "card/psbt", &st, 0), -1); // no record
 
-    // Codes and authorisations survive all that, and serve now.
+    // Codes, authorisations and the last refusal survive all that, and serve now.
+    assert_status(host, "last_refusal", "\"Message signing not permitted\"");
+    assert_status(host, "refusals", "1");
     assert_status(host, "pending_auth", "1");
     assert_signs(host, good);
     assert_status(host, "pending_auth", "0");
@@ -95,6 +98,7 @@ TEST(policy_24_41_wire_70_psbt_signing_27_89_visualisation_consumes_nothing)
                        "\"per_period\":5000}]}");
     const struct bytes psbt = rig_payment(rig, 5000);
     char code[7];
+    assert_int_equal(rig_sign_text(host, "hello", "m").result, RIG_REFUSED); // leaves a text
     rig_local_code(host, psbt, code);
     rig_keys(rig, code);
     rig_alice(host, 57000000);
@@ -108,6 +112,9 @@ TEST(policy_24_41_wire_70_psbt_signing_27_89_visualisation_consumes_nothing)
     before.dry_run = rig->device.hsm->dry_run; // but it tells what would come of it
     before.dry_run_peer = rig->device.hsm->dry_run_peer;
     assert_memory_equal(&before, rig->device.hsm, sizeof before);
+    assert_status(host, "last_refusal", "\"Message signing not permitted\"");
+    assert_status(host, "refusals", "1");
+    assert_status(host, "approvals", "0");
     struct stat st;
     assert_int_equal(fstatat(store_dir_fd(rig->store), "card/psbt", &st, 0), -1);
     assert_signs(host, psbt);

@@ -62,7 +62,6 @@ static bool has_foreign_serials(const struct device *device)
     return found;
 }
 
-// The member that clients of a Coldcard ignore: what is ours.
 // What windows of their own have counted: the members `has_spent` and `period_ends` are of the period
 // that rules share.
 static void write_windows(struct json_writer *j, const struct hsm *hsm)
@@ -97,6 +96,7 @@ static void write_details(struct json_writer *j, const struct device *device, ui
     hsm_report_write(j, hsm, peer);
 }
 
+// The member that clients of a Coldcard ignore: what is ours.
 static void write_casemate(struct json_writer *j, struct device *device, uint64_t peer)
 {
     struct hash256 full;

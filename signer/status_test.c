@@ -4,41 +4,51 @@
 #define PRIVATE                                                                                    \
     "active approvals chain last_refusal pending_auth period policy_hash refusals sl_reads "       \
     "summary uptime users"
-#define PUBLIC "active approvals chain last_refusal policy_hash refusals"
+#define PUBLIC    "active approvals chain last_refusal policy_hash refusals"
+// Of the object `casemate`.
+#define OWN       "journal policy_hash_full simulator version"
+#define OWN_AFTER "journal last_decision policy_hash_full simulator version"
 
 TEST(policy_24_70_wire_64_keys_of_each_state)
 {
     static const char inactive[] = "active chain policy_available users wallets";
     WITH_RIG(rig, host);
     assert_string_equal(rig_status_keys(host), inactive);
+    assert_string_equal(rig_casemate_keys(host), "journal simulator version");
     assert_okay(rig_offer(host, "{}"));
     assert_string_equal(rig_status_keys(host),
                         "active approval_wait chain policy_available users wallets");
     rig_keys(rig, "y");
     assert_string_equal(rig_status_keys(host),
                         "active approval_wait chain policy_available users wallets");
+    // "Before HSM mode, and during approval, nothing of the policy is visible."
+    assert_string_equal(rig_casemate_keys(host), "journal simulator version");
     rig_keys(rig, "x");
     assert_string_equal(rig_status_keys(host), inactive);
 }
 
 static const struct {
     const char *policy, *before, *after; // the first spend
+    const char *own_after;
 } cases[] = {
-    { "{\"rules\":[{}]}", PRIVATE, PRIVATE },
+    { "{\"rules\":[{}]}", PRIVATE, PRIVATE, OWN_AFTER },
     { "{\"period\":5,\"rules\":[{\"per_period\":9000}]}", PRIVATE,
       "active approvals chain has_spent last_refusal pending_auth period period_ends policy_hash "
-      "refusals sl_reads summary uptime users" },
+      "refusals sl_reads summary uptime users",
+      OWN_AFTER },
     { "{\"rules\":[{},{\"local_conf\":true}]}",
       "active approvals chain last_refusal next_local_code pending_auth period policy_hash "
       "refusals "
       "sl_reads summary uptime users",
       "active approvals chain last_refusal next_local_code pending_auth period policy_hash "
       "refusals "
-      "sl_reads summary uptime users" },
-    { "{\"priv_over_ux\":true,\"period\":5,\"rules\":[{\"per_period\":9000}]}", PUBLIC, PUBLIC },
+      "sl_reads summary uptime users",
+      OWN_AFTER },
+    { "{\"priv_over_ux\":true,\"period\":5,\"rules\":[{\"per_period\":9000}]}", PUBLIC, PUBLIC,
+      OWN },
     { "{\"priv_over_ux\":true,\"rules\":[{},{\"local_conf\":true}]}",
       "active approvals chain last_refusal next_local_code policy_hash refusals",
-      "active approvals chain last_refusal next_local_code policy_hash refusals" },
+      "active approvals chain last_refusal next_local_code policy_hash refusals", OWN },
 };
 
 TEST(policy_24_70_wire_64_keys_in_hsm_mode)
@@ -52,8 +62,10 @@ TEST(policy_24_70_wire_64_keys_in_hsm_mode)
         struct rig_host *host = rig_host_linked(rig);
         rig_activate(host, cases[i].policy);
         assert_string_equal(rig_status_keys(host), cases[i].before);
+        assert_string_equal(rig_casemate_keys(host), OWN);
         assert_signs(host, rig_payment(rig, 1000));
         assert_string_equal(rig_status_keys(host), cases[i].after);
+        assert_string_equal(rig_casemate_keys(host), cases[i].own_after);
     }
 }
 

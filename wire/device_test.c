@@ -45,7 +45,7 @@ static void assert_bad(struct device_end *end, struct bytes packets, bool bound,
 }
 
 // The worked session, byte for byte, as the device sees it.
-TEST(wire_15_22_and_23_device_side_of_13_1)
+TEST(wire_15_22_23_device_side_of_13_1)
 {
     AUTO(device_end_wipe) struct device_end end = { 0 };
     const struct seckey own = session_seckey("device_seckey");

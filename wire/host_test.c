@@ -38,7 +38,7 @@ static struct bytes plain_packets(const char *reply)
 
 // The worked session, byte for byte, as the client sees it. The plaintext `blkc` in its middle is
 // one that our client would encrypt: it goes out without the end.
-TEST(wire_15_22_and_23_client_side_of_13_1)
+TEST(wire_15_22_23_client_side_of_13_1)
 {
     AUTO(host_end_wipe) struct host_end end = { 0 };
     const struct json *exchanges = json_need(session(), "exchanges");

@@ -81,7 +81,7 @@ TEST(wire_4_6_a_flipped_bit_never_verifies)
     assert_err(&err, ERR_AUTH, "Possible active MiTM attack in progress! Incorrect signature.");
 }
 
-TEST(wire_15_27_and_28_ncry_checks_in_their_order)
+TEST(wire_15_27_28_ncry_checks_in_their_order)
 {
     static const struct {
         uint32_t version;

@@ -40,13 +40,13 @@ static int compare_keys(const void *a, const void *b)
     return bytes_compare((*x)->key, (*y)->key);
 }
 
-const char *rig_status_keys(struct rig_host *host)
+static const char *keys_of(const struct json *object, const char *except)
 {
-    const struct json *status = rig_status(host), *keys[32];
+    const struct json *keys[32];
     struct writer w = writer_growing(test_arena(), 4096);
     size_t n = 0;
-    for (const struct json *m = status->items; m != NULL && n < COUNT(keys); m = m->next) {
-        if (!bytes_equal_text(m->key, "casemate"))
+    for (const struct json *m = object->items; m != NULL && n < COUNT(keys); m = m->next) {
+        if (!bytes_equal_text(m->key, except))
             keys[n++] = m;
     }
     qsort(keys, n, sizeof keys[0], compare_keys);
@@ -56,28 +56,46 @@ const char *rig_status_keys(struct rig_host *host)
     return (const char *)writer_bytes(&w).ptr;
 }
 
+const char *rig_status_keys(struct rig_host *host)
+{
+    return keys_of(rig_status(host), "casemate");
+}
+
+const char *rig_casemate_keys(struct rig_host *host)
+{
+    const struct json *own = json_get(rig_status(host), "casemate");
+    assert_non_null(own);
+    return keys_of(own, "");
+}
+
 // --- Decisions ---
 
 struct counts {
     uint64_t approvals, refusals, queued;
     bool has_code;
     uint8_t secret[HSM_LOCAL_SECRET_LEN];
+    struct bytes last_refusal; // null: none
 };
 
 static struct counts counts_of(const struct device_rig *rig)
 {
     const struct hsm *hsm = rig->device.hsm;
-    struct counts c = {
-        hsm->counters.approvals, hsm->counters.refusals, hsm->queue.n, hsm->has_code, { 0 }
-    };
+    struct counts c = { .approvals = hsm->counters.approvals,
+                        .refusals = hsm->counters.refusals,
+                        .queued = hsm->queue.n,
+                        .has_code = hsm->has_code };
     memcpy(c.secret, hsm->local_secret, sizeof c.secret);
+    if (hsm->last_refusal != NULL)
+        assert_true(arena_copy(test_arena(), bytes_of_text(hsm->last_refusal), &c.last_refusal));
     return c;
 }
 
 static bool same_counts(const struct counts *a, const struct counts *b)
 {
     return a->approvals == b->approvals && a->refusals == b->refusals && a->queued == b->queued &&
-           a->has_code == b->has_code && memcmp(a->secret, b->secret, sizeof a->secret) == 0;
+           a->has_code == b->has_code && memcmp(a->secret, b->secret, sizeof a->secret) == 0 &&
+           (a->last_refusal.ptr == NULL) == (b->last_refusal.ptr == NULL) &&
+           bytes_equal(a->last_refusal, b->last_refusal);
 }
 
 static const char *const results[] = { [RIG_REFUSED] = "refused",
@@ -131,7 +149,8 @@ void check_fails(struct rig_host *host, struct bytes psbt, const char *text, con
     test_assert_bytes_equal(got.data, bytes_of_text(text), file, line);
     const struct counts after = counts_of(host->rig);
     if (!same_counts(&before, &after)) {
-        print_error("%s:%d: an error changed counters, queue or local code\n", file, line);
+        print_error("%s:%d: an error changed counters, last refusal, queue or local code\n", file,
+                    line);
         _fail(file, line);
     }
 }

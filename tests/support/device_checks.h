@@ -26,6 +26,7 @@ void check_status(struct rig_host *host, const char *key, const char *json, cons
 const struct json *rig_status(struct rig_host *host);
 // Its members' names, sorted, one blank between them; without `casemate`.
 const char *rig_status_keys(struct rig_host *host);
+const char *rig_casemate_keys(struct rig_host *host); // of the object `casemate`
 
 // --- Decisions: each compares result, text and what the counters did ---
 #define assert_signs(host, psbt)         check_signs((host), (psbt), __FILE__, __LINE__)
