@@ -84,6 +84,9 @@ TEST(psbt_signing_27_68_p2pk_change_rows)
     // The right key, and a second one.
     draft_put_path(&d->out[1], PSBT_OUT_KEY_PATH, rig, rig->view.xfp, "m/84h/1h/0h/1/1");
     rig_refuses(rig, draft_v0(d), lie, "Change Fraud");
+    d = with_script(rig, psbt_rig_script(rig, DRAFT_P2PK, CHANGE)); // and behind it
+    draft_put_path(&d->out[1], PSBT_OUT_KEY_PATH, rig, rig->view.xfp, "m/84h/1h/0h/1/1");
+    rig_refuses(rig, draft_v0(d), lie, "Change Fraud");
     // The compressed form for an uncompressed script.
     d = with_script(rig, psbt_rig_script(rig, DRAFT_P2PK65, CHANGE));
     rig_refuses(rig, draft_v0(d), lie, "Change Fraud");

@@ -136,6 +136,25 @@ TEST(psbt_signing_27_69_every_claim_of_a_change_output_holds)
     assert_true(rig->facts.tx.out[1].change);
 }
 
+// The internal key's path has a stranger's fingerprint; that another claims makes it no change.
+TEST(psbt_signing_27_123_whose_internal_key)
+{
+    struct rig *rig = rig_new();
+    struct draft *d = draft_new();
+    rig->view.taproot = true;
+    (void)draft_in(d, rig, DRAFT_P2WPKH, IN, 100000);
+    (void)draft_pay(d, draft_foreign_script(0), 50000);
+    struct psbt_map *out = draft_change(d, rig, DRAFT_P2TR, "m/7", 49900);
+    rig_accepts(rig, draft_v0(d));
+    assert_true(rig->facts.tx.out[1].change);
+    const struct bytes no_leaves = BYTES("\0");
+    draft_put(out, PSBT_OUT_TAP_KEY_PATH, xonly_at(rig, "m/7"),
+              test_concat(no_leaves, test_concat(BYTES_OF(stranger.b), test_u32le(7))));
+    draft_put(out, PSBT_OUT_TAP_KEY_PATH, xonly_at(rig, "m/8"),
+              test_concat(no_leaves, test_concat(BYTES_OF(rig->view.xfp.b), test_u32le(8))));
+    rig_refuses(rig, draft_v0(d), "Output#1: Change output is fraudulent", PSBT_CHANGE_FRAUD);
+}
+
 // Warning 13 looks at each of ours, names the first that it finds, and leaves strangers' alone.
 TEST(psbt_signing_27_75_paths_of_both_kinds)
 {
