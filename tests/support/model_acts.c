@@ -24,7 +24,7 @@ static void after(struct model_replica *r, bool ok, const struct err *err)
 
 static void sql_of(struct model *m, const char *before, unsigned spend, const char *behind)
 {
-    char sql[200];
+    char sql[400];
     (void)snprintf(sql, sizeof sql, "%s'%s'%s", before, m->ids[spend], behind);
     model_sql(m, sql);
 }
@@ -322,8 +322,9 @@ void model_perform(struct model *m, const struct model_action *a)
     else if (a->act == MODEL_AGE)
         sql_of(m,
                "UPDATE reservation SET first_sent_at = first_sent_at - 100 * 3600000000, "
-               "reserved_at = reserved_at - 100 * 3600000000 WHERE spend_id = ",
-               a->spend, "");
+               "reserved_at = reserved_at - 100 * 3600000000 WHERE first_sent_at < "
+               "(strftime('%s', 'now') - 50 * 3600) * 1000000 OR spend_id = ",
+               a->spend, ""); // those of older windows stay in older ones
     else if (a->act == MODEL_MINE)
         mine(m, a->spend, a->kind);
     else if (a->act == MODEL_SEE)
