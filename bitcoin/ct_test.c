@@ -149,7 +149,7 @@ int main(void)
         const bool right = rows[i].run();
         const unsigned reports = (unsigned)VALGRIND_COUNT_ERRORS - before;
         const bool ok = right && reports == rows[i].reports;
-        printf("%s %zu - psbt signing 27 98: %s\n", ok ? "ok" : "not ok", i + 1, rows[i].name);
+        printf("%s %zu - psbt-signing 27 98: %s\n", ok ? "ok" : "not ok", i + 1, rows[i].name);
         if (!ok)
             printf("# %s result, %u reports instead of %u\n", right ? "right" : "WRONG", reports,
                    rows[i].reports);

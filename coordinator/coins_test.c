@@ -338,7 +338,7 @@ TEST(coordinator_D6_small_coins_go_along_while_blocks_are_cheap)
 }
 
 // Device: change above the highest input index by more than 200 is refused; C15.
-TEST(inv_28_change_index_is_at_most_150_above_the_inputs)
+TEST(coordinator_F28_inv_28_change_index_is_at_most_150_above_the_inputs)
 {
     AUTO(coffer_end) struct coffer *t = coffer_new("wsh", 2, 3);
     (void)coffer_coin(t, MS_RECEIVE, 10, 1000000);

@@ -380,6 +380,41 @@ TEST_BOTH(coordinator_F24_R3_a_settled_conflict_voids_and_a_reorg_reopens)
     assert_sound(rig);
 }
 
+// What left unconfirmed counts, without its change; what another transaction or our own took the coins from, not.
+TEST_BOTH(coordinator_F11_what_the_cap_counts)
+{
+    struct attempt a, b, c;
+    struct err err;
+    rig_caps(rig, 100, 100, 1000);
+    const struct spend unconfirmed = rig_sent(rig, 60, &a);
+    assert_spend_state(rig, unconfirmed.id, "sent");
+    assert_int_equal(a.inputs[0].amount.n, 2000); // most of it comes back as change
+    assert_int_equal(velocity(rig).sent.n, 60);
+    const struct spend conflicted = rig_sent(rig, 40, &b);
+    assert_int_equal(velocity(rig).spent.n, 100);
+    struct spend over = rig_claimed(rig, 1);
+    assert_false(ledger_reserve(rig->db, &over, (struct sats){ 1 }, &err));
+    assert_int_equal(code_of(&err), CODE_VELOCITY_EXCEEDED);
+    conflict(rig, &conflicted.anchor, 6);
+    assert_spend_state(rig, conflicted.id, "void");
+    assert_int_equal(velocity(rig).spent.n, 60);
+    // Its room is there again, to the satoshi.
+    struct spend taken_back = rig_sent(rig, 40, &c);
+    over = rig_claimed(rig, 1);
+    assert_false(ledger_reserve(rig->db, &over, (struct sats){ 1 }, &err));
+    assert_int_equal(code_of(&err), CODE_VELOCITY_EXCEEDED);
+    struct attempt back = add(rig, &taken_back, ATTEMPT_VOID, c.inputs[0].outpoint.index);
+    ledger_rig_sign(rig, &taken_back, &back);
+    assert_true(ledger_sent(rig->db, &taken_back, &back, &err));
+    assert_int_equal(velocity(rig).spent.n, 100); // the payment may still confirm
+    see(rig, &back, SIGHT_BLOCK, 6);
+    assert_spend_state(rig, taken_back.id, "void");
+    assert_int_equal(velocity(rig).spent.n, 60);
+    (void)rig_reserved(rig, 40);
+    assert_int_equal(velocity(rig).spent.n, 100);
+    assert_sound(rig);
+}
+
 TEST_BOTH(a_conflict_with_one_of_two_attempts_voids_nothing)
 {
     struct attempt a;
