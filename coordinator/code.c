@@ -69,10 +69,18 @@ bool code_fail(struct err *err, enum code code, const char *fmt, ...)
     return err_detail(err, MARK "%s", TABLE[code].name);
 }
 
+bool code_words(struct err *err, const char *words)
+{
+    char detail[ERR_DETAIL_MAX];
+    (void)snprintf(detail, sizeof detail, "%s", err->detail);
+    return err_detail(err, "%s %s", detail, words);
+}
+
 enum code code_of(const struct err *err)
 {
     if (strncmp(err->detail, MARK, strlen(MARK)) != 0)
         return CODE_INTERNAL;
-    const enum code code = code_of_name(bytes_of_text(err->detail + strlen(MARK)));
+    const char *name = err->detail + strlen(MARK);
+    const enum code code = code_of_name(bytes_of(name, strcspn(name, " ")));
     return code == CODE_NONE ? CODE_INTERNAL : code;
 }

@@ -47,6 +47,10 @@ unsigned code_http_status(enum code code);
 // As err_set, with the code beside the text; returns false.
 bool code_fail(struct err *err, enum code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+// Adds words for the log, which the text may not show, to an error that code_fail has made: its code stays. Returns
+// false.
+bool code_words(struct err *err, const char *words);
+
 // The code of an error: what code_fail set (err_within keeps it), else CODE_INTERNAL.
 enum code code_of(const struct err *err);
 

@@ -12,6 +12,10 @@ TEST(coordinator_codes_have_names_that_lead_back)
         assert_string_equal(err.text, "spend 7");
         assert_false(err_within(&err, "wallet main"));
         assert_int_equal(code_of(&err), c);
+        assert_false(code_words(&err, "code=internal, it says"));
+        assert_int_equal(code_of(&err), c);
+        assert_string_equal(err.text, "wallet main: spend 7");
+        assert_non_null(strstr(err.detail, " code=internal, it says"));
         assert_true(code_http_status(c) >= 400);
     }
     assert_int_equal(code_of_name(BYTES("velocity")), CODE_NONE);

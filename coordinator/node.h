@@ -57,8 +57,8 @@ MUST_CHECK bool node_balance(struct node *node, const struct wallet *wallet,
 MUST_CHECK bool node_fee_rate(struct node *node, unsigned blocks, uint64_t *out, bool *known,
                               struct err *err);
 
-// What the node would say to it, without sending. Fails: CODE_CONFLICT, CODE_COINS_BUSY, CODE_FEE_TOO_HIGH ... with
-// the node's reason in the text.
+// What the node would say to it, without sending. Fails: CODE_CONFLICT, CODE_COINS_BUSY, CODE_FEE_TOO_HIGH ...; the
+// node's own words are in the detail alone, for the log.
 MUST_CHECK bool node_test_accept(struct node *node, struct bytes raw, struct err *err);
 
 enum node_sent {

@@ -241,7 +241,7 @@ static bool judge(bool allowed, struct bytes why, struct err *err)
         return true;
     copy_reason(reason, why);
     (void)code_fail(err, rpc_fault_code(rpc_fault_of(-26, why)), "the node would refuse it");
-    return err_detail(err, "%s", reason); // its own words are for the log (C24)
+    return code_words(err, reason); // its own words are for the log (C24)
 }
 
 bool node_test_accept(struct node *node, struct bytes raw, struct err *err)

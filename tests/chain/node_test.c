@@ -281,7 +281,8 @@ TEST(coordinator_F31_child_pays_for_parent)
     assert_non_null(strstr(reason, "min relay fee not met"));
     assert_false(node_test_accept(node, cheap, &err));
     assert_int_equal(code_of(&err), CODE_CONFLICT);
-    assert_non_null(strstr(err.text, "min relay fee not met"));
+    assert_string_equal(err.text, "the node would refuse it");
+    assert_non_null(strstr(err.detail, "min relay fee not met"));
     t->request.fee_rate = 1000; // below the relay minimum no child helps; this one could go alone
     const struct bytes parent = made(t, node);
     const struct hash256 parent_txid = t->build.txid;
