@@ -295,12 +295,27 @@ size_t device_cancel_of(struct device *d, const void *who)
     return n;
 }
 
+// Those whose end the loop does not see any more.
+static void drop_jobs(struct device *d)
+{
+    while (d->first != NULL) {
+        struct device_job *job = d->first;
+        struct arena *arena = job->arena;
+        d->first = job->next;
+        report_wipe(&job->report);
+        if (job->drop != NULL)
+            job->drop(job);
+        arena_free(arena);
+    }
+}
+
 void device_free(struct device *d)
 {
     if (d == NULL)
         return;
     device_cancel(d);
     pool_free(d->pool);
+    drop_jobs(d);
     connection_close(d->line.connection);
     report_wipe(&d->line.report);
     report_wipe(&d->view);

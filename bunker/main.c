@@ -28,7 +28,7 @@ void bunker_poll(struct bunker *b)
         return; // its end brings a status
     struct device_job *job = calloc(1, sizeof *job);
     REQUIRE(job != NULL);
-    job->done = poll_done;
+    job->done = job->drop = poll_done;
     b->polled_ms = bunker_now_ms(b);
     device_submit(b->device, job);
 }
