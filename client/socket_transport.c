@@ -180,7 +180,7 @@ static bool socket_send(struct transport *t, struct bytes packet, struct err *er
 {
     struct socket_transport *s = of(t);
     const int64_t start_ms = wait_now_ms();
-    for (;;) {
+    for (bool again = false;; again = true) {
         if (send(s->fd, packet.ptr, packet.len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
             return true;
         if (is_gone(errno))
@@ -190,9 +190,9 @@ static bool socket_send(struct transport *t, struct bytes packet, struct err *er
         const int64_t left_ms = TRANSPORT_WRITE_MS - (wait_now_ms() - start_ms);
         if (left_ms <= 0)
             return err_set(err, ERR_TIMEOUT, "%s: the signer takes no packets", s->server.sun_path);
-        // A queue that fills again at once would make this a busy loop.
+        // Where others fill the queue before us each time, this would be a busy loop.
         if (!wait_fd(s->fd, POLLOUT, t->cancel_fd, (int)left_ms, err) ||
-            !wait_pause(1, t->cancel_fd, err))
+            (again && !wait_pause(1, t->cancel_fd, err)))
             return false;
     }
 }
