@@ -9,8 +9,7 @@
 
 void api_init(struct api *api)
 {
-    REQUIRE(pthread_mutex_init(&api->lock, NULL) == 0 &&
-            pthread_mutex_init(&api->limits, NULL) == 0);
+    REQUIRE(pthread_mutex_init(&api->lock, NULL) == 0);
 }
 
 void api_wipe(struct api *api)
@@ -18,7 +17,6 @@ void api_wipe(struct api *api)
     while (api->n_idle > 0)
         db_close(&api->idle[--api->n_idle]);
     (void)pthread_mutex_destroy(&api->lock);
-    (void)pthread_mutex_destroy(&api->limits);
 }
 
 void api_lock(struct api *api)

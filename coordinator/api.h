@@ -67,9 +67,8 @@ struct api {
         char who[ID_SIZE];
         int64_t tokens, filled_ms;
     } buckets[64];
-    pthread_mutex_t limits; // held from the check of a principal's limits until its spend is there
 };
-void api_init(struct api *api); // the locks
+void api_init(struct api *api); // the lock
 void api_wipe(struct api *api); // closes the connections
 
 // A connection for a while. Fails: CODE_LEDGER_UNAVAILABLE.

@@ -155,31 +155,6 @@ const struct person *api_person(const struct call *c)
                                                                             : &c->caller.person;
 }
 
-// One person's requests come one after the other, on all replicas: else two could both be within what is left
-// of a limit. On PostgreSQL a row is locked on another connection, as the ledger's own transaction follows.
-static bool hold_limits(struct call *c, struct db **guard, struct err *err)
-{
-    struct db_rows rows;
-    *guard = NULL;
-    REQUIRE(pthread_mutex_lock(&c->api->limits) == 0);
-    if (!db_is_postgres(c->db))
-        return true;
-    return api_take_db(c->api, guard, err) &&
-           db_exec(*guard, NULL,
-                   "INSERT INTO setting(key, value) VALUES('limits', '{}') ON CONFLICT(key) "
-                   "DO NOTHING",
-                   DB_NONE, err) &&
-           db_begin(*guard, err) &&
-           db_query(*guard, &rows, "SELECT value FROM setting WHERE key = 'limits' FOR UPDATE",
-                    DB_NONE, c->arena, err);
-}
-
-static void release_limits(struct call *c, struct db *guard)
-{
-    api_give_db(c->api, guard); // which undoes its transaction
-    REQUIRE(pthread_mutex_unlock(&c->api->limits) == 0);
-}
-
 static void wake(const struct call *c)
 {
     if (c->api->wake != NULL)
@@ -189,12 +164,9 @@ static void wake(const struct call *c)
 bool api_submit(struct call *c, const struct submission *s, struct spend *out, bool *is_new,
                 struct err *err)
 {
-    struct db *guard;
     if (atomic_load(&c->api->stops))
         return code_fail(err, CODE_LEDGER_UNAVAILABLE, "this coordinator is stopping");
-    const bool ok =
-        hold_limits(c, &guard, err) && submit(c->db, s, api_person(c), out, is_new, c->arena, err);
-    release_limits(c, guard);
+    const bool ok = submit(c->db, s, api_person(c), out, is_new, c->arena, err);
     if (ok)
         memcpy(c->spend_id, out->id, sizeof c->spend_id);
     if (ok && *is_new)

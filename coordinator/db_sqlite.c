@@ -222,7 +222,7 @@ static void sqlite_forget(struct db *db)
 
 // --- Statements ---
 
-static const char *const locking[] = { " FOR UPDATE SKIP LOCKED", " FOR UPDATE", " FOR SHARE" };
+static const char *const locking[] = { " FOR UPDATE SKIP LOCKED", " FOR UPDATE", " FOR KEY SHARE" };
 
 static size_t locking_len(const char *at)
 {

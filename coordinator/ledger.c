@@ -114,22 +114,63 @@ static bool submit_event(struct op *op, const struct spend *spend, struct err *e
     return ledger_event_within(op->db, &event, err);
 }
 
+// Locked as the new row's reference to it locks it: before the grant, as those who change grants do.
 static bool has_wallet(struct op *op, const char *wallet_id, struct err *err)
 {
     struct db_rows rows;
-    if (!OP_QUERY(op, &rows, err, "SELECT 1 FROM wallet WHERE id = $1", db_text(wallet_id)))
+    if (!OP_QUERY(op, &rows, err, "SELECT 1 FROM wallet WHERE id = $1 FOR KEY SHARE",
+                  db_text(wallet_id)))
         return false;
     return rows.n == 1 || code_fail(err, CODE_NOT_FOUND, "there is no such wallet");
+}
+
+// D2's "Isolation is part of the contract", for one principal: the lock first, the sum in a later statement. Whoever
+// else asks in this principal's name waits until what is asked here is in the sum.
+static bool lock_limit(struct op *op, const struct spend_request *r, struct err *err)
+{
+    struct db_rows rows;
+    if (!r->has_per_window)
+        return true;
+    if (!OP_QUERY(op, &rows, err,
+                  "SELECT 1 FROM role_grant WHERE principal_id = $1 AND wallet_id = $2 "
+                  "AND role = 'spender' FOR UPDATE",
+                  db_text(r->principal_id), db_text(r->wallet_id)))
+        return false;
+    if (rows.n != 1)
+        return code_fail(err, CODE_FORBIDDEN, "this needs another role");
+    return op_clock(op, err); // before the wait it would have been another time
+}
+
+// What this principal's spends come to that are open, or were first sent within the window: as the cap counts (D2).
+static bool within_limit(struct op *op, const struct spend_request *r, struct err *err)
+{
+    struct db_rows rows;
+    if (!r->has_per_window)
+        return true;
+    if (!OP_QUERY(op, &rows, err,
+                  "SELECT CAST(coalesce(sum(s.amount), 0) AS bigint) FROM spend s "
+                  "JOIN velocity_guard g ON g.wallet_id = s.wallet_id "
+                  "LEFT JOIN reservation r ON r.spend_id = s.id "
+                  "WHERE s.wallet_id = $1 AND s.principal_id = $2 AND s.state NOT IN "
+                  "('rejected', 'expired', 'failed', 'cancelled', 'refused', 'void') AND "
+                  "(r.first_sent_at IS NULL OR r.first_sent_at >= $3 - g.window_s * 1000000)",
+                  db_text(r->wallet_id), db_text(r->principal_id), db_int(op->now_us)))
+        return false;
+    return db_cell_u64(&rows, 0, 0) <= r->per_window.n ||
+           code_fail(err, CODE_FORBIDDEN, "the amount is above what is left of your limit");
 }
 
 static bool submit(struct op *op, void *context, struct err *err)
 {
     struct submit *s = context;
     char id[ID_SIZE];
-    db_new_id(id, op->now_us);
-    if (!has_wallet(op, s->request->wallet_id, err) || !insert_spend(op, s, id, &s->is_new, err))
+    if (!has_wallet(op, s->request->wallet_id, err) || !lock_limit(op, s->request, err))
         return false;
-    if (s->is_new && !insert_outputs(op, s->request, id, err))
+    db_new_id(id, op->now_us);
+    if (!insert_spend(op, s, id, &s->is_new, err))
+        return false;
+    if (s->is_new &&
+        (!within_limit(op, s->request, err) || !insert_outputs(op, s->request, id, err)))
         return false;
     return find_request(op, s, err) && (!s->is_new || submit_event(op, s->out, err));
 }

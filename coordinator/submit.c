@@ -103,6 +103,7 @@ static struct hash256 hash_of(const struct submission *s)
 
 struct spend_request submit_request(const struct submission *s, const struct person *person)
 {
+    const struct grant *g = person != NULL ? person_grant(person, s->wallet->row.id) : NULL;
     return (struct spend_request){
         .wallet_id = s->wallet->row.id,
         .principal_id = person != NULL ? person->id : NULL,
@@ -115,6 +116,8 @@ struct spend_request submit_request(const struct submission *s, const struct per
         .fee_rate = s->fee_rate,
         .needs_approval = s->tier == TIER_SURGE && !s->alone,
         .note = s->note,
+        .has_per_window = g != NULL && g->limits.has_per_window,
+        .per_window = g != NULL ? g->limits.per_window : (struct sats){ 0 },
     };
 }
 
@@ -152,27 +155,6 @@ static bool check_destinations(struct db *db, const struct submission *s,
     return true;
 }
 
-// What this person's spends come to that are open, or were first sent within the window: as the cap counts (D2).
-static bool spent_in_window(struct db *db, const struct submission *s, const struct person *person,
-                            struct sats *out, struct arena *arena, struct err *err)
-{
-    struct db_rows rows;
-    int64_t now_us;
-    if (!db_now_us(db, &now_us, err) ||
-        !db_query(db, &rows,
-                  "SELECT CAST(coalesce(sum(s.amount), 0) AS bigint) FROM spend s "
-                  "JOIN velocity_guard g ON g.wallet_id = s.wallet_id "
-                  "LEFT JOIN reservation r ON r.spend_id = s.id "
-                  "WHERE s.wallet_id = $1 AND s.principal_id = $2 AND s.state NOT IN "
-                  "('rejected', 'expired', 'failed', 'cancelled', 'refused', 'void') AND "
-                  "(r.first_sent_at IS NULL OR r.first_sent_at >= $3 - g.window_s * 1000000)",
-                  DB_ARGS(db_text(s->wallet->row.id), db_text(person->id), db_int(now_us)), arena,
-                  err))
-        return false;
-    out->n = db_cell_u64(&rows, 0, 0);
-    return true;
-}
-
 static bool is_known(struct db *db, const struct submission *s, bool *out, struct arena *arena,
                      struct err *err)
 {
@@ -189,11 +171,12 @@ bool submit_recall(struct db *db, struct submission *s, struct arena *arena, str
     return is_known(db, s, &s->known, arena, err);
 }
 
+// All but the limit per window, which is measured where the spend is made (ledger_submit).
 static bool check_limits(struct db *db, const struct submission *s, const struct person *person,
                          struct arena *arena, struct err *err)
 {
     const struct grant *g = person != NULL ? person_grant(person, s->wallet->row.id) : NULL;
-    struct sats total, spent;
+    struct sats total;
     if (!total_of(s, &total, err))
         return false;
     if (total.n > s->wallet->rules.amount_max.n)
@@ -206,13 +189,7 @@ static bool check_limits(struct db *db, const struct submission *s, const struct
         return code_fail(err, CODE_FORBIDDEN, "the surge tier is not yours to use");
     if (l->has_per_spend && total.n > l->per_spend.n)
         return code_fail(err, CODE_FORBIDDEN, "the amount is above your limit for one spend");
-    if (!check_destinations(db, s, l, arena, err))
-        return false;
-    if (!l->has_per_window)
-        return true;
-    return spent_in_window(db, s, person, &spent, arena, err) &&
-           ((sats_add(&spent, total) && spent.n <= l->per_window.n) ||
-            code_fail(err, CODE_FORBIDDEN, "the amount is above what is left of your limit"));
+    return check_destinations(db, s, l, arena, err);
 }
 
 bool submit(struct db *db, const struct submission *s, const struct person *person,

@@ -43,8 +43,7 @@ MUST_CHECK bool submit_add_output(struct db *db, struct submission *s, struct by
 // What the ledger is to be asked. person NULL: the coordinator itself, or anonymous in the demo.
 struct spend_request submit_request(const struct submission *s, const struct person *person);
 
-// Checks the person's limits, and submits. The caller holds struct api.limits, so that two requests of one
-// person are not both within what is left.
+// Checks the person's limits, and submits.
 // Fails: CODE_FORBIDDEN for what the person may not ask for; CODE_SURGE_REQUIRED; as ledger_submit.
 MUST_CHECK bool submit(struct db *db, const struct submission *s, const struct person *person,
                        struct spend *out, bool *is_new, struct arena *arena, struct err *err);
