@@ -389,6 +389,14 @@ static bool find_before(struct db *db, const struct flow *f, struct bytes *out, 
     return true;
 }
 
+// The kind that takes it back. A role that was there before, with other limits, is given back with those.
+static const char *inverse_of(const struct change_kind *kind, const struct json *before)
+{
+    if (strcmp(kind->name, "role.grant") == 0 && json_get(before, "limits") != NULL)
+        return kind->name;
+    return kind->inverse;
+}
+
 static bool rollback_body(struct db *db, void *context, struct err *err)
 {
     struct flow *f = context;
@@ -404,8 +412,11 @@ static bool rollback_body(struct db *db, void *context, struct err *err)
     if (kind == NULL || kind->inverse == NULL)
         return code_fail(err, CODE_CONFLICT, "it cannot be taken back");
     f->wallet_id = old.wallet_id;
-    f->kind = bytes_of_text(kind->inverse);
-    if (!find_before(db, f, &f->body, err) || !draft_body(db, f, err))
+    const struct json *before;
+    if (!find_before(db, f, &f->body, err) || !json_parse(&before, f->body, f->arena, err))
+        return false;
+    f->kind = bytes_of_text(inverse_of(kind, before));
+    if (!draft_body(db, f, err))
         return false;
     // What tightens needs nobody else; what loosens waits for its approvals, and the old one stays in force.
     if (f->row->loosening && !f->demo)

@@ -54,7 +54,7 @@ MUST_CHECK bool change_rules(struct db *db, struct change_rules *out, const char
 //   policy              max_sat, per_period_sat, period_min, surge_max_sat, surge_per_period_sat (any of them)
 //   rules               the wallet's settings as spend_rules.h has them
 //   approvals           approvals, delay_s
-//   role.grant          principal (id or subject), role, limits
+//   role.grant          principal (id or subject), role, limits; of a role that is there: its limits from now on
 //   role.take           principal, role
 //   hook.add            url, secret_ref, kinds
 //   hook.remove         id

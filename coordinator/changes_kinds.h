@@ -24,7 +24,7 @@ struct change_kind {
     const char *name;
     unsigned roles; // to ask for it
     unsigned flags;
-    const char *inverse; // the kind that takes it back; NULL: nothing does
+    const char *inverse; // the kind that takes it back (changes.c, inverse_of); NULL: nothing does
     // Checks the body; tells whether it loosens, and what the inverse's body would be.
     bool (*compare)(const struct change_context *c, bool *loosening, struct bytes *before,
                     struct err *err);

@@ -6,13 +6,14 @@
 struct granting {
     struct person person;
     enum role role;
-    struct bytes limits;
+    struct bytes limits;       // as they are written; empty: none
+    struct spend_limits means; // what they come to
 };
 
 static bool read_granting(const struct change_context *c, struct granting *out, struct err *err)
 {
     struct bytes who, role;
-    struct spend_limits unimportant;
+    out->means = (struct spend_limits){ 0 };
     if (!change_text(c, "principal", PEOPLE_SUBJECT_MAX - 1, &who, err) ||
         !change_text(c, "role", CHANGE_WORD_MAX, &role, err))
         return false;
@@ -29,21 +30,82 @@ static bool read_granting(const struct change_context *c, struct granting *out, 
     out->limits = limits != NULL ? limits->text : (struct bytes){ 0 };
     return limits == NULL ||
            (limits->type == JSON_OBJECT &&
-            spend_limits_parse(&unimportant, limits->text, c->arena, err)) ||
+            spend_limits_parse(&out->means, limits->text, c->arena, err)) ||
            change_bad(err, "limits", "cannot be read");
+}
+
+// The limits of the role as it is granted now. *found false: it is not.
+static bool read_granted(const struct change_context *c, const struct granting *g, bool *found,
+                         struct bytes *limits, struct err *err)
+{
+    struct db_rows rows;
+    if (!db_query(
+            c->db, &rows,
+            "SELECT limits FROM role_grant WHERE principal_id = $1 AND wallet_id = $2 "
+            "AND role = $3",
+            DB_ARGS(db_text(g->person.id), db_text(c->wallet_id), db_text(role_name(g->role))),
+            c->arena, err))
+        return false;
+    *found = rows.n == 1;
+    *limits = *found ? db_cell_bytes(&rows, 0, 0) : (struct bytes){ 0 };
+    return true;
+}
+
+// With `limits`: of the grant that is there.
+static bool write_grant(const struct change_context *c, const struct granting *g,
+                        struct bytes limits, struct bytes *out, struct err *err)
+{
+    struct writer w = writer_growing(c->arena, 65536);
+    writer_printf(&w, "{\"principal\": \"%s\", \"role\": \"%s\"", g->person.id, role_name(g->role));
+    if (limits.len > 0)
+        writer_printf(&w, ", \"limits\": %.*s", BYTES_ARG(limits));
+    writer_text(&w, "}");
+    return writer_finish(&w, out) || err_set(err, ERR_NO_MEMORY, "limits: too long");
+}
+
+static bool amount_loosens(bool had, struct sats from, bool has, struct sats to)
+{
+    return had && (!has || to.n > from.n);
+}
+
+static bool names_loosen(const struct json *from, const struct json *to)
+{
+    if (from == NULL || to == NULL)
+        return from != NULL;
+    for (const struct json *item = to->items; item != NULL; item = item->next) {
+        const struct json *same = from->items;
+        while (same != NULL && !bytes_equal(same->text, item->text))
+            same = same->next;
+        if (same == NULL)
+            return true;
+    }
+    return false;
+}
+
+// Whether anything may be asked for that could not be before.
+static bool limits_loosen(const struct spend_limits *from, const struct spend_limits *to)
+{
+    return amount_loosens(from->has_per_spend, from->per_spend, to->has_per_spend, to->per_spend) ||
+           amount_loosens(from->has_per_window, from->per_window, to->has_per_window,
+                          to->per_window) ||
+           (from->auto_only && !to->auto_only) ||
+           names_loosen(from->destinations, to->destinations);
 }
 
 static bool compare_grant(const struct change_context *c, bool *loosening, struct bytes *before,
                           struct err *err)
 {
     struct granting g;
-    struct writer w = writer_growing(c->arena, 1024);
-    *loosening = true;
-    if (!read_granting(c, &g, err))
+    struct spend_limits from;
+    struct bytes limits;
+    bool found;
+    if (!read_granting(c, &g, err) || !read_granted(c, &g, &found, &limits, err) ||
+        !spend_limits_parse(&from, limits, c->arena, err))
         return false;
-    writer_printf(&w, "{\"principal\": \"%s\", \"role\": \"%s\"}", g.person.id, role_name(g.role));
-    *before = writer_bytes(&w);
-    return true;
+    *loosening = !found || limits_loosen(&from, &g.means);
+    if (found && !*loosening && !limits_loosen(&g.means, &from))
+        return code_fail(err, CODE_CONFLICT, "it would change nothing");
+    return write_grant(c, &g, limits, before, err);
 }
 
 static bool apply_grant(const struct change_context *c, struct err *err)
@@ -58,21 +120,14 @@ static bool compare_take(const struct change_context *c, bool *loosening, struct
                          struct err *err)
 {
     struct granting g;
-    struct db_rows rows;
-    struct writer w = writer_growing(c->arena, 65536);
+    struct bytes limits;
+    bool found;
     *loosening = false;
-    if (!read_granting(c, &g, err) ||
-        !db_query(c->db, &rows,
-                  "SELECT limits FROM role_grant WHERE principal_id = $1 AND wallet_id = $2 "
-                  "AND role = $3",
-                  DB_ARGS(db_text(g.person.id), db_text(c->wallet_id), db_text(role_name(g.role))),
-                  c->arena, err))
+    if (!read_granting(c, &g, err) || !read_granted(c, &g, &found, &limits, err))
         return false;
-    if (rows.n != 1)
+    if (!found)
         return code_fail(err, CODE_CONFLICT, "it would change nothing");
-    writer_printf(&w, "{\"principal\": \"%s\", \"role\": \"%s\", \"limits\": %.*s}", g.person.id,
-                  role_name(g.role), BYTES_ARG(db_cell_bytes(&rows, 0, 0)));
-    return writer_finish(&w, before) || err_set(err, ERR_NO_MEMORY, "limits: too long");
+    return write_grant(c, &g, limits, before, err);
 }
 
 static bool apply_take(const struct change_context *c, struct err *err)

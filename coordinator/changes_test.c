@@ -210,6 +210,99 @@ TEST_BOTH(coordinator_F41_a_role_comes_back_with_its_limits)
     assert_bytes_text(db_cell_bytes(&rows, 0, 0), "{\"per_spend_sat\": 1234}");
 }
 
+static void grant_spender(struct ledger_rig *rig, const char *id, const char *limits)
+{
+    struct err err;
+    assert_true(
+        people_grant(rig->db, &host, id, rig->wallet, ROLE_SPENDER, bytes_of_text(limits), &err));
+}
+
+static void assert_limits(struct ledger_rig *rig, const char *id, const char *expected)
+{
+    struct db_rows rows;
+    struct err err;
+    assert_true(db_query(rig->db, &rows, "SELECT limits FROM role_grant WHERE principal_id = $1",
+                         DB_ARGS(db_text(id)), test_arena(), &err));
+    assert_int_equal(rows.n, 1);
+    assert_bytes_text(db_cell_bytes(&rows, 0, 0), expected);
+}
+
+#define TO_TWO(limits)                                                                             \
+    "{\"principal\": \"service:two\", \"role\": \"spender\", \"limits\": " limits "}"
+
+// Limits that are taken back leave the role, and the limits that it had before.
+TEST_BOTH(coordinator_F41_limits_taken_back_are_those_of_before)
+{
+    const struct people p = add_people(rig);
+    struct change_row row, back;
+    struct err err;
+    grant_spender(rig, p.two, "{\"per_spend_sat\": 1234}");
+    assert_true(draft(rig, &p, &row, "role.grant", TO_TWO("{\"per_spend_sat\": 1235}"), &err));
+    assert_true(row.loosening);
+    assert_true(approve(rig, &row, p.one, &err));
+    assert_true(approve(rig, &row, p.two, &err));
+    rig->offset_us += (int64_t)(CHANGE_DELAY_S + 5) * 1000000;
+    assert_true(publish(rig, &row, &err));
+    assert_limits(rig, p.two, "{\"per_spend_sat\": 1235}");
+    if (!change_rollback(rig->db, &back, &host, p.asks, row.id, false, test_arena(), &err))
+        fail_msg("%s", err.text);
+    assert_false(back.loosening); // it is in force at once
+    assert_limits(rig, p.two, "{\"per_spend_sat\": 1234}");
+    assert_true(change_get(rig->db, &row, row.id, test_arena(), &err));
+    assert_int_equal(row.state, CHANGE_ROLLED_BACK);
+}
+
+// A role that was not there before is taken.
+TEST_BOTH(coordinator_F41_a_new_role_taken_back_is_gone)
+{
+    const struct people p = add_people(rig);
+    struct change_row row, back;
+    struct err err;
+    assert_true(draft(rig, &p, &row, "role.grant", TO_TWO("{}"), &err));
+    assert_true(change_publish(rig->db, &row, &host, row.id, true, test_arena(), &err));
+    assert_limits(rig, p.two, "{}");
+    assert_true(change_rollback(rig->db, &back, &host, p.asks, row.id, false, test_arena(), &err));
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM role_grant"), 0);
+}
+
+// Each kind of limit alone: one that is tighter is in force at once, one that is wider anywhere needs the others.
+TEST_BOTH(coordinator_F41_other_limits_tighten_or_loosen)
+{
+    static const struct {
+        const char *from, *to, *what; // "tightens", "loosens", or why it is no change
+    } rows[] = {
+        { "{}", TO_TWO("{\"per_spend_sat\": 1}"), "tightens" },
+        { "{\"per_spend_sat\": 1}", TO_TWO("{}"), "loosens" },
+        { "{\"per_spend_sat\": 2}", TO_TWO("{\"per_spend_sat\": 1}"), "tightens" },
+        { "{\"per_spend_sat\": 2}", TO_TWO("{\"per_spend_sat\": 2}"), "it would change nothing" },
+        { "{}", TO_TWO("{\"per_window_sat\": 1}"), "tightens" },
+        { "{\"per_window_sat\": 1}", TO_TWO("{}"), "loosens" },
+        { "{\"per_window_sat\": 1}", TO_TWO("{\"per_window_sat\": 2}"), "loosens" },
+        { "{\"per_window_sat\": 1}", TO_TWO("{\"per_spend_sat\": 1}"), "loosens" },
+        { "{}", TO_TWO("{\"tier\": \"auto\"}"), "tightens" },
+        { "{\"tier\": \"auto\"}", TO_TWO("{}"), "loosens" },
+        { "{}", TO_TWO("{\"destinations\": [\"a\"]}"), "tightens" },
+        { "{\"destinations\": [\"a\"]}", TO_TWO("{}"), "loosens" },
+        { "{\"destinations\": [\"a\", \"b\"]}", TO_TWO("{\"destinations\": [\"b\"]}"), "tightens" },
+        { "{\"destinations\": [\"a\"]}", TO_TWO("{\"destinations\": [\"b\"]}"), "loosens" },
+        { "{\"destinations\": [\"a\", \"b\"]}", TO_TWO("{\"destinations\": [\"b\", \"a\"]}"),
+          "it would change nothing" },
+        { "{}", "{\"principal\": \"service:two\", \"role\": \"spender\"}",
+          "it would change nothing" },
+    };
+    const struct people p = add_people(rig);
+    struct change_row row;
+    struct err err;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        grant_spender(rig, p.two, rows[i].from);
+        const char *what = !draft(rig, &p, &row, "role.grant", rows[i].to, &err) ? err.text
+                           : row.loosening                                       ? "loosens"
+                                                                                 : "tightens";
+        if (strcmp(what, rows[i].what) != 0)
+            fail_msg("case %zu: %s", i, what);
+    }
+}
+
 // What takes back a tightening loosens: it waits, and nothing has changed until it is published.
 TEST_BOTH(coordinator_F41_taking_back_needs_what_it_is)
 {
