@@ -171,6 +171,18 @@ bool keytable_child(const struct known_key **out, struct keytable *table,
     return true;
 }
 
+bool keytable_pubkey(struct pubkey *out, struct keytable *table, const struct hdpub *parent,
+                     uint32_t number, struct err *err)
+{
+    const struct known_key *known;
+    struct hdpub child;
+    if (table != NULL ? !keytable_child(&known, table, parent, number, err)
+                      : !hdpub_child(&child, parent, number, err))
+        return false;
+    *out = table != NULL ? known->key : child.key;
+    return true;
+}
+
 // --- Nodes of our master ---
 
 const struct hdpub *keytable_node(const struct keytable *table, size_t place)

@@ -27,6 +27,10 @@ struct known_key {
 MUST_CHECK bool keytable_child(const struct known_key **out, struct keytable *table,
                                const struct hdpub *parent, uint32_t child, struct err *err);
 
+// The same, of which only the key is wanted. table NULL: nothing is known, and nothing is kept.
+MUST_CHECK bool keytable_pubkey(struct pubkey *out, struct keytable *table,
+                                const struct hdpub *parent, uint32_t child, struct err *err);
+
 // The key of that child if it is known, else NULL. Changes nothing, so several threads may look at
 // once. *last: where its parent was found, for the next look; begins as 0.
 const struct known_key *keytable_peek(const struct keytable *table, size_t *last,

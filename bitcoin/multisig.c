@@ -33,16 +33,22 @@ uint32_t ms_wallet_xor(const struct ms_wallet *wallet)
 
 // --- Addresses ---
 
-bool ms_wallet_pubkeys(struct pubkey out[static MS_KEYS_MAX], const struct ms_wallet *wallet,
-                       enum ms_branch branch, uint32_t index, struct err *err)
+bool ms_wallet_pubkey(struct pubkey *out, const struct ms_wallet *wallet, size_t cosigner,
+                      enum ms_branch branch, uint32_t index, struct keytable *table,
+                      struct err *err)
 {
-    REQUIRE(branch < MS_BRANCHES);
-    for (size_t i = 0; i < wallet->n; i++) {
-        struct hdpub child;
-        if (!hdpub_child(&child, &wallet->cosigner[i].branch[branch], index, err))
+    REQUIRE(cosigner < wallet->n && branch < MS_BRANCHES);
+    const struct hdpub *parent = &wallet->cosigner[cosigner].branch[branch];
+    return keytable_pubkey(out, table, parent, index, err);
+}
+
+bool ms_wallet_pubkeys(struct pubkey out[static MS_KEYS_MAX], const struct ms_wallet *wallet,
+                       enum ms_branch branch, uint32_t index, struct keytable *table,
+                       struct err *err)
+{
+    for (size_t i = 0; i < wallet->n; i++)
+        if (!ms_wallet_pubkey(&out[i], wallet, i, branch, index, table, err))
             return false;
-        out[i] = child.key;
-    }
     return true;
 }
 
@@ -61,7 +67,7 @@ bool ms_wallet_script(struct writer *w, const struct ms_wallet *wallet, enum ms_
                       uint32_t index, struct err *err)
 {
     struct pubkey keys[MS_KEYS_MAX];
-    if (!ms_wallet_pubkeys(keys, wallet, branch, index, err))
+    if (!ms_wallet_pubkeys(keys, wallet, branch, index, NULL, err))
         return false;
     ms_wallet_script_of(w, wallet, keys);
     return true;

@@ -46,10 +46,15 @@ uint32_t ms_wallet_xor(const struct ms_wallet *wallet);
 
 // --- Addresses ---
 
-// The cosigners' keys at <branch>/<index>, in their order. Fails: ERR_INVALID for an index that has none.
+// One cosigner's key at <branch>/<index>. table: of keys that were derived before; NULL: none.
+// Fails: ERR_INVALID for an index that has none.
+MUST_CHECK bool ms_wallet_pubkey(struct pubkey *out, const struct ms_wallet *wallet,
+                                 size_t cosigner, enum ms_branch branch, uint32_t index,
+                                 struct keytable *table, struct err *err);
+// All cosigners' keys there, in their order.
 MUST_CHECK bool ms_wallet_pubkeys(struct pubkey out[static MS_KEYS_MAX],
                                   const struct ms_wallet *wallet, enum ms_branch branch,
-                                  uint32_t index, struct err *err);
+                                  uint32_t index, struct keytable *table, struct err *err);
 // The redeem or witness script of such keys.
 void ms_wallet_script_of(struct writer *w, const struct ms_wallet *wallet,
                          const struct pubkey *keys);

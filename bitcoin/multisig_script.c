@@ -55,19 +55,6 @@ static bool wrong_key(size_t place, const struct key_origin *origin, size_t cove
                    BYTES_ARG(writer_bytes(&w)));
 }
 
-// The last step of row 14's derivation.
-static bool derive_last(struct pubkey *out, const struct hdpub *parent, uint32_t step,
-                        struct keytable *table, struct err *err)
-{
-    const struct known_key *known;
-    struct hdpub child;
-    if (table != NULL ? !keytable_child(&known, table, parent, step, err)
-                      : !hdpub_child(&child, parent, step, err))
-        return false;
-    *out = table != NULL ? known->key : child.key;
-    return true;
-}
-
 // Row 14's derivation. The first step mostly is one of the two kept branches, the second the last.
 static bool derive(struct pubkey *out, const struct ms_cosigner *cosigner,
                    const struct keypath *path, struct keytable *table, struct err *err)
@@ -84,7 +71,7 @@ static bool derive(struct pubkey *out, const struct ms_cosigner *cosigner,
         from = &node;
     }
     if (i < path->depth)
-        return derive_last(out, from, path->step[i], table, err);
+        return keytable_pubkey(out, table, from, path->step[i], err);
     *out = from->key;
     return true;
 }

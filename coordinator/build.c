@@ -20,20 +20,21 @@ struct place_scripts {
 struct psbt_build {
     const struct build_request *request;
     const struct ms_wallet *keys;
+    struct keytable *derived; // while keys are looked up; or NULL
     const struct coins_choice *choice;
     struct tx tx;
     struct place_scripts *in, *change; // of change: one for each place, which two outputs may share
 };
 
-static bool read_place(struct place_scripts *out, const struct wallet *wallet,
+static bool read_place(struct place_scripts *out, const struct psbt_build *b,
                        struct wallet_place place, struct err *err)
 {
-    const struct ms_wallet *keys = wallet_keys(wallet);
+    const struct ms_wallet *keys = b->keys;
     struct writer witness = writer_of(out->witness_mem, sizeof out->witness_mem);
     struct writer redeem = writer_of(out->redeem_mem, sizeof out->redeem_mem);
     struct writer output = writer_of(out->output_mem, sizeof out->output_mem);
     struct writer sig = writer_of(out->script_sig_mem, sizeof out->script_sig_mem);
-    if (!ms_wallet_pubkeys(out->keys, keys, place.branch, place.index, err))
+    if (!ms_wallet_pubkeys(out->keys, keys, place.branch, place.index, b->derived, err))
         return false;
     ms_wallet_script_of(&witness, keys, out->keys);
     out->witness = writer_bytes(&witness);
@@ -84,8 +85,7 @@ static bool put_inputs(struct psbt_build *b, struct err *err)
 {
     for (size_t i = 0; i < b->choice->n; i++) {
         const struct coin *coin = b->choice->coins[i];
-        if (!read_place(&b->in[i], b->request->wallet, coin->place, err) ||
-            !check_coin(coin, &b->in[i], err))
+        if (!read_place(&b->in[i], b, coin->place, err) || !check_coin(coin, &b->in[i], err))
             return false;
         b->tx.in[b->tx.n_in++] = (struct tx_in){ .prevout = coin->outpoint, .sequence = SEQUENCE };
     }
@@ -101,8 +101,7 @@ static bool put_outputs(struct psbt_build *b, struct err *err)
             (struct tx_out){ (int64_t)r->outputs->items[i].amount.n, r->outputs->items[i].script };
     for (size_t i = 0; i < b->choice->n_change; i++) {
         const struct place_scripts *scripts = change_scripts(b, i);
-        if (scripts == &b->change[i] &&
-            !read_place(&b->change[i], r->wallet, change_place(r, i), err))
+        if (scripts == &b->change[i] && !read_place(&b->change[i], b, change_place(r, i), err))
             return false;
         b->tx.out[b->tx.n_out++] =
             (struct tx_out){ (int64_t)b->choice->change[i].n, scripts->output };
@@ -120,7 +119,10 @@ static bool make_tx(struct psbt_build *b, struct arena *arena, struct err *err)
     b->change = arena_array(arena, b->choice->n_change, sizeof b->change[0]);
     if (b->tx.in == NULL || b->tx.out == NULL || b->in == NULL || b->change == NULL)
         return err_set(err, ERR_NO_MEMORY, "too many coins");
-    return put_inputs(b, err) && put_outputs(b, err);
+    b->derived = wallet_take_derived(b->request->wallet);
+    const bool ok = put_inputs(b, err) && put_outputs(b, err);
+    wallet_give_derived(b->request->wallet, b->derived);
+    return ok;
 }
 
 // Known before anybody signs: of a nested script the one push that its scriptSig will be.

@@ -103,12 +103,11 @@ static bool same_tx(const struct tx *a, const struct tx *b, struct arena *arena)
 static bool signer_key(struct pubkey *out, const struct sent *s, size_t i, size_t signer,
                        struct err *err)
 {
-    struct hdpub child;
-    if (!hdpub_child(&child, &s->keys->cosigner[signer].branch[s->places[i].branch],
-                     s->places[i].index, err))
-        return false;
-    *out = child.key;
-    return true;
+    struct keytable *derived = wallet_take_derived(s->wallet);
+    const bool ok = ms_wallet_pubkey(out, s->keys, signer, s->places[i].branch, s->places[i].index,
+                                     derived, err);
+    wallet_give_derived(s->wallet, derived);
+    return ok;
 }
 
 // The one signature of the input, by that key and no other.

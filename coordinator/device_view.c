@@ -12,8 +12,8 @@ static bool signs_all(const struct tx_facts *tx)
 }
 
 bool device_view(struct device_view *out, const struct psbt *psbt,
-                 const struct ms_wallet *registered, struct xfp signer, struct arena *arena,
-                 struct err *err)
+                 const struct ms_wallet *registered, struct keytable *derived, struct xfp signer,
+                 struct arena *arena, struct err *err)
 {
     const struct signer_view view = {
         .xfp = signer,
@@ -23,6 +23,7 @@ bool device_view(struct device_view *out, const struct psbt *psbt,
         .hsm_mode = true,
         .pms = -1,
         .wallets = { &registered, 1 },
+        .table = derived,
     };
     struct psbt_facts facts;
     if (!psbt_analyse(&facts, psbt, &view, arena, err))

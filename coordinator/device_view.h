@@ -18,9 +18,10 @@ struct device_view {
     bool signs;                  // it finds a key of its own in every input
 };
 
+// derived: the wallet's keys that were derived before; NULL: none.
 // Fails: ERR_INVALID with the signer's own reply; ERR_NO_MEMORY.
 MUST_CHECK bool device_view(struct device_view *out, const struct psbt *psbt,
-                            const struct ms_wallet *registered, struct xfp signer,
-                            struct arena *arena, struct err *err);
+                            const struct ms_wallet *registered, struct keytable *derived,
+                            struct xfp signer, struct arena *arena, struct err *err);
 
 #endif

@@ -14,6 +14,7 @@ enum { FEE_WARNING_PCT = 5, ADDRESS_BYTES = 2 * SCRIPT_MAX };
 struct flight {
     const struct wallet *wallet;
     const struct ms_wallet *keys;
+    struct keytable *derived; // or NULL
     struct psbt psbt;
     const struct spend_outputs *outputs;
     struct sats in, out;
@@ -195,9 +196,20 @@ static bool check_signer(const struct flight *f, const struct signer_limits *s, 
     struct err reply;
     if (!check_size(f, s, err))
         return false;
-    if (!device_view(&view, &f->psbt, f->keys, s->xfp, arena, &reply))
+    if (!device_view(&view, &f->psbt, f->keys, f->derived, s->xfp, arena, &reply))
         return signer_wrong(err, s, reply.text);
     return check_view(f, s, &view, err) && check_list(f, s, &view, arena, err);
+}
+
+static bool check_signers(struct flight *f, const struct signer_limits *signers, size_t n,
+                          struct arena *arena, struct err *err)
+{
+    bool ok = true;
+    f->derived = wallet_take_derived(f->wallet); // they all see the same keys
+    for (size_t i = 0; ok && i < n; i++)
+        ok = check_signer(f, &signers[i], arena, err);
+    wallet_give_derived(f->wallet, f->derived);
+    return ok;
 }
 
 bool preflight(const struct wallet *wallet, struct bytes psbt, const struct spend_outputs *outputs,
@@ -208,10 +220,6 @@ bool preflight(const struct wallet *wallet, struct bytes psbt, const struct spen
     struct err why;
     if (!psbt_parse(&f.psbt, psbt, arena, &why))
         return wrong(err, why.text);
-    if (!check_inputs(&f, err) || !check_outputs(&f, err) || !check_fee(&f, err))
-        return false;
-    for (size_t i = 0; i < n_signers; i++)
-        if (!check_signer(&f, &signers[i], arena, err))
-            return false;
-    return true;
+    return check_inputs(&f, err) && check_outputs(&f, err) && check_fee(&f, err) &&
+           check_signers(&f, signers, n_signers, arena, err);
 }

@@ -9,7 +9,8 @@ enum { WALLET_NAME_MAX = 64, ARENA = 1 << 20 };
 
 // What grows: one for all threads.
 struct known {
-    pthread_mutex_t lock;
+    pthread_mutex_t lock, derived_lock;
+    struct keytable *derived; // with derived_lock; NULL until somebody wants it
     struct wallet_table table;
     uint32_t n[MS_BRANCHES]; // places of each branch
 };
@@ -217,7 +218,8 @@ static void unlock_known(struct known *known)
 static struct known *known_new(void)
 {
     struct known *known = calloc(1, sizeof *known);
-    REQUIRE(known != NULL && pthread_mutex_init(&known->lock, NULL) == 0);
+    REQUIRE(known != NULL && pthread_mutex_init(&known->lock, NULL) == 0 &&
+            pthread_mutex_init(&known->derived_lock, NULL) == 0);
     return known;
 }
 
@@ -241,7 +243,9 @@ void wallet_free(struct wallet *wallet)
     if (wallet == NULL)
         return;
     wallet_table_wipe(&wallet->known->table);
+    keytable_free(wallet->known->derived);
     (void)pthread_mutex_destroy(&wallet->known->lock);
+    (void)pthread_mutex_destroy(&wallet->known->derived_lock);
     free(wallet->known);
     free(wallet);
 }
@@ -274,6 +278,22 @@ uint32_t wallet_known(const struct wallet *wallet, enum ms_branch branch)
     const uint32_t n = known->n[branch];
     unlock_known(known);
     return n;
+}
+
+struct keytable *wallet_take_derived(const struct wallet *wallet)
+{
+    struct known *known = wallet->known;
+    if (pthread_mutex_trylock(&known->derived_lock) != 0)
+        return NULL;
+    if (known->derived == NULL)
+        known->derived = keytable_new();
+    return known->derived;
+}
+
+void wallet_give_derived(const struct wallet *wallet, struct keytable *derived)
+{
+    if (derived != NULL)
+        REQUIRE(pthread_mutex_unlock(&wallet->known->derived_lock) == 0);
 }
 
 // --- What it is ---

@@ -4,6 +4,7 @@
 // Source: coordinator.md A2, D1, D2.
 #ifndef CASEMATE_COORDINATOR_WALLET_H
 #define CASEMATE_COORDINATOR_WALLET_H
+#include "bitcoin/keytable.h"
 #include "bitcoin/multisig.h"
 #include "bitcoin/tx.h"
 #include "coordinator/code.h"
@@ -47,6 +48,11 @@ bool wallet_owns(const struct wallet *wallet, struct bytes script, struct wallet
 void wallet_note_used(const struct wallet *wallet, struct wallet_place place);
 // How many places of a branch are known.
 uint32_t wallet_known(const struct wallet *wallet, enum ms_branch branch);
+
+// The cosigners' keys that were derived before, for one thread: each spend derives the same few again and again.
+// NULL while another thread has them, which costs time and nothing else. To be given back, NULL too.
+struct keytable *wallet_take_derived(const struct wallet *wallet);
+void wallet_give_derived(const struct wallet *wallet, struct keytable *derived);
 
 // The output script of a place.
 MUST_CHECK bool wallet_output_script(struct writer *w, const struct wallet *wallet,

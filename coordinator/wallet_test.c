@@ -306,3 +306,27 @@ TEST(coordinator_D1_several_threads_ask_one_wallet)
     }
     assert_int_equal(wallet_known(wallet, MS_RECEIVE), WALLET_GAP + 50);
 }
+
+// What was derived before says the same as deriving it, and a thread that comes meanwhile does without.
+TEST(coordinator_D6_derived_keys_are_for_one_thread_at_a_time)
+{
+    const struct wallet_text text = usual();
+    AUTO(wallet_freep) struct wallet *wallet = made(&text);
+    struct keytable *derived = wallet_take_derived(wallet);
+    assert_non_null(derived);
+    assert_null(wallet_take_derived(wallet));
+    wallet_give_derived(wallet, NULL); // of who did without: it stays taken
+    assert_null(wallet_take_derived(wallet));
+    for (size_t round = 0; round < 2; round++)
+        for (uint32_t index = 0; index < 3; index++) {
+            struct pubkey known[MS_KEYS_MAX], keys[MS_KEYS_MAX];
+            struct err err;
+            assert_true(
+                ms_wallet_pubkeys(known, wallet_keys(wallet), MS_CHANGE, index, derived, &err));
+            assert_true(ms_wallet_pubkeys(keys, wallet_keys(wallet), MS_CHANGE, index, NULL, &err));
+            assert_memory_equal(known, keys, 3 * sizeof keys[0]);
+        }
+    wallet_give_derived(wallet, derived);
+    assert_ptr_equal(wallet_take_derived(wallet), derived);
+    wallet_give_derived(wallet, derived);
+}
