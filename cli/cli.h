@@ -48,6 +48,7 @@ struct cli {
     enum stage stage;
     enum hint hint;
     enum exit_code exit;      // what the error means, where a verb knows better; 0: it does not
+    enum exit_code answer;    // what the result says to a script, where that is no plain yes
     const char *last_refusal; // why the policy refused, as the device says; NULL: it did not
     bool credentials_are_used_up, local_code_is_used_up; // by that refusal
     const char *compat_exception; // --compat: the last line of the traceback; "" for no text at all
@@ -56,7 +57,7 @@ struct cli {
 void cli_init(struct cli *cli);
 void cli_free(struct cli *cli); // disconnects and wipes
 
-// Runs the verb and prints what came of it. Returns the exit code.
+// Runs the verb and prints what came of it. Returns the exit code; with --json, `ok` is whether there is a result.
 int cli_run(struct cli *cli);
 
 // Says why the command line cannot be run. Returns the exit code.

@@ -257,7 +257,7 @@ int cli_finish_good(struct cli *cli)
         write_out(cli, STDOUT_FILENO, cli->stdout_is_terminal && !cli->o->json, out, &err, &ok);
     if (ok && !cli->o->json)
         write_out(cli, STDOUT_FILENO, false, writer_bytes(&cli->picture), &err, &ok);
-    return ok ? EXIT_OK : cli_finish_bad(cli, &err);
+    return ok ? (int)cli->answer : cli_finish_bad(cli, &err);
 }
 
 static void print_json_failure(struct cli *cli, const struct failure *f)

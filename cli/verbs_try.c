@@ -230,6 +230,8 @@ static bool run_policy_try(struct cli *cli, struct err *err)
         return err_set(err, ERR_NO_MEMORY, "the decision's text is too long");
     print_text(cli, &t, text);
     put_json(cli, &t, text);
+    // The same status as of `sign`, which this is asked in place of.
+    cli->answer = simulation->decision.verdict == VERDICT_SIGN ? EXIT_OK : EXIT_REFUSED_BY_POLICY;
     cli_note(cli, "Key paths in the PSBT are believed here; the signer proves them with its seed.");
     return true;
 }
@@ -256,7 +258,7 @@ const struct verb verb_policy_try = {
     "up.\n"
     "Key paths in the PSBT are believed, which the signer proves with its seed; multisig wallets "
     "are\n"
-    "not known here.\n",
+    "not known here. The exit status is 0 if it would be signed, 6 if refused.\n",
     OPTIONS(try_options),
     0,
     run_policy_try
