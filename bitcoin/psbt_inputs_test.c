@@ -125,7 +125,16 @@ TEST(psbt_signing_27_53_previous_transactions)
     prev = bytes_slice(prev, 0, prev.len - 2);
     put_prev(d, prev, sha256d(prev));
     rig_refuses(rig, draft_v0(d), PSBT_INVALID, "Trouble parsing UTXO given for input #0");
-    prev = test_hex("02000000 00 01 e803000000000000 00 00000000"); // no inputs
+    static const char *const hollow[] = {
+        "02000000 00 01 e803000000000000 00 00000000", // no inputs: read as the witness form
+        "02000000 00 02 e803000000000000 00 e803000000000000 00 00000000", // and not so read
+    };
+    for (size_t i = 0; i < COUNT(hollow); i++) {
+        prev = test_hex(hollow[i]);
+        put_prev(d, prev, sha256d(prev));
+        rig_refuses(rig, draft_v0(d), PSBT_INVALID, "Trouble parsing UTXO given for input #0");
+    }
+    prev = prev_tx_of(script, COIN, 0, false); // no outputs
     put_prev(d, prev, sha256d(prev));
     rig_refuses(rig, draft_v0(d), PSBT_INVALID, "Trouble parsing UTXO given for input #0");
 }

@@ -477,6 +477,10 @@ TEST(psbt_signing_27_78_fees)
         { 1, SATS_MAX - 1, 10, OVER("10", "209999999999999900"), NULL },
         { 0, 1000, 10, OVER("10", "100"), NULL },
         { SATS_MAX, 0, 10, NULL, NULL },
+        { 1000000, 0, 0, OVER("0", "0"), NULL }, // no setting, but a limit like any other
+        { 1000000, 1000, 0, OVER("0", "0"), NULL },
+        { 1000000, 9999, 1, NULL, NULL },
+        { 1000000, 10000, 1, OVER("1", "1"), NULL },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         check_fee(cases[i].out, cases[i].fee, cases[i].limit, cases[i].reply, cases[i].warning);
@@ -520,6 +524,17 @@ TEST(psbt_signing_27_81_op_return)
     assert_bytes_text(rig_warning(rig, "OP_RETURN"),
                       "TX may not be relayed by some nodes.\nMultiple OP_RETURN outputs: 2");
     rig_warnings_are(rig, "OP_RETURN");
+}
+
+// Other long scripts are none.
+TEST(psbt_signing_27_81_long_scripts_of_other_kinds)
+{
+    struct rig *rig = rig_new();
+    uint8_t script[90] = { 0x51, 0x4c };
+    struct draft *d = draft_usual(rig);
+    (void)draft_pay(d, bytes_of(script, sizeof script), 1000);
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "Output?");
 }
 
 TEST(psbt_signing_27_79_unknown_scripts_and_zero_values)
@@ -603,6 +618,37 @@ TEST(psbt_signing_27_79_a_full_arena_silences_nothing)
     check_full_arena(rig, d);
     rig->view.skip_multisig_checks = true;
     check_full_arena(rig, d);
+}
+
+// Each warning of outputs as the last thing that there is to say.
+TEST(psbt_signing_27_79_a_full_arena_silences_no_single_warning)
+{
+    struct rig *rig = rig_new();
+    static const struct {
+        const char *script;
+        int64_t fee, value;
+        const char *label;
+    } cases[] = {
+        { "0014000102030405060708090a0b0c0d0e0f10111213", 6000000, 1, "Big Fee" },
+        { "51024e73", 1000, 1, "Output?" },
+        { "0014000102030405060708090a0b0c0d0e0f10111213", 1000, 0, "Zero Value" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct draft *d = draft_new();
+        (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", COIN);
+        (void)draft_pay(d, draft_foreign_script(0), (uint64_t)(COIN - cases[i].fee));
+        (void)draft_pay(d, test_hex(cases[i].script), (uint64_t)cases[i].value);
+        d->tx.out[0].value -= cases[i].value;
+        check_full_arena(rig, d);
+        rig_accepts(rig, draft_v0(d));
+        rig_warnings_are(rig, cases[i].label);
+    }
+    struct draft *d = draft_usual(rig);
+    (void)draft_pay(d, BYTES("\x6a"), 0);
+    (void)draft_pay(d, BYTES("\x6a"), 0);
+    check_full_arena(rig, d);
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "OP_RETURN");
 }
 
 TEST(psbt_signing_27_80_unknown_fee_silences_nothing)

@@ -386,6 +386,24 @@ TEST(psbt_signing_27_123_change)
     assert_false(rig->facts.tx.out[1].change);
 }
 
+// A taproot key path on another output, or another key path on a taproot output, claims nothing: the
+// output is a payment, not a lie.
+TEST(psbt_signing_27_123_paths_of_the_other_sort)
+{
+    struct rig *rig = taproot_rig();
+    struct draft *d = usual(rig);
+    const struct psbt_field *path = psbt_next(&d->out[1], PSBT_OUT_TAP_KEY_PATH, NULL);
+    draft_put(&d->out[0], PSBT_OUT_TAP_KEY_PATH, psbt_key_data(path), path->value);
+    rig_accepts(rig, draft_v0(d));
+    assert_false(rig->facts.tx.out[0].change || rig->facts.tx.out[0].own);
+    assert_true(rig->facts.tx.out[1].change && rig->facts.tx.out[1].own);
+    draft_drop(&d->out[1], PSBT_OUT_TAP_KEY_PATH);
+    draft_put_path(&d->out[1], PSBT_OUT_KEY_PATH, rig, rig->view.xfp, CHANGE);
+    rig_accepts(rig, draft_v0(d));
+    assert_false(rig->facts.tx.out[1].change || rig->facts.tx.out[1].own);
+    assert_int_equal(facts_spent(&rig->facts.tx).n, 99990000);
+}
+
 TEST(psbt_signing_27_75_taproot_change_paths)
 {
     struct rig *rig = taproot_rig();
