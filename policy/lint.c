@@ -58,6 +58,10 @@ static const struct {
                            "be guessed can be found." },
     [LINT_WALLET_NAMED_1] = { "wallet-named-1", "A wallet has the name by which rules mean \"no "
                                                 "multisig wallet\"." },
+    [LINT_FRESH_HEIGHT] = { "fresh-height",
+                            "A fresh policy remembers no height, so heights long past will do, one "
+                            "after the other: sign one with the height of today before a host may "
+                            "ask." },
 };
 
 const char *lint_code_name(enum lint_code code)
@@ -174,6 +178,9 @@ static void lint_rule(struct lint *lint, const struct policy *policy, size_t ind
         lint_add(lint, LINT_UNUSED_PERIOD, number, "nothing counts in its own");
     if (rule->allow_zeroval_outs && !policy->warnings_ok)
         lint_add(lint, LINT_ZEROVAL_WARNING, number, "allow_zeroval_outs");
+    if (rule->own.not_before_height > 0)
+        lint_add(lint, LINT_FRESH_HEIGHT, number, "locktime %u will do for its first transaction",
+                 rule->own.not_before_height);
     lint_addresses(lint, rule, number, world->chain);
     lint_users(lint, rule, number, world);
 }

@@ -34,8 +34,9 @@ enum lint_code {
     LINT_ZEROVAL_WARNING,
     LINT_LOCKER_WEAK,
     LINT_WALLET_NAMED_1,
+    LINT_FRESH_HEIGHT,
 };
-#define LINT_CODES 24
+#define LINT_CODES 25
 
 // "shadowed", and what it means, in a sentence.
 const char *lint_code_name(enum lint_code code);

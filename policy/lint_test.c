@@ -115,6 +115,8 @@ TEST(policy_24_86_each_code_and_a_near_miss)
           "{\"allow_sl\":1,\"set_sl\":\"QnVua8k3Zp0xVb7rTq2LwYh6\"}" },
         { LINT_LOCKER_WEAK, "{\"allow_sl\":1,\"set_sl\":\"my secret here!!\"}",
           "{\"allow_sl\":1,\"set_sl\":\"seven words of a dice list: gravel onion tulip basin\"}" },
+        { LINT_FRESH_HEIGHT, "{\"rules\":[{\"casemate\":{\"not_before_height\":1}}]}",
+          "{\"rules\":[{\"casemate\":{\"max_fee\":1}}]}" },
     };
     const struct lint_world given = lint_world();
     bool seen[LINT_CODES] = { false };
@@ -146,7 +148,7 @@ TEST(policy_24_86_serial_and_wallet_names)
     assert_true(raises("{}", &given, LINT_WALLET_NAMED_1));
 }
 
-// The codes are what programs compare with: spelled as in the specification.
+// The codes are what programs compare with: spelled as in the specification; the last is ours.
 TEST(policy_23_names_of_codes)
 {
     static const char *const expected[LINT_CODES] = {
@@ -154,12 +156,30 @@ TEST(policy_23_names_of_codes)
         "wrong-network", "duplicate-address", "no-escape",     "weak-escape",    "warnings-ok",
         "no-log",        "log-optional",      "any-path",      "float-amount",   "float-hash",
         "string-number", "odd-bool",          "unused-period", "unbound-code",   "hmac-serial",
-        "min-one",       "zeroval-warning",   "locker-weak",   "wallet-named-1",
+        "min-one",       "zeroval-warning",   "locker-weak",   "wallet-named-1", "fresh-height",
     };
     for (size_t i = 0; i < LINT_CODES; i++) {
         assert_string_equal(lint_code_name((enum lint_code)i), expected[i]);
         assert_true(strlen(lint_explanation((enum lint_code)i)) > 20);
     }
+}
+
+// A rule that goes by heights says so, in these words: what is to be done is no part of the policy.
+TEST(policy_23_a_height_begins_anywhere)
+{
+    const struct lint_world given = lint_world();
+    const struct lint lint = lint_of("{\"must_log\":true,\"rules\":[{\"local_conf\":true},"
+                                     "{\"local_conf\":true,\"max_amount\":5,\"casemate\":"
+                                     "{\"not_before_height\":1008,\"max_fee\":1}}]}",
+                                     &given);
+    const struct lint_finding *last = &lint.findings[lint.n - 1];
+    assert_int_equal(last->code, LINT_FRESH_HEIGHT);
+    assert_int_equal(last->rule, 2);
+    assert_bytes_text(last->text, "locktime 1008 will do for its first transaction");
+    assert_string_equal(
+        lint_explanation(LINT_FRESH_HEIGHT),
+        "A fresh policy remembers no height, so heights long past will do, one after "
+        "the other: sign one with the height of today before a host may ask.");
 }
 
 // A policy that warns of nothing: what section 23 asks for can be had.
