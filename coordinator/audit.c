@@ -25,17 +25,24 @@ struct hash256 audit_hash(const struct audit_event *e)
 
 // Locks the last event's place: whoever comes second waits until the first has committed, so that numbers
 // have no gap and the chain no fork.
-static bool lock_head(struct db *db, struct audit_event *e, struct arena *arena, struct err *err)
+static bool lock_head(struct db *db, struct audit_head *out, struct err *err)
 {
+    AUTO(arena_freep) struct arena *arena = arena_new(4096);
     struct db_rows rows;
     if (!db_query(db, &rows, "SELECT seq, hash FROM event_head WHERE id = 1 FOR UPDATE", DB_NONE,
                   arena, err))
         return false;
     if (rows.n != 1)
         return code_fail(err, CODE_INTERNAL, "the ledger has no head of its events");
-    e->seq = db_cell_u64(&rows, 0, 0) + 1;
-    e->prev = db_cell_hash(&rows, 0, 1);
-    return true;
+    out->seq = db_cell_u64(&rows, 0, 0);
+    out->hash = db_cell_hash(&rows, 0, 1);
+    return db_now_us(db, &out->at_us, err);
+}
+
+static bool store_head(struct db *db, const struct audit_head *head, struct err *err)
+{
+    return db_exec(db, NULL, "UPDATE event_head SET seq = $1, hash = $2 WHERE id = 1",
+                   DB_ARGS(db_u64(head->seq), db_hash(&head->hash)), err);
 }
 
 static bool insert(struct db *db, const struct audit_event *e, struct err *err)
@@ -48,9 +55,7 @@ static bool insert(struct db *db, const struct audit_event *e, struct err *err)
                            db_text_of(e->origin), db_text_of(e->kind), db_text_of(e->object),
                            db_text_of(e->before), db_text_of(e->after), db_text_of(e->request_id),
                            db_hash(&e->prev), db_hash(&e->hash)),
-                   err) &&
-           db_exec(db, NULL, "UPDATE event_head SET seq = $1, hash = $2 WHERE id = 1",
-                   DB_ARGS(db_u64(e->seq), db_hash(&e->hash)), err);
+                   err);
 }
 
 // Whether event e concerns a wallet: the same for who reads it and for who is told. Roles are given and taken in one
@@ -83,20 +88,39 @@ static bool subscribe(struct db *db, const struct audit_event *e, struct err *er
         DB_ARGS(db_u64(e->seq), db_int(e->at_us), db_text_of(e->kind)), err);
 }
 
-bool ledger_event_within(struct db *db, const struct event *event, struct err *err)
+static bool append(struct db *db, struct audit_head *head, const struct event *event,
+                   struct err *err)
 {
-    AUTO(arena_freep) struct arena *arena = arena_new(4096);
-    struct audit_event e = { .actor = bytes_of_text(event->actor),
+    struct audit_event e = { .seq = head->seq + 1,
+                             .at_us = head->at_us,
+                             .actor = bytes_of_text(event->actor),
                              .origin = bytes_of_text(event->origin),
                              .kind = bytes_of_text(event->kind),
                              .object = bytes_of_text(event->object),
                              .before = event->before,
                              .after = event->after,
-                             .request_id = bytes_of_text(event->request_id) };
-    if (!lock_head(db, &e, arena, err) || !db_now_us(db, &e.at_us, err))
-        return false;
+                             .request_id = bytes_of_text(event->request_id),
+                             .prev = head->hash };
     e.hash = audit_hash(&e);
+    head->seq = e.seq;
+    head->hash = e.hash;
     return insert(db, &e, err) && subscribe(db, &e, err);
+}
+
+bool ledger_events_within(struct db *db, const struct event *events, size_t n, struct err *err)
+{
+    struct audit_head head;
+    if (!lock_head(db, &head, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!append(db, &head, &events[i], err))
+            return false;
+    return store_head(db, &head, err);
+}
+
+bool ledger_event_within(struct db *db, const struct event *event, struct err *err)
+{
+    return ledger_events_within(db, event, 1, err);
 }
 
 static bool event_body(struct op *op, void *context, struct err *err)

@@ -413,6 +413,9 @@ struct event {
 // thing that the transaction does, as all others that write an event wait for its end. Neither secrets nor
 // codes go into an event (D17 33).
 MUST_CHECK bool ledger_event_within(struct db *db, const struct event *event, struct err *err);
+// Several of them, one after the other and of one time.
+MUST_CHECK bool ledger_events_within(struct db *db, const struct event *events, size_t n,
+                                     struct err *err);
 // In one of its own.
 MUST_CHECK bool ledger_event(struct db *db, const struct event *event, struct err *err);
 

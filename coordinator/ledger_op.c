@@ -178,19 +178,21 @@ bool op_move(struct op *op, struct spend *spend, enum spend_state to, enum code 
 
 // --- Events about spends ---
 
-// What the holder told meanwhile comes before what happens now.
-static bool write_notes(struct op *op, struct err *err)
+// What the holder told meanwhile comes before what happens now (NULL: nothing).
+static bool write_events(struct op *op, const struct event *now, struct err *err)
 {
+    struct event events[DB_NOTES_MAX + 1];
+    size_t n = 0;
     for (; op->db->n_told < op->db->n_notes; op->db->n_told++) {
         const struct db_note *note = &op->db->notes[op->db->n_told];
-        const struct event event = { .actor = "coordinator",
-                                     .kind = "spend.frame",
-                                     .object = note->spend_id,
-                                     .after = bytes_of_text(note->frame) };
-        if (!ledger_event_within(op->db, &event, err))
-            return false;
+        events[n++] = (struct event){ .actor = "coordinator",
+                                      .kind = "spend.frame",
+                                      .object = note->spend_id,
+                                      .after = bytes_of_text(note->frame) };
     }
-    return true;
+    if (now != NULL)
+        events[n++] = *now;
+    return ledger_events_within(op->db, events, n, err);
 }
 
 bool op_event(struct op *op, const struct spend *spend, const char *kind, const char *before,
@@ -203,7 +205,7 @@ bool op_event(struct op *op, const struct spend *spend, const char *kind, const 
                                  .before = bytes_of_text(before),
                                  .after = bytes_of_text(after),
                                  .request_id = spend->request_id };
-    return write_notes(op, err) && ledger_event_within(op->db, &event, err);
+    return write_events(op, &event, err);
 }
 
 bool op_eventf(struct op *op, const struct spend *spend, const char *kind, struct err *err,
@@ -221,7 +223,7 @@ bool op_eventf(struct op *op, const struct spend *spend, const char *kind, struc
 static bool tell(struct op *op, void *context, struct err *err)
 {
     (void)context;
-    return write_notes(op, err);
+    return write_events(op, NULL, err);
 }
 
 bool ledger_tell(struct db *db, struct err *err)
