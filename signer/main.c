@@ -38,6 +38,7 @@ struct program {
     struct device device;
     bool device_is_ready;
     struct err failure; // what ended it, if that was nobody's wish
+    bool keys_are_gone; // that: no start can unlock it any more
     struct wire_server *wire;
     struct hid_gadget *gadget; // NULL: none is configured
     struct panel_server *panel;
@@ -127,10 +128,12 @@ static void close_wire(void *context)
 static bool unlock_with(struct program *p, struct bytes pin)
 {
     // "A wrong one from fd or file ends the process."
-    if (!device_unlock(&p->device, pin, &p->failure))
-        device_stop(&p->device);
-    else
+    if (device_unlock(&p->device, pin, &p->failure)) {
         p->failure.code = ERR_NONE;
+        return true;
+    }
+    p->keys_are_gone = p->device.vault.state == VAULT_DESTROYED;
+    device_stop(&p->device);
     return true;
 }
 
@@ -446,8 +449,9 @@ int main(int argc, char **argv)
     REQUIRE(p != NULL);
     struct err err = { .code = ERR_NONE };
     const bool ok = options_parse(&p->options, argc, argv, &err) && run(p, &err);
-    // Whoever restarts us with a wrong PIN again and again would reach `pin_tries`: that has a status of its own.
-    const int failed = p->failure.code == ERR_AUTH ? 3 : 1;
+    // Whoever restarts us with a wrong PIN again and again would reach `pin_tries`; once the keys are destroyed, no start
+    // helps: each has a status of its own.
+    const int failed = p->keys_are_gone ? 4 : p->failure.code == ERR_AUTH ? 3 : 1;
     free(p);
     if (ok)
         return 0;
