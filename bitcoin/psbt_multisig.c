@@ -73,9 +73,10 @@ static struct ms_paths paths_of(const struct work *w, size_t i)
 static struct claimed claimed_of(const struct work *w, size_t i, struct bytes script)
 {
     const struct ms_paths paths = paths_of(w, i);
-    struct claimed c = { .m = script.ptr[0] - OP_0_PLUS, .format = ADDR_P2SH };
-    if (script.len >= 2)
-        c.n = script.ptr[script.len - 2] - OP_0_PLUS;
+    REQUIRE(script.len >= 2); // the container takes none of less than 22 bytes
+    struct claimed c = { .m = script.ptr[0] - OP_0_PLUS,
+                         .n = script.ptr[script.len - 2] - OP_0_PLUS,
+                         .format = ADDR_P2SH };
     // "P2SH with a witness script is P2SH-P2WSH"
     if (script_classify(w->facts->plans[i].spend.script) == SCRIPT_P2WSH)
         c.format = ADDR_P2WSH;

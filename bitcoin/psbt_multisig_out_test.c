@@ -98,6 +98,13 @@ TEST(psbt_signing_27_68_74_wallet_that_no_input_is_of)
     (void)draft_pay(d, draft_foreign_script(0), PAID);
     (void)draft_change_ms(d, &at, CHANGE_SATS);
     assert_out1(rig, draft_v0(d), false, true);
+    // The wallet's script, which the output does not pay to.
+    const struct ms_place next = { at.wallet, MS_CHANGE, 1 };
+    const struct bytes right = d->tx.out[1].script;
+    d->tx.out[1].script = ms_output_script_of(&next);
+    assert_out1(rig, draft_v0(d), false, false);
+    assert_false(rig->facts.tx.out[1].multisig);
+    d->tx.out[1].script = right;
     // Another key in it: still no error, and not ours.
     draft_put(&d->out[1], PSBT_OUT_WITNESS_SCRIPT, none, BYTES("\x52\x53\xae"));
     assert_out1(rig, draft_v0(d), false, false);
@@ -220,6 +227,12 @@ TEST(psbt_signing_27_68_p2sh_hashes)
     d = with_change(nested);
     draft_drop(&d->out[1], PSBT_OUT_REDEEM_SCRIPT);
     assert_out1(rig, draft_v0(d), false, false);
+    // Nor is it this wallet's without the witness script; with a wrong one it is a lie.
+    d = with_change(nested);
+    draft_drop(&d->out[1], PSBT_OUT_WITNESS_SCRIPT);
+    assert_out1(rig, draft_v0(d), false, false);
+    draft_put(&d->out[1], PSBT_OUT_WITNESS_SCRIPT, none, BYTES("\xae"));
+    rig_refuses(rig, draft_v0(d), SCRIPT_LIE "M/N range", FRAUD_TITLE);
     // A P2SH wallet takes its script inside P2WSH: still its keys alone can spend it (11.6).
     rig = rig_new();
     const struct ms_place wrapped = { ms_draft_wallet(rig, LEGACY, 3), MS_CHANGE, 0 };
@@ -229,6 +242,10 @@ TEST(psbt_signing_27_68_p2sh_hashes)
     draft_drop(&d->out[1], PSBT_OUT_REDEEM_SCRIPT);
     draft_put(&d->out[1], PSBT_OUT_WITNESS_SCRIPT, none, inner);
     assert_out1(rig, draft_v0(d), true, true);
+    // If there is a redeem script, it must be that program.
+    draft_put(&d->out[1], PSBT_OUT_REDEEM_SCRIPT, none, BYTES("\x51"));
+    rig_refuses(rig, draft_v0(d), "Output#1: P2SH-P2WSH redeem script provided, and doesn't match",
+                FRAUD_TITLE);
 }
 
 // --- 11.4, 11.5 ---
@@ -276,6 +293,72 @@ TEST(psbt_signing_27_72_multisig_change_above_the_multisig_inputs)
         }
         assert_int_equal(rig->facts.tx.change_total.n,
                          rows[i].is_change ? rows[i].change + rows[i].more : 0);
+    }
+}
+
+// Coins of the wallet: to sign, and signed by us before; then single-key ones. To output 0 goes change
+// of the wallet.
+static struct draft *coins_of(const struct rig *rig, size_t n_new, size_t n_old, size_t n_single,
+                              uint64_t change)
+{
+    struct draft *d = draft_new();
+    const struct ms_place from = { rig->view.wallets.list[0], MS_RECEIVE, 0 },
+                          to = { rig->view.wallets.list[0], MS_CHANGE, 0 };
+    for (size_t i = 0; i < n_new; i++)
+        (void)draft_in_ms(d, &from, COIN);
+    for (size_t i = 0; i < n_old; i++)
+        draft_put(draft_in_ms(d, &from, COIN), PSBT_IN_PARTIAL_SIG, key_of(0, "/0/0"),
+                  BYTES("0\x06\x02\x01\x01\x02\x01\x01\x01"));
+    for (size_t i = 0; i < n_single; i++)
+        (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", COIN);
+    (void)draft_change_ms(d, &to, change);
+    return d;
+}
+
+TEST(psbt_signing_27_72_which_inputs_count)
+{
+    static const struct {
+        size_t n_new, n_old, n_single;
+        uint64_t change;
+        bool is_change;
+    } rows[] = {
+        { 1, 0, 1, COIN, true },
+        { 1, 0, 1, COIN + 1, false },
+        { 2, 0, 1, 2 * COIN, true }, // all of the wallet's
+        { 2, 0, 1, 2 * COIN + 1, false },
+        { 1, 1, 1, COIN, true }, // not what only carries our signature
+        { 1, 1, 1, COIN + 1, false },
+        { 1, 1, 0, COIN + 1, true }, // without single keys nothing is compared
+    };
+    struct rig *rig = rig_new();
+    (void)ms_draft_wallet(rig, NATIVE, 3);
+    rig->view.fee_limit_pct = -1;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct draft *d =
+            coins_of(rig, rows[i].n_new, rows[i].n_old, rows[i].n_single, rows[i].change);
+        rig_accepts(rig, draft_v0(d));
+        if (rig->facts.tx.out[0].change != rows[i].is_change)
+            fail_msg("row %zu", i);
+    }
+}
+
+// What is not the wallet's change does not count: another wallet's address, a single key's.
+TEST(psbt_signing_27_72_which_outputs_count)
+{
+    struct rig *rig = rig_new();
+    (void)ms_draft_wallet(rig, NATIVE, 3);
+    const struct ms_place other = { ms_draft_wallet(rig, NESTED, 3), MS_CHANGE, 0 };
+    rig->view.fee_limit_pct = -1;
+    for (unsigned single = 0; single < 2; single++) {
+        struct draft *d = coins_of(rig, 1, 0, 1, COIN);
+        if (single)
+            (void)draft_change(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/1/0", COIN / 2);
+        else
+            (void)draft_change_ms(d, &other, COIN / 2);
+        rig_accepts(rig, draft_v0(d));
+        assert_true(rig->facts.tx.out[0].change && !rig->facts.tx.out[1].change);
+        assert_int_equal(rig->facts.tx.out[1].multisig, !single);
+        assert_int_equal(rig->facts.tx.change_total.n, COIN);
     }
 }
 

@@ -37,6 +37,16 @@ static struct bytes p2wsh_of(struct bytes witness)
     return ms_redeem_of_witness(witness);
 }
 
+static struct bytes key_of(size_t who, const char *suffix)
+{
+    char path[KEYPATH_TEXT_MAX];
+    struct bytes key;
+    (void)snprintf(path, sizeof path, "%s%s", MS_RIG_PATH, suffix);
+    const struct hdkey node = ms_rig_node(who, path);
+    assert_true(arena_copy(test_arena(), BYTES_OF(node.pub.key.b), &key));
+    return key;
+}
+
 // Gives input 0 another witness script, which its coin is paid to.
 static void respend(struct draft *d, struct bytes witness)
 {
@@ -196,6 +206,51 @@ TEST(psbt_signing_27_62_two_wallets)
     rig_refuses(rig, draft_v0(d), PSBT_INVALID, "wrong XFP/derivs");
 }
 
+// One of three, one signature of anybody's: m counts from 1.
+TEST(psbt_signing_27_62_63_one_of_three)
+{
+    struct rig *rig = rig_new();
+    const struct ms_wallet *wallet =
+        ms_draft_wallet(rig, "Name: any\nPolicy: 1 of 3\nFormat: P2WSH\n", 3);
+    const struct ms_place at = { wallet, MS_RECEIVE, 0 };
+    struct draft *d = spend_from(wallet);
+    rig_accepts(rig, draft_v0(d));
+    assert_int_equal(rig->sigs.n_sigs, 1);
+    draft_sign_ms(d, 0, &at, COIN, 2);
+    rig_refuses(rig, draft_v0(d), "Transaction looks completely signed already?", "");
+}
+
+// Any number of signatures makes no script of more than fifteen fully signed: no wallet has it.
+TEST(psbt_signing_27_62_63_more_than_fifteen)
+{
+    struct rig *rig = rig_new();
+    const struct ms_wallet *wallet =
+        ms_draft_wallet(rig, "Name: all\nPolicy: 15 of 15\nFormat: P2WSH\n", 15);
+    const struct ms_place at = { wallet, MS_RECEIVE, 0 };
+    struct draft *d = spend_from(wallet);
+    struct psbt_map *in = add_coin(d, wallet);
+    rig_accepts(rig, draft_v0(d));
+    // A sixteenth key path, on the input that chooses the wallet and on the next.
+    draft_put_ms_path(&d->in[0], PSBT_IN_KEY_PATH, 15, "/0/0");
+    rig_refuses(rig, draft_v0(d), ANY_WALLET, "");
+    d = spend_from(wallet);
+    in = add_coin(d, wallet);
+    draft_put_ms_path(in, PSBT_IN_KEY_PATH, 15, "/0/5");
+    rig_refuses(rig, draft_v0(d), PSBT_INVALID, "XFP count");
+    // Fifteen signatures are enough for fifteen, sixteen are not for sixteen; key paths do not tell.
+    d = spend_from(wallet);
+    draft_put_ms_path(&d->in[0], PSBT_IN_KEY_PATH, 15, "/0/0");
+    draft_put_ms_path(&d->in[0], PSBT_IN_KEY_PATH, 16, "/0/0");
+    for (size_t who = 0; who < 16; who++) {
+        if (who == 15)
+            rig_refuses(rig, draft_v0(d), "Transaction looks completely signed already?", "");
+        draft_put(&d->in[0], PSBT_IN_PARTIAL_SIG, key_of(who, "/0/0"),
+                  BYTES("0\x06\x02\x01\x01\x02\x01\x01\x01"));
+    }
+    respend(d, changed(ms_inner_script(&at), 0, 0x60));
+    rig_refuses(rig, draft_v0(d), ANY_WALLET, "");
+}
+
 // --- Scripts (7.6 as an input has them) ---
 
 static struct draft *native_draft(struct rig *rig)
@@ -247,16 +302,6 @@ static struct bytes with_key(const struct ms_wallet *wallet, struct bytes old_ke
     script_sort_keys(s.key, s.n);
     script_write_multisig(&w, s.m, s.key, s.n);
     return writer_bytes(&w);
-}
-
-static struct bytes key_of(size_t who, const char *suffix)
-{
-    char path[KEYPATH_TEXT_MAX];
-    struct bytes key;
-    (void)snprintf(path, sizeof path, "%s%s", MS_RIG_PATH, suffix);
-    const struct hdkey node = ms_rig_node(who, path);
-    assert_true(arena_copy(test_arena(), BYTES_OF(node.pub.key.b), &key));
-    return key;
 }
 
 // Key path of any key under any cosigner's fingerprint.
