@@ -1,36 +1,19 @@
 // bitcoin/ct_test.c -- runs what touches a seed or a private key with it marked undefined, under
 // valgrind, which then reports each branch and each index that depends on it.
 //
-// crypto/ct_test.c says how this works and why rows count reports. Texts of extended private keys
+// tests/support/ct.h says how this works and why rows count reports. Texts of extended private keys
 // (base58) are left out: they are written and read once, for their owner.
 // Covers psbt-signing.md 27, item 98.
+#include "tests/support/ct.h"
 #include "base/require.h"
 #include "base/secret.h"
 #include "bitcoin/hdkey.h"
 #include "bitcoin/message.h"
 #include "bitcoin/mnemonic.h"
-#include "crypto/declassify.h"
-#include <valgrind/memcheck.h>
 
 #define WORDS                                                                                      \
     "wife shiver author away frog air rough vanish fantasy frozen noodle athlete pioneer "         \
     "citizen symptom firm much faith extend rare axis garment kiwi clarify"
-
-void declassify(const void *ptr, size_t len)
-{
-    (void)VALGRIND_MAKE_MEM_DEFINED(ptr, len);
-}
-
-static void make_secret(const void *ptr, size_t len)
-{
-    (void)VALGRIND_MAKE_MEM_UNDEFINED(ptr, len);
-}
-
-static bool same(const void *secret, const void *plain, size_t len)
-{
-    declassify(secret, len);
-    return memcmp(secret, plain, len) == 0;
-}
 
 static bool same_node(const struct hdkey *secret, const struct hdkey *plain)
 {
@@ -120,11 +103,7 @@ static bool run_to_seed(void)
            same(a, b, sizeof a);
 }
 
-static const struct {
-    const char *name;
-    bool (*run)(void);
-    unsigned reports;
-} rows[] = {
+static const struct ct_row rows[] = {
     { "hdkey_from_seed", run_from_seed, 0 },
     { "hdkey_derive", run_derive, 0 },
     { "message_sign", run_message, 2 }, // of ecdsa_sign_recoverable, see crypto/ct_test.c
@@ -135,25 +114,5 @@ static const struct {
 
 int main(void)
 {
-    int failed = 0;
-    if (!RUNNING_ON_VALGRIND) {
-        printf("1..0 # SKIP valgrind does not run this\n");
-        return 0;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    REQUIRE(secret_init());
-    crypto_init();
-    printf("1..%zu\n", COUNT(rows));
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        const unsigned before = (unsigned)VALGRIND_COUNT_ERRORS;
-        const bool right = rows[i].run();
-        const unsigned reports = (unsigned)VALGRIND_COUNT_ERRORS - before;
-        const bool ok = right && reports == rows[i].reports;
-        printf("%s %zu - psbt-signing 27 98: %s\n", ok ? "ok" : "not ok", i + 1, rows[i].name);
-        if (!ok)
-            printf("# %s result, %u reports instead of %u\n", right ? "right" : "WRONG", reports,
-                   rows[i].reports);
-        failed |= !ok;
-    }
-    return failed;
+    return ct_main(rows, COUNT(rows));
 }

@@ -1,13 +1,6 @@
-// crypto/ct_test.c -- runs what touches a secret with that secret marked undefined, under valgrind.
-//
-// Memcheck then reports each branch that depends on the secret and each address made from it. It
-// counts every report, so a row says how many there may be: none, or those that the comment at the
-// row explains. The packaged curve library cannot be told to keep quiet about what it knows to be
-// public (upstream builds its own such test with that ability), so those are counted, not hidden: a
-// suppression would hide the next one in the same function too.
-//
-// The other sources of crypto/ are compiled for this program with CASEMATE_CT_CHECK.
+// crypto/ct_test.c -- runs what touches a secret with that secret marked undefined, under valgrind (tests/support/ct.h).
 // Covers psbt-signing.md 27, item 98.
+#include "tests/support/ct.h"
 #include "base/require.h"
 #include "base/secret.h"
 #include "crypto/aes_ctr.h"
@@ -15,17 +8,6 @@
 #include "crypto/ec.h"
 #include "crypto/hmac.h"
 #include "crypto/otp.h"
-#include <valgrind/memcheck.h>
-
-void declassify(const void *ptr, size_t len)
-{
-    (void)VALGRIND_MAKE_MEM_DEFINED(ptr, len);
-}
-
-static void make_secret(const void *ptr, size_t len)
-{
-    (void)VALGRIND_MAKE_MEM_UNDEFINED(ptr, len);
-}
 
 // Of vectors/ecdsa.json: the third attempt has a low r.
 static const struct seckey plain_key = {
@@ -42,12 +24,6 @@ static struct seckey secret_key(void)
     struct seckey key = plain_key;
     make_secret(&key, sizeof key);
     return key;
-}
-
-static bool same(const void *secret, const void *plain, size_t len)
-{
-    declassify(secret, len);
-    return memcmp(secret, plain, len) == 0;
 }
 
 // --- What is run: true if the result is that of the same call in the clear ---
@@ -213,11 +189,7 @@ static bool run_index(void)
     return same(&found, &(uint8_t){ 7 }, 1);
 }
 
-static const struct {
-    const char *name;
-    bool (*run)(void);
-    unsigned reports;
-} rows[] = {
+static const struct ct_row rows[] = {
     { "seckey_pubkey", run_pubkey, 0 },
     { "seckey_tweak_add", run_tweak, 0 },
     { "seckey_from_bytes", run_from_bytes, 0 },
@@ -242,25 +214,5 @@ static const struct {
 
 int main(void)
 {
-    int failed = 0;
-    if (!RUNNING_ON_VALGRIND) {
-        printf("1..0 # SKIP valgrind does not run this\n");
-        return 0;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    REQUIRE(secret_init());
-    crypto_init();
-    printf("1..%zu\n", COUNT(rows));
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        const unsigned before = (unsigned)VALGRIND_COUNT_ERRORS;
-        const bool right = rows[i].run();
-        const unsigned reports = (unsigned)VALGRIND_COUNT_ERRORS - before;
-        const bool ok = right && reports == rows[i].reports;
-        printf("%s %zu - psbt-signing 27 98: %s\n", ok ? "ok" : "not ok", i + 1, rows[i].name);
-        if (!ok)
-            printf("# %s result, %u reports instead of %u\n", right ? "right" : "WRONG", reports,
-                   rows[i].reports);
-        failed |= !ok;
-    }
-    return failed;
+    return ct_main(rows, COUNT(rows));
 }
