@@ -41,6 +41,10 @@ static void claim(struct model *m, unsigned i, unsigned spend)
     model_must(ledger_claim(m->rig.db, &r->s, &found, "a", 3600000000, &err), &err);
     assert_true(found);
     assert_string_equal(r->s.id, m->ids[spend]);
+    for (unsigned k = 0; k < MODEL_REPLICAS; k++)
+        if (m->w.r[k].phase != MODEL_IDLE && m->w.r[k].spend == spend &&
+            m->w.r[k].s.fence >= r->s.fence)
+            fail_msg("invariant 15: taken over with an old fence");
     r->spend = spend;
     r->phase = MODEL_DECIDE;
 }
@@ -156,13 +160,18 @@ static struct sign_answer answer_of(struct model_replica *r)
                                  .signatures = BYTES("signature") };
 }
 
-static void answer(struct model *m, struct model_replica *r)
+static bool answer(struct model *m, struct model_replica *r)
 {
     struct err err;
-    after(r,
-          ledger_sign_answer(m->rig.db, &r->s, &r->request, r->outcome, "", "", BYTES("signature"),
-                             &err),
-          &err);
+    const bool ok = ledger_sign_answer(m->rig.db, &r->s, &r->request, r->outcome, "", "",
+                                       BYTES("signature"), &err);
+    after(r, ok, &err);
+    return ok;
+}
+
+static void answer_only(struct model *m, struct model_replica *r)
+{
+    (void)answer(m, r);
 }
 
 static void answer_ask(struct model *m, struct model_replica *r, unsigned signer)
@@ -251,6 +260,16 @@ static void mine(struct model *m, unsigned spend, unsigned kind)
     m->w.spent_coins |= (uint8_t)(1u << s.anchor.index);
 }
 
+static void age(struct model *m, unsigned spend)
+{
+    sql_of(m,
+           "UPDATE reservation SET first_sent_at = first_sent_at - 100 * 3600000000, "
+           "reserved_at = reserved_at - 100 * 3600000000 WHERE first_sent_at < "
+           "(strftime('%s', 'now') - 50 * 3600) * 1000000 OR spend_id = ",
+           spend, ""); // those of older windows stay in older ones
+    m->w.aged[spend] = true;
+}
+
 static void see(struct model *m, unsigned spend)
 {
     const struct sighting sight = { SIGHT_BLOCK, { { 1 } }, 100, 6 };
@@ -276,7 +295,7 @@ static void of_replica(struct model *m, struct model_replica *r, const struct mo
         [MODEL_GIVE_UP] = give_up,     [MODEL_TAKE_BACK] = take_back,
         [MODEL_LET_GO] = let_go,       [MODEL_SEND] = send,
         [MODEL_NOTE_SENT] = note_sent, [MODEL_NOTE_SENT_LET_GO] = note_sent_let_go,
-        [MODEL_ANSWER] = answer,       [MODEL_ANSWER_FINISH] = answer_finish,
+        [MODEL_ANSWER] = answer_only,  [MODEL_ANSWER_FINISH] = answer_finish,
     };
     struct err err;
     if (a->act == MODEL_CRASH)
@@ -307,8 +326,8 @@ static void settle_stale(struct model *m)
         m->n_stale++;
         if (ledger_renew(m->rig.db, &copy, 1, &err) || code_of(&err) != CODE_CONFLICT)
             fail_msg("invariant 15: an old fence writes");
-        if (r->phase == MODEL_REPLIED)
-            answer(m, r);
+        if (r->phase == MODEL_REPLIED && answer(m, r))
+            fail_msg("invariant 15: the answer that a late holder got is stored");
         stop(r);
     }
 }
@@ -320,11 +339,7 @@ void model_perform(struct model *m, const struct model_action *a)
     else if (a->act == MODEL_LEASE_ENDS)
         sql_of(m, "UPDATE spend SET lease_until = 1 WHERE id = ", a->spend, "");
     else if (a->act == MODEL_AGE)
-        sql_of(m,
-               "UPDATE reservation SET first_sent_at = first_sent_at - 100 * 3600000000, "
-               "reserved_at = reserved_at - 100 * 3600000000 WHERE first_sent_at < "
-               "(strftime('%s', 'now') - 50 * 3600) * 1000000 OR spend_id = ",
-               a->spend, ""); // those of older windows stay in older ones
+        age(m, a->spend);
     else if (a->act == MODEL_MINE)
         mine(m, a->spend, a->kind);
     else if (a->act == MODEL_SEE)

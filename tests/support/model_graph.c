@@ -84,98 +84,172 @@ bool model_graph_has(const struct model_graph *g, uint32_t from, enum model_act 
     return false;
 }
 
+// --- Keys that were seen ---
+
+struct key_set {
+    uint64_t *keys; // open addressing; 0: free
+    size_t n, room;
+};
+
+static bool put_key(struct key_set *set, uint64_t key)
+{
+    size_t at = key % set->room;
+    while (set->keys[at] && set->keys[at] != key)
+        at = (at + 1) % set->room;
+    if (set->keys[at])
+        return false;
+    set->keys[at] = key;
+    set->n++;
+    return true;
+}
+
+static bool is_new(struct key_set *set, uint64_t key)
+{
+    if (2 * set->n >= set->room) {
+        struct key_set bigger = { .room = 4 * set->room + 4096 };
+        bigger.keys = calloc(bigger.room, sizeof *bigger.keys);
+        REQUIRE(bigger.keys);
+        for (size_t i = 0; i < set->room; i++)
+            if (set->keys[i])
+                (void)put_key(&bigger, set->keys[i]);
+        free(set->keys);
+        *set = bigger;
+    }
+    return put_key(set, key);
+}
+
 // --- The walk ---
 
-// A state on the way that leads here, with what was not tried there.
-struct frame {
-    struct model_state state;
-    struct model_actions all;
-    size_t next, n_edges;
-    uint32_t node;
-    struct model_edge edges[MODEL_ACTIONS_MAX];
+struct beside {
+    const struct model_graph *g; // the walk alone, of which
+    const bool *wanted;          // these states are of interest
+    uint64_t key;                // of the other spend
 };
+
+// Breadth first: a state's audit chain, which is read again wherever a new state is checked, is as short as it can
+// be, and so is the way to one where something is wrong. Each state is kept until all its acts were tried.
 struct walk {
     struct model *m;
     struct model_graph *g;
-    struct frame *stack;
-    size_t depth, room;
-    const struct frame *here; // whose state the store holds, as long as nothing was written since
-    int writes;
-    uint64_t beside; // the key of the other spend; 0: there is none
+    struct key_set exact;      // those that were checked
+    struct model_state **kept; // of nodes that were not left yet, by number
+    size_t room;
+    uint32_t here; // whose state the store holds, but for what was written since
+    int64_t writes;
+    const struct beside *beside; // NULL: there is no other spend
 };
 
+// What was asked for a transaction that nobody is asked to sign any more stays as it is: what is left out of a key
+// for that reason (model_world.c) has no effect.
+static void check_closed(const struct model_keys *was, const struct model_keys *now)
+{
+    for (unsigned kind = 0; kind < MODEL_KINDS; kind++)
+        if (was->closed[kind] && was->asked[kind] != now->asked[kind])
+            fail_msg("a request for a transaction that is not signed any more has changed");
+}
+
+// What the store holds is a state seen for the first time.
 static void enter(struct walk *w, uint32_t node)
 {
-    if (w->depth == w->room) {
-        w->room = 2 * w->room + 64;
-        w->stack = realloc(w->stack, w->room * sizeof *w->stack);
-        REQUIRE(w->stack);
-        w->here = NULL;
+    struct model_node *n = &w->g->nodes[node];
+    if (node >= w->room) {
+        w->room = 2 * w->room + 4096;
+        w->kept = realloc(w->kept, w->room * sizeof *w->kept);
+        REQUIRE(w->kept);
     }
-    struct frame *f = &w->stack[w->depth++];
-    model_check(w->m);
-    w->g->nodes[node].facts = (uint8_t)model_facts(w->m, 0);
-    w->g->nodes[node].state = (uint8_t)rig_read(&w->m->rig, w->m->ids[0]).state;
-    w->g->deepest = w->depth > w->g->deepest ? w->depth : w->g->deepest;
-    *f = (struct frame){ .node = node, .all = model_possible(w->m, 0) };
-    model_keep(w->m, &f->state);
+    n->facts = (uint8_t)model_facts(w->m, 0);
+    n->state = (uint8_t)rig_read(&w->m->rig, w->m->ids[0]).state;
+    n->depth = (uint16_t)(node > 0 ? w->g->nodes[n->from].depth + 1 : 0);
+    w->g->deepest = n->depth;
+    w->kept[node] = malloc(sizeof *w->kept[node]);
+    REQUIRE(w->kept[node]);
+    model_keep(w->m, w->kept[node]);
 }
 
-static void put_back(struct walk *w, const struct frame *f)
+static void put_back(struct walk *w, uint32_t node)
 {
-    if (w->here == f && w->writes == sqlite3_total_changes(w->m->sql)) {
-        w->m->w = f->state.w; // what was done there was done outside the store
+    if (w->here == node && w->writes == model_writes(w->m)) {
+        w->m->w = w->kept[node]->w; // what was done there was done outside the store
         return;
     }
-    model_put_back(w->m, &f->state);
-    w->here = f;
-    w->writes = sqlite3_total_changes(w->m->sql);
+    model_put_back(w->m, w->kept[node]);
+    w->here = node;
+    w->writes = model_writes(w->m);
 }
 
-static void leave(struct walk *w)
+// One act; it leads nowhere: an edge to the node itself.
+static struct model_edge step(struct walk *w, uint32_t from, const struct model_keys *was,
+                              const struct model_action *a)
 {
-    struct frame *f = &w->stack[--w->depth];
-    add_edges(w->g, &w->g->nodes[f->node], f->edges, f->n_edges);
-    model_state_free(&f->state);
-    w->here = NULL;
-}
-
-// One act from where the walk stands.
-static void step(struct walk *w)
-{
-    struct frame *f = &w->stack[w->depth - 1];
-    const struct model_action *a = &f->all.items[f->next++];
-    put_back(w, f);
     model_perform(w->m, a);
     w->g->n_acts++;
-    if (w->beside && model_key(w->m, 1) != w->beside)
+    if (w->beside && model_key(w->m, 1) != w->beside->key)
         fail_msg("an act on one spend changed another");
-    const uint64_t key = model_key(w->m, 0);
-    if (key == w->g->nodes[f->node].key)
-        return;
-    uint32_t to = model_graph_find(w->g, key);
-    const bool is_new = to == UINT32_MAX;
-    if (is_new)
-        to = add_node(w->g, key, f->node, a);
-    f->edges[f->n_edges++] =
-        (struct model_edge){ .to = to, .act = (uint8_t)a->act, .kind = (uint8_t)a->kind };
-    if (is_new)
+    const struct model_keys now = model_keys_of(w->m, 0);
+    check_closed(was, &now);
+    if (is_new(&w->exact, now.exact))
+        model_check(w->m, model_writes(w->m) != w->writes);
+    uint32_t to = model_graph_find(w->g, now.key);
+    if (to == UINT32_MAX) {
+        to = add_node(w->g, now.key, from, a);
         enter(w, to);
+    }
+    return (struct model_edge){ .to = to, .act = (uint8_t)a->act, .kind = (uint8_t)a->kind };
 }
 
-static void explore(struct model_graph *g, struct model *m, uint64_t beside)
+static bool may_write(enum model_act act)
 {
-    struct walk w = { .m = m, .g = g, .beside = beside };
-    enter(&w, add_node(g, model_key(m, 0), 0, NULL));
-    while (w.depth > 0) {
-        const struct frame *f = &w.stack[w.depth - 1];
-        arena_reset(test_arena());
-        if (f->next == f->all.n)
-            leave(&w);
-        else
-            step(&w);
+    return act != MODEL_SEND && act != MODEL_SIGNS && act != MODEL_SIGNS_UNHEARD &&
+           act != MODEL_REFUSES && act != MODEL_CRASH && act != MODEL_MINE;
+}
+
+static void expand(struct walk *w, uint32_t node)
+{
+    struct model_edge edges[MODEL_ACTIONS_MAX];
+    size_t n = 0;
+    w->g->nodes[node].was_left = true;
+    put_back(w, node);
+    const struct model_actions all = model_possible(w->m, 0);
+    const struct model_keys keys = model_keys_of(w->m, 0);
+    for (unsigned writes = 0; writes < 2; writes++) { // the store has to be put back more seldom so
+        for (size_t i = 0; i < all.n; i++) {
+            if (may_write(all.items[i].act) != (writes != 0))
+                continue;
+            arena_reset(test_arena());
+            put_back(w, node);
+            edges[i] = step(w, node, &keys, &all.items[i]);
+        }
     }
-    free(w.stack);
+    for (size_t i = 0; i < all.n; i++) // in the order in which they are tried by who recovers
+        if (edges[i].to != node)
+            edges[n++] = edges[i];
+    add_edges(w->g, &w->g->nodes[node], edges, n);
+}
+
+// A state that alone cannot be is told of later.
+static bool is_wanted(const struct walk *w, uint32_t node)
+{
+    if (!w->beside)
+        return true;
+    const uint32_t same = model_graph_find(w->beside->g, w->g->nodes[node].key);
+    return same != UINT32_MAX && w->beside->wanted[same];
+}
+
+static void explore(struct model_graph *g, struct model *m, const struct beside *beside)
+{
+    struct walk w = { .m = m, .g = g, .here = UINT32_MAX, .beside = beside };
+    model_check(m, true);
+    (void)is_new(&w.exact, model_keys_of(m, 0).exact);
+    enter(&w, add_node(g, model_key(m, 0), 0, NULL));
+    for (uint32_t i = 0; i < g->n; i++) {
+        if (is_wanted(&w, i))
+            expand(&w, i);
+        model_state_free(w.kept[i]);
+        free(w.kept[i]);
+    }
+    free(w.kept);
+    free(w.exact.keys);
+    g->n_exact = w.exact.n;
     g->n_stale = m->n_stale;
 }
 
@@ -223,12 +297,12 @@ static void recover(const struct model_graph *g, uint32_t from)
                  spend_state_name(g->nodes[at].state));
 }
 
-void model_graph_init(struct model_graph *g, unsigned knows)
+void model_graph_init(struct model_graph *g, unsigned knows, const char *flaw)
 {
     struct model m;
-    *g = (struct model_graph){ .nodes = NULL };
-    model_open(&m, 1, MODEL_AMOUNT, knows | MODEL_FULL);
-    explore(g, &m, 0);
+    *g = (struct model_graph){ .knows = knows };
+    model_open(&m, 1, MODEL_AMOUNT, knows | MODEL_FULL, flaw);
+    explore(g, &m, NULL);
     model_close(&m);
     for (uint32_t i = 0; i < g->n; i++)
         recover(g, i);
@@ -247,41 +321,65 @@ static void bring(const struct model_graph *g, struct model *m, uint32_t node)
     model_perform(m, &a);
 }
 
-static void compare(const struct model_graph *g, const struct model_graph *found, unsigned idle)
+static unsigned n_edges(const struct model_graph *g, uint32_t at, bool claims)
 {
-    size_t expected = 0;
-    for (uint32_t i = 0; i < found->n; i++) {
-        const uint32_t same = model_graph_find(g, found->nodes[i].key);
-        if (same == UINT32_MAX)
-            fail_msg("beside another spend there is a state that one alone cannot reach");
-        if (g->nodes[same].facts != found->nodes[i].facts)
-            fail_msg("beside another spend a state is not what it is alone");
-        for (uint32_t e = 0; e < found->nodes[i].n; e++) {
-            const struct model_edge *edge = &found->edges[found->nodes[i].first + e];
-            const uint32_t to = model_graph_find(g, found->nodes[edge->to].key);
-            if (!model_graph_has(g, same, edge->act, to))
-                fail_msg("beside another spend act %u does something else", edge->act);
-        }
-    }
-    for (uint32_t i = 0; i < g->n; i++)
-        expected += model_held(g->nodes[i].facts) <= idle;
-    if (idle == MODEL_REPLICAS && (found->n != g->n || found->n_edges != g->n_edges))
-        fail_msg("beside another spend %zu states and %zu acts, alone %zu and %zu", found->n,
-                 found->n_edges, g->n, g->n_edges);
-    if (found->n > expected)
-        fail_msg("beside a held spend %zu states instead of at most %zu", found->n, expected);
+    const struct model_node *node = &g->nodes[at];
+    unsigned n = 0;
+    for (uint32_t i = 0; i < node->n; i++)
+        n += claims || g->edges[node->first + i].act != MODEL_CLAIM;
+    return n;
 }
 
-void model_graph_beside(const struct model_graph *g, unsigned knows, uint32_t other)
+// One state beside, and alone: the same facts, and the same acts, but for those that need an idle replica.
+static void compare(const struct model_graph *g, const struct model_graph *found, uint32_t at,
+                    unsigned idle)
+{
+    const struct model_node *node = &found->nodes[at];
+    const uint32_t same = model_graph_find(g, node->key);
+    if (same == UINT32_MAX)
+        fail_msg("beside another spend there is a state that one alone cannot reach");
+    if (g->nodes[same].facts != node->facts)
+        fail_msg("beside another spend a state is not what it is alone");
+    for (uint32_t e = 0; e < node->n; e++) {
+        const struct model_edge *edge = &found->edges[node->first + e];
+        const uint32_t to = model_graph_find(g, found->nodes[edge->to].key);
+        if (!model_graph_has(g, same, edge->act, to))
+            fail_msg("beside another spend act %u does something else", edge->act);
+    }
+    const bool claims = model_held(node->facts) < idle;
+    if (node->was_left && n_edges(found, at, claims) != n_edges(g, same, claims))
+        fail_msg("beside another spend some of %u acts are not possible", g->nodes[same].n);
+}
+
+size_t model_graph_beside(const struct model_graph *g, const bool *wanted,
+                          const struct model_graph *other, uint32_t place)
 {
     struct model_graph found = { .nodes = NULL };
     struct model m;
-    model_open(&m, 2, 2 * MODEL_AMOUNT, knows | MODEL_FULL);
-    bring(g, &m, other);
-    const uint64_t beside = model_key(&m, 1);
-    assert_int_equal(model_graph_find(g, beside), other);
-    explore(&found, &m, beside);
+    const unsigned idle = MODEL_REPLICAS - model_held(other->nodes[place].facts);
+    size_t n_left = 0, expected = 0;
+    model_open(&m, 2, 2 * MODEL_AMOUNT, g->knows | MODEL_FULL, NULL);
+    bring(other, &m, place);
+    const struct beside beside = { g, wanted, model_key(&m, 1) };
+    assert_int_equal(model_graph_find(other, beside.key), place);
+    explore(&found, &m, &beside);
     model_close(&m);
-    compare(g, &found, MODEL_REPLICAS - model_held(g->nodes[other].facts));
+    for (uint32_t i = 0; i < found.n; i++) {
+        compare(g, &found, i, idle);
+        n_left += found.nodes[i].was_left;
+    }
+    for (uint32_t i = 0; i < g->n; i++)
+        expected += wanted[i] && model_held(g->nodes[i].facts) <= idle;
+    if (n_left > expected || (idle == MODEL_REPLICAS && n_left != expected))
+        fail_msg("beside another spend %zu states, alone %zu", n_left, expected);
+    const size_t n_acts = found.n_acts;
     model_graph_wipe(&found);
+    return n_acts;
+}
+
+void model_graph_wanted(const struct model_graph *g, bool *wanted)
+{
+    for (uint32_t i = (uint32_t)g->n; i-- > 0;)
+        if (wanted[i])
+            wanted[g->nodes[i].from] = true; // found before it
 }

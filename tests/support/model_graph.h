@@ -15,25 +15,34 @@ struct model_node {
     uint64_t key;
     uint32_t first, n; // its edges; acts that change nothing are left out
     uint32_t from;     // by which node it was found; the first one: itself
+    uint16_t depth;    // acts that lead to it, at least
     struct model_action by;
     uint8_t state; // enum spend_state
     uint8_t facts; // model_facts
+    bool was_left; // its acts were tried
 };
 struct model_graph {
+    unsigned knows;
     struct model_node *nodes;
     struct model_edge *edges;
     size_t n, n_edges, nodes_room, edges_room;
     uint32_t *index; // by key, open addressing; 0: free, else 1 + number
     size_t index_room;
-    uint64_t n_acts, n_stale, deepest;
+    uint64_t n_acts, n_exact, n_stale, deepest;
 };
 
 // Walks through all there is for a spend that knows so much (MODEL_FULL besides). Stops the test where an invariant
 // is broken, or where a replica alone does not end the spend, or bring it to people, from any state (20, 21).
-void model_graph_init(struct model_graph *g, unsigned knows);
-// The same walk while another spend of the same wallet stays in state number `other` of g, with cap for both: it must
-// find g again (states without as many replicas as the other one holds), and leave the other alone.
-void model_graph_beside(const struct model_graph *g, unsigned knows, uint32_t other);
+// flaw: as of model_open.
+void model_graph_init(struct model_graph *g, unsigned knows, const char *flaw);
+
+// The same walk while another spend of the same wallet stays in state number `place` of `other`, with cap for both: it
+// must find the wanted states of g again (but those with more replicas than the other one leaves), each with the
+// same acts, and leave the other alone. Returns the number of acts that were tried.
+// wanted: for each state of g, and for all on the ways to them.
+size_t model_graph_beside(const struct model_graph *g, const bool *wanted,
+                          const struct model_graph *other, uint32_t place);
+void model_graph_wanted(const struct model_graph *g, bool *wanted); // adds those on the ways
 void model_graph_wipe(struct model_graph *g);
 
 // UINT32_MAX: none has that key.

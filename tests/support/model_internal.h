@@ -1,4 +1,4 @@
-// tests/support/model_internal.h -- what model_world.c and model_acts.c share.
+// tests/support/model_internal.h -- what the parts of model_world.h share.
 #ifndef CASEMATE_TESTS_SUPPORT_MODEL_INTERNAL_H
 #define CASEMATE_TESTS_SUPPORT_MODEL_INTERNAL_H
 #include "tests/support/model_world.h"
@@ -19,6 +19,17 @@ unsigned model_n_signed(const struct model *m, const struct model_view *v);
 // answered so; RIG_SIGNERS: nobody has.
 unsigned model_candidates(const struct model *m, const struct model_view *v, unsigned but,
                           enum sign_state outcome);
+
+// A window that ended long ago stays one, however long the walk takes.
+#define MODEL_AGED "(CAST(strftime('%s', 'now') AS integer) - 50 * 3600) * 1000000"
+
+void model_keys_open(struct model *m);
+bool model_is_at(const struct model_replica *r, unsigned spend);
+// Reads what was written since.
+const struct model_read *model_read_spend(struct model *m, unsigned spend);
+// What was read, with what devices did and replicas are at.
+struct model_signers model_signers_of(struct model *m, unsigned spend,
+                                      const struct model_signers *rows);
 // What a replica remembers of its spend is no longer so.
 bool model_is_stale(struct model *m, const struct model_replica *r);
 

@@ -12,7 +12,6 @@ struct pairs {
     const struct model_graph *g;
     struct model_pairs *out;
     bool has_room;
-    uint64_t *seen; // one bit a pair
     struct pair *todo;
     size_t n_todo, room;
 };
@@ -30,6 +29,42 @@ static bool is_full(const struct pairs *p, uint32_t other)
 static struct pair pair_of(uint32_t a, uint32_t b)
 {
     return a <= b ? (struct pair){ a, b } : (struct pair){ b, a };
+}
+
+// --- Sets of pairs ---
+
+static uint64_t bit_of(const struct model_pairs *pairs, uint32_t a, uint32_t b)
+{
+    return (uint64_t)(a < b ? a : b) * pairs->n_nodes + (a < b ? b : a);
+}
+
+void model_pairs_open(struct model_pairs *pairs)
+{
+    pairs->seen =
+        calloc(((uint64_t)pairs->n_nodes * pairs->n_nodes + 63) / 64, sizeof *pairs->seen);
+    REQUIRE(pairs->seen);
+}
+
+void model_pairs_wipe(struct model_pairs *pairs)
+{
+    free(pairs->seen);
+    *pairs = (struct model_pairs){ .n = 0 };
+}
+
+bool model_pairs_has(const struct model_pairs *pairs, uint32_t a, uint32_t b)
+{
+    const uint64_t bit = bit_of(pairs, a, b);
+    return pairs->seen[bit / 64] >> bit % 64 & 1;
+}
+
+bool model_pairs_add(struct model_pairs *pairs, uint32_t a, uint32_t b)
+{
+    const uint64_t bit = bit_of(pairs, a, b);
+    if (model_pairs_has(pairs, a, b))
+        return false;
+    pairs->seen[bit / 64] |= UINT64_C(1) << bit % 64;
+    pairs->n++;
+    return true;
 }
 
 // --- Both, and one replica that comes alone ---
@@ -74,11 +109,8 @@ static void check(const struct pairs *p, struct pair now)
 
 static void reach(struct pairs *p, struct pair now)
 {
-    const uint64_t bit = (uint64_t)now.a * p->g->n + now.b;
-    if (p->seen[bit / 64] >> bit % 64 & 1)
+    if (!model_pairs_add(p->out, now.a, now.b))
         return;
-    p->seen[bit / 64] |= UINT64_C(1) << bit % 64;
-    p->out->n++;
     check(p, now);
     if (p->n_todo == p->room) {
         p->room = 2 * p->room + 4096;
@@ -106,9 +138,8 @@ static void acts_of(struct pairs *p, uint32_t at, uint32_t other)
 void model_pairs_walk(struct model_pairs *out, const struct model_graph *g, bool has_room)
 {
     struct pairs p = { .g = g, .out = out, .has_room = has_room };
-    *out = (struct model_pairs){ .n = 0 };
-    p.seen = calloc((g->n * g->n + 63) / 64, sizeof *p.seen);
-    REQUIRE(p.seen);
+    *out = (struct model_pairs){ .n_nodes = g->n };
+    model_pairs_open(out);
     reach(&p, (struct pair){ 0, 0 });
     while (p.n_todo > 0) {
         const struct pair now = p.todo[--p.n_todo];
@@ -116,6 +147,5 @@ void model_pairs_walk(struct model_pairs *out, const struct model_graph *g, bool
         if (now.a != now.b)
             acts_of(&p, now.b, now.a);
     }
-    free(p.seen);
     free(p.todo);
 }

@@ -9,7 +9,7 @@
 //     can still do is send bytes that were announced before; with those left it stays.
 // (4) A key stands for all of one spend: its rows, what devices and chain know of it, and the replicas at it. Of
 //     two spends nothing else is shared but the cap, the idle replicas, and which coins are free.
-// Build with model_world.c, model_acts.c, ledger_rig.c, postgres.c and store_copy.c among the test's sources.
+// Build with model_world.c, model_keys.c, model_acts.c and store_copy.c among the test's sources.
 #ifndef CASEMATE_TESTS_SUPPORT_MODEL_WORLD_H
 #define CASEMATE_TESTS_SUPPORT_MODEL_WORLD_H
 #include "tests/support/ledger_rig.h"
@@ -41,7 +41,21 @@ struct model_outside {
     uint8_t signatures[MODEL_SPENDS][MODEL_KINDS]; // one bit a device: it has really signed
     bool sent[MODEL_SPENDS][MODEL_KINDS];          // really given to the network
     uint8_t mined[MODEL_SPENDS];                   // 0, or 1 + kind
+    bool aged[MODEL_SPENDS];                       // sent so long ago that the window has ended
     uint8_t spent_coins;                           // by what is mined
+};
+
+// Of a spend, as it was read: it is so until something is written.
+struct model_signers {
+    uint64_t of[MODEL_KINDS][RIG_SIGNERS];
+};
+struct model_read {
+    int64_t writes; // of the store when it was read; 0: never
+    struct spend spend;
+    uint64_t rows;                     // all but what signers were asked, which is
+    struct model_signers exact, brief; // for each transaction and signer, the signer's number aside
+    bool closed[MODEL_KINDS];          // nobody is asked to sign it any more, or has not been yet
+    uint64_t asked[MODEL_KINDS];       // all that signers were asked for it
 };
 
 struct model {
@@ -53,24 +67,33 @@ struct model {
     sqlite3 *sql;
     struct store_copier copier;
     sqlite3_stmt *key;
+    struct model_read read[MODEL_SPENDS];
 };
 // cap: of the wallet, for spends of MODEL_AMOUNT; knows: what of the above.
-void model_open(struct model *m, unsigned n_spends, unsigned cap, unsigned knows);
+// flaw: NULL, or SQL that breaks the ledger, as triggers can: to see that it is found.
+void model_open(struct model *m, unsigned n_spends, unsigned cap, unsigned knows, const char *flaw);
 void model_close(struct model *m);
 
 // --- Where it stands ---
 
-// Kept, and put back later: only into a store that came from it by acts.
+// Kept, and put back later.
 struct model_state {
     struct store_copy rows;
     struct model_outside w;
-    int64_t n_events;
 };
 void model_keep(struct model *m, struct model_state *out);
 void model_put_back(struct model *m, const struct model_state *from);
 void model_state_free(struct model_state *state);
 
-uint64_t model_key(struct model *m, unsigned spend); // never 0
+// Of one spend. Two states with one key are alike in all that can happen from there.
+struct model_keys {
+    uint64_t key;             // never 0
+    uint64_t exact;           // tells more states apart: by all that devices were asked and said
+    bool closed[MODEL_KINDS]; // as in model_read
+    uint64_t asked[MODEL_KINDS];
+};
+struct model_keys model_keys_of(struct model *m, unsigned spend);
+uint64_t model_key(struct model *m, unsigned spend); // the key alone
 
 // Of one spend.
 enum {
@@ -83,9 +106,10 @@ enum {
 };
 unsigned model_facts(struct model *m, unsigned spend);
 
-// Stops the test when an invariant is broken: 2 and 6 by what devices and chain really did, those of
-// invariants_check, and 1 for all spends of the model together.
-void model_check(struct model *m);
+// Stops the test when an invariant is broken: 2 and 6 by what devices and chain really did, and 1 for all spends of
+// the model together; wrote: those of invariants_check, too. What only the world outside did leaves them as they were.
+void model_check(struct model *m, bool wrote);
+int64_t model_writes(const struct model *m); // to the store, so far
 
 // --- What can happen ---
 
