@@ -23,6 +23,11 @@ static void send_address(struct client *c, const struct address_job *job)
     frame_send(&f, c, 0);
 }
 
+static void address_drop(struct device_job *base)
+{
+    free((struct address_of *)base);
+}
+
 static void address_done(struct device_job *base)
 {
     struct address_of *a = (struct address_of *)base;
@@ -32,7 +37,7 @@ static void address_done(struct device_job *base)
     else if (c != NULL)
         frame_device_error(c, &base->err);
     clients_push_slot(a->b, NULL, c);
-    free(a);
+    address_drop(base);
 }
 
 static bool format_of(struct bytes word, uint32_t *out)
@@ -76,6 +81,7 @@ static void run_show_address(struct action_call *call)
     a->job.format = format;
     a->job.base.work = address_work;
     a->job.base.done = address_done;
+    a->job.base.drop = address_drop;
     (void)snprintf(a->job.path, sizeof a->job.path, "%.*s", BYTES_ARG(path));
     call_audit(call, "address_shown", "asked", path);
     device_submit(call->b->device, &a->job.base);

@@ -73,6 +73,11 @@ static void send_message_failed(struct client *c, const struct message_job *job)
         frame_device_error(c, &job->base.err);
 }
 
+static void message_drop(struct device_job *base)
+{
+    free((struct message_of *)base);
+}
+
 static void message_done(struct device_job *base)
 {
     struct message_of *m = (struct message_of *)base;
@@ -101,7 +106,7 @@ static void message_done(struct device_job *base)
     else if (c != NULL)
         send_message_failed(c, &m->job);
     clients_push_slot(m->b, NULL, c);
-    free(m);
+    message_drop(base);
 }
 
 // "fmt classic -> 1; p2sh asks for P2SH-P2WPKH, as the word says"
@@ -146,6 +151,7 @@ static void run_message(struct action_call *call)
     m->job.base.work = message_work;
     m->job.base.who = call->c->session;
     m->job.base.done = message_done;
+    m->job.base.drop = message_drop;
     (void)snprintf(m->account, sizeof m->account, "%s", call->c->session->account);
     (void)snprintf(m->job.text, sizeof m->job.text, "%.*s", BYTES_ARG(text));
     (void)snprintf(m->job.path, sizeof m->job.path, "%.*s", BYTES_ARG(path));

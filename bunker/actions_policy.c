@@ -26,7 +26,8 @@ struct simple {
 };
 
 static struct simple *simple_new(struct action_call *call, device_work *work,
-                                 void (*done)(struct device_job *))
+                                 void (*done)(struct device_job *),
+                                 void (*drop)(struct device_job *))
 {
     struct simple *s = calloc(1, sizeof *s);
     REQUIRE(s != NULL);
@@ -34,6 +35,7 @@ static struct simple *simple_new(struct action_call *call, device_work *work,
     s->client = call->c->id;
     s->base.work = work;
     s->base.done = done;
+    s->base.drop = drop;
     return s;
 }
 
@@ -100,6 +102,14 @@ static void send_user_error(struct client *c, const struct user_job *user)
         frame_device_error(c, &user->base.err);
 }
 
+static void user_drop(struct device_job *base)
+{
+    struct simple *s = (struct simple *)base;
+    secret_free(s->user.secret);
+    wipe(s, sizeof *s);
+    free(s);
+}
+
 static void user_done(struct device_job *base)
 {
     struct simple *s = (struct simple *)base;
@@ -109,9 +119,7 @@ static void user_done(struct device_job *base)
     else if (c != NULL && s->user.shown[0] != '\0')
         send_secret(c, &s->user);
     clients_push_slot(s->b, NULL, c);
-    secret_free(s->user.secret);
-    wipe(s, sizeof *s);
-    free(s);
+    user_drop(base);
 }
 
 static void run_delete_user(struct action_call *call)
@@ -119,7 +127,7 @@ static void run_delete_user(struct action_call *call)
     char name[SLOT_NAME_SIZE];
     if (!read_name(call, name) || !call_has_device(call) || !call_begin_job(call))
         return;
-    struct simple *s = simple_new(call, user_work, user_done);
+    struct simple *s = simple_new(call, user_work, user_done, user_drop);
     memcpy(s->user.name, name, sizeof name);
     s->user.remove = true;
     call_audit(call, "user_deleted", "asked", bytes_of_text(name));
@@ -192,7 +200,7 @@ static void run_create_user(struct action_call *call)
     }
     if (!call_has_device(call) || !call_begin_job(call))
         return;
-    struct simple *s = simple_new(call, user_work, user_done);
+    struct simple *s = simple_new(call, user_work, user_done, user_drop);
     memcpy(s->user.name, name, sizeof name);
     s->user.mode = user_modes[row].mode;
     if (given)
@@ -205,6 +213,15 @@ static void run_create_user(struct action_call *call)
 
 // --- The policy ---
 
+static void policy_drop(struct device_job *base)
+{
+    struct simple *s = (struct simple *)base;
+    if (s->policy.policy != NULL)
+        wipe(s->policy.policy, s->policy.policy_len);
+    free(s->policy.policy);
+    free(s);
+}
+
 static void policy_done(struct device_job *base)
 {
     struct simple *s = (struct simple *)base;
@@ -214,10 +231,7 @@ static void policy_done(struct device_job *base)
     else if (c != NULL)
         frame_device_error(c, &base->err);
     clients_push_slot(s->b, NULL, c);
-    if (s->policy.policy != NULL)
-        wipe(s->policy.policy, s->policy.policy_len);
-    free(s->policy.policy);
-    free(s);
+    policy_drop(base);
 }
 
 // --- What is kept of a policy, once the device has taken it ---
@@ -263,7 +277,7 @@ static void run_start_hsm(struct action_call *call)
     if (!call_has_device(call) || !call_begin_job(call))
         return;
     pending_policy_drop(call->b); // it is the stored one that starts now
-    struct simple *s = simple_new(call, policy_work, policy_done);
+    struct simple *s = simple_new(call, policy_work, policy_done, policy_drop);
     s->flash = FLASH_CONSULT;
     call_audit(call, "policy_start", "asked", (struct bytes){ 0 });
     device_submit(call->b->device, &s->base);
@@ -368,7 +382,7 @@ static void run_submit_policy(struct action_call *call)
         return;
     }
     set_pending(call->b, plain, is_private(plain, arena));
-    struct simple *s = simple_new(call, policy_work, policy_done);
+    struct simple *s = simple_new(call, policy_work, policy_done, policy_drop);
     s->flash = FLASH_CONSULT;
     s->policy.policy = malloc(policy.len);
     REQUIRE(s->policy.policy != NULL);

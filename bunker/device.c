@@ -303,8 +303,7 @@ static void drop_jobs(struct device *d)
         struct arena *arena = job->arena;
         d->first = job->next;
         report_wipe(&job->report);
-        if (job->drop != NULL)
-            job->drop(job);
+        job->drop(job);
         arena_free(arena);
     }
 }
@@ -325,6 +324,7 @@ void device_free(struct device *d)
 
 void device_submit(struct device *d, struct device_job *job)
 {
+    REQUIRE(job->done != NULL && job->drop != NULL);
     job->device = d;
     job->ok = false;
     if (pool_submit(d->pool, (struct pool_job){ run, finished, job }, WAITING_MAX)) {

@@ -63,7 +63,7 @@ struct device_job {
     device_work *work;                    // on the thread; NULL: only the status is wanted
     bool brief;                           // a question: it changes nothing that others rely on
     void (*done)(struct device_job *job); // on the loop; frees the job
-    void (*drop)(struct device_job *job); // instead, when the device ends first; NULL: nothing
+    void (*drop)(struct device_job *job); // frees it instead, when the device ends first
     const void *who;                      // a session, compared only: it may cancel; NULL: nobody
     struct device *device;                // set by device_submit
     struct device_job *next;              // of the queue, for the loop

@@ -293,11 +293,22 @@ static void job_done(struct device_job *base)
     link_job_free(job);
 }
 
+// The socket may end after it.
+static void job_drop(struct device_job *base)
+{
+    struct link_job *job = (struct link_job *)base;
+    struct link_client *c = find(job->context, job->client);
+    if (c != NULL && c->job == job)
+        c->job = NULL;
+    link_job_free(job);
+}
+
 static void start_job(struct link_client *c, struct bytes message, bool single)
 {
     struct bunker *b = c->b;
     struct link_job *job = link_job_new(message, single);
     job->base.done = job_done;
+    job->base.drop = job_drop;
     job->client = c->id;
     job->provision = c->listener->link_provision;
     job->listener = c->listener->name;

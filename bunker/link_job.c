@@ -35,6 +35,19 @@ static void keep_message(struct link_job *job, struct bytes message)
     job->has_message = true;
 }
 
+// A reply under way to the loop.
+struct parcel {
+    struct parcel *next;
+    size_t len;
+    uint8_t bytes[];
+};
+
+static void parcel_free(struct parcel *p)
+{
+    wipe(p->bytes, p->len);
+    free(p);
+}
+
 static device_work work;
 
 struct link_job *link_job_new(struct bytes message, bool single)
@@ -54,6 +67,10 @@ struct link_job *link_job_new(struct bytes message, bool single)
 
 void link_job_free(struct link_job *job)
 {
+    for (struct parcel *next, *p = job->first; p != NULL; p = next) {
+        next = p->next;
+        parcel_free(p);
+    }
     close(job->wake_fd);
     (void)pthread_mutex_destroy(&job->lock);
     wipe(job, sizeof *job);
@@ -107,33 +124,33 @@ static void mark_ended(struct link_job *job)
     unlock(job);
 }
 
-// A reply under way to the loop.
-struct parcel {
-    void (*replied)(void *context, uint64_t client, struct bytes reply);
-    void *context;
-    uint64_t client;
-    size_t len;
-    uint8_t bytes[];
-};
-
+// The oldest reply. Its call was posted before the job's end, so the job is there.
 static void deliver(void *argument)
 {
-    struct parcel *p = argument;
-    p->replied(p->context, p->client, bytes_of(p->bytes, p->len));
-    wipe(p->bytes, p->len);
-    free(p);
+    struct link_job *job = argument;
+    lock(job);
+    struct parcel *p = job->first;
+    job->first = p->next;
+    unlock(job);
+    job->replied(job->context, job->client, bytes_of(p->bytes, p->len));
+    parcel_free(p);
 }
 
 static void reply_with(struct link_job *job, struct bytes reply)
 {
     const struct pool_loop *loop = &job->base.device->options.loop;
-    struct parcel *p = malloc(sizeof *p + reply.len);
+    struct parcel *p = malloc(sizeof *p + reply.len), **at = &job->first;
     REQUIRE(p != NULL);
-    *p = (struct parcel){ job->replied, job->context, job->client, reply.len };
+    *p = (struct parcel){ NULL, reply.len };
     if (reply.len > 0)
         memcpy(p->bytes, reply.ptr, reply.len);
+    lock(job);
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = p;
+    unlock(job);
     job->owes = false;
-    loop->post(loop->context, deliver, p);
+    loop->post(loop->context, deliver, job);
 }
 
 static void reply_error_text(struct link_job *job, const char *text)

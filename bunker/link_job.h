@@ -27,7 +27,7 @@ struct link_job {
     char certificate[DEVICE_OWNER_SIZE];
     const char *listener;   // its name
     struct link_left *left; // the device's thread alone uses it
-    // Runs on the loop, with a reply that came; `job` may have been freed.
+    // Runs on the loop, with a reply that came.
     void (*replied)(void *context, uint64_t client, struct bytes reply);
     void *context;
     // The result, for `done`:
@@ -41,9 +41,10 @@ struct link_job {
     bool has_message, begun, lost, ended, given_up;
     uint8_t message[REQUEST_MAX];
     size_t message_len;
+    struct parcel *first; // replies on their way to the loop, in their order
 };
 
-// With its first message. Fill in the rest, and base.done, then submit it.
+// With its first message. Fill in the rest, base.done and base.drop, then submit it.
 struct link_job *link_job_new(struct bytes message, bool single);
 void link_job_free(struct link_job *job);
 

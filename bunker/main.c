@@ -129,6 +129,13 @@ struct locker_of {
     struct bunker *b;
 };
 
+static void locker_drop(struct device_job *base)
+{
+    struct locker_of *l = (struct locker_of *)base;
+    secret_free(l->job.content);
+    free(l);
+}
+
 static void locker_done(struct device_job *base)
 {
     struct locker_of *l = (struct locker_of *)base;
@@ -160,8 +167,7 @@ static void locker_done(struct device_job *base)
         LOG_NOTE(b->log, LOG_INFO, "settings_loaded");
     else
         LOG(b->log, LOG_WARNING, "locker_not_used", LOG_TEXT("error", err.text));
-    secret_free(l->job.content);
-    free(l);
+    locker_drop(base);
     clients_push(b);
 }
 
@@ -175,6 +181,7 @@ void bunker_ask_locker(struct bunker *b)
     l->b = b;
     l->job.base.work = locker_work;
     l->job.base.done = locker_done;
+    l->job.base.drop = locker_drop;
     device_submit(b->device, &l->job.base);
 }
 

@@ -168,6 +168,13 @@ static void record(struct slot_job *of, const char *event, const char *outcome, 
         LOG(of->b->log, LOG_ERROR, "audit_failed", LOG_TEXT("event", event));
 }
 
+static void signing_drop(struct device_job *base)
+{
+    struct signing *s = (struct signing *)base;
+    release_slot(&s->of);
+    sign_job_free(&s->sign);
+}
+
 // For those who watch.
 static void tell_feed(const struct slot_job *of, const struct sign_job *sign, enum feed_kind kind,
                       const char *text)
@@ -202,8 +209,7 @@ static void preview_done(struct device_job *base)
     else if (c != NULL && !base->ok)
         frame_device_error(c, &base->err);
     clients_push_slot(s->of.b, slot, c);
-    release_slot(&s->of);
-    sign_job_free(&s->sign);
+    signing_drop(base);
 }
 
 static struct signing *signing_new(struct bunker *b, struct client *c, struct slot *slot,
@@ -216,6 +222,7 @@ static struct signing *signing_new(struct bunker *b, struct client *c, struct sl
     memcpy(s->sign.psbt, slot->psbt, slot->psbt_len);
     s->sign.psbt_len = slot->psbt_len;
     s->sign.base.work = sign_work;
+    s->sign.base.drop = signing_drop;
     s->sign.base.who = session;
     slot->n_jobs++;
     s->of = (struct slot_job){ .b = b,
@@ -319,8 +326,7 @@ static void submit_done(struct device_job *base)
             signing_broadcast(b, c, slot);
     }
     clients_push_slot(b, slot, c);
-    release_slot(&s->of);
-    sign_job_free(&s->sign);
+    signing_drop(base);
 }
 
 void signing_start(struct bunker *b, struct client *c, struct session *session, bool broadcast,
