@@ -3,8 +3,8 @@
 // What is walked through to the end
 // - One spend, with the ledger's own functions, on SQLite in memory: every state that it can be in
 //   (tests/support/model_world.h), each one checked, all acts from it done. Short: pays, ends, is parked. With
-//   MODEL_ALL in the environment, as in `./check --long`, also: with windows that end, taken back by a self-transfer
-//   from parked or sent, and both.
+//   MODEL_ALL in the environment, as in `./check --long`, also: with windows that end; with a chain of single blocks
+//   and a reorg; taken back by a self-transfer from parked or sent; taken back, with windows that end.
 // - Two spends: all pairs of such states that can be reached, with the replicas and the cap that they share
 //   (model_pairs.h); of spends that are taken back all pairs of classes of states (model_classes.h). Where both are
 //   walked through, the two ways have to reach the same.
@@ -12,10 +12,10 @@
 //   where it can be; and random ways of two spends in one store, each step of which has to be one of the pairs'.
 // - That a walk finds what is wrong: ledgers broken on purpose, one guard each.
 //
-// Bounds: one payment and at most one self-transfer for each spend; each device is asked again without end, and
-// answers signed, refused or nothing; a transaction is mined six blocks deep at once and stays. Not in it: bumped
-// fees and children, reorgs, conflicts by others' transactions, approvals, limits in time: of those, ledger_*_test.c
-// and stuck_test.c.
+// Bounds: one payment and at most one self-transfer for each spend, and one reorg, of one block. A device is asked
+// again without end, and answers signed, refused or nothing. But for the walk with a reorg, a transaction is mined
+// six blocks deep at once and stays. Not in it: bumped fees and children, conflicts by others' transactions,
+// approvals, limits in time, freezing: of those, ledger_*_test.c and stuck_test.c.
 #include "tests/support/model_classes.h"
 #include "tests/support/model_pairs.h"
 #include "tests/support/test.h"
@@ -387,6 +387,11 @@ TEST(model_of_D2_to_D4_room_for_both_inv_1_3_6_13_20)
 TEST(model_of_D2_windows_that_end_inv_1)
 {
     walk_all(MODEL_AGES, " with windows that end");
+}
+
+TEST(model_of_D2_to_D4_blocks_and_a_reorg_inv_2_3)
+{
+    walk_all(MODEL_CHAIN, " with blocks and a reorg");
 }
 
 TEST(model_of_D2_to_D4_taking_back_inv_3_6)

@@ -257,7 +257,16 @@ static void mine(struct model *m, unsigned spend, unsigned kind)
 {
     const struct spend s = rig_read(&m->rig, m->ids[spend]);
     m->w.mined[spend] = (uint8_t)(1 + kind);
+    m->w.deep[spend] = !(m->knows & MODEL_CHAIN);
     m->w.spent_coins |= (uint8_t)(1u << s.anchor.index);
+}
+
+static void reorg(struct model *m, unsigned spend)
+{
+    const struct spend s = rig_read(&m->rig, m->ids[spend]);
+    m->w.mined[spend] = 0;
+    m->w.reorged[spend] = true;
+    m->w.spent_coins &= (uint8_t) ~(1u << s.anchor.index);
 }
 
 static void age(struct model *m, unsigned spend)
@@ -270,19 +279,26 @@ static void age(struct model *m, unsigned spend)
     m->w.aged[spend] = true;
 }
 
-static void see(struct model *m, unsigned spend)
+static void see(struct model *m, unsigned spend, unsigned kind)
 {
-    const struct sighting sight = { SIGHT_BLOCK, { { 1 } }, 100, 6 };
-    const unsigned kind = m->w.mined[spend] - 1u;
+    static const struct sighting sights[] = {
+        [MODEL_NOWHERE] = { SIGHT_GONE, { { 0 } }, 0, 0 },
+        [MODEL_IN_MEMPOOL] = { SIGHT_MEMPOOL, { { 0 } }, 0, 0 },
+        [MODEL_IN_BLOCK] = { SIGHT_BLOCK, { { 1 } }, 100, 1 },
+        [MODEL_IN_DEEP] = { SIGHT_BLOCK, { { 1 } }, 100, 6 },
+    };
+    const enum model_place place = model_place_of(m, spend, kind);
     struct attempts all;
     struct err err;
     bool ours;
     model_must(ledger_attempts(m->rig.db, &all, m->ids[spend], test_arena(), &err), &err);
     for (size_t i = 0; i < all.n; i++)
         if ((all.items[i].kind == ATTEMPT_VOID) == (kind == MODEL_VOID))
-            model_must(
-                ledger_sighted(m->rig.db, m->rig.wallet, &all.items[i].txid, &sight, &ours, &err),
-                &err);
+            model_must(ledger_sighted(m->rig.db, m->rig.wallet, &all.items[i].txid, &sights[place],
+                                      &ours, &err),
+                       &err);
+    if (m->knows & MODEL_CHAIN)
+        m->w.told[spend][kind] = (uint8_t)place;
 }
 
 // --- Any of them ---
@@ -343,7 +359,11 @@ void model_perform(struct model *m, const struct model_action *a)
     else if (a->act == MODEL_MINE)
         mine(m, a->spend, a->kind);
     else if (a->act == MODEL_SEE)
-        see(m, a->spend);
+        see(m, a->spend, a->kind);
+    else if (a->act == MODEL_BURY)
+        m->w.deep[a->spend] = true;
+    else if (a->act == MODEL_REORG)
+        reorg(m, a->spend);
     else
         of_replica(m, &m->w.r[a->replica], a);
     settle_stale(m);

@@ -12,6 +12,7 @@ static unsigned label_of(const struct model_edge *e)
     case MODEL_CLAIM:
     case MODEL_CRASH:
     case MODEL_CANCEL:
+    case MODEL_REORG:
     case MODEL_AGE:
         return e->act;
     default:

@@ -200,7 +200,8 @@ static struct model_edge step(struct walk *w, uint32_t from, const struct model_
 static bool may_write(enum model_act act)
 {
     return act != MODEL_SEND && act != MODEL_SIGNS && act != MODEL_SIGNS_UNHEARD &&
-           act != MODEL_REFUSES && act != MODEL_CRASH && act != MODEL_MINE;
+           act != MODEL_REFUSES && act != MODEL_CRASH && act != MODEL_MINE && act != MODEL_BURY &&
+           act != MODEL_REORG;
 }
 
 static void expand(struct walk *w, uint32_t node)
@@ -260,7 +261,8 @@ const struct model_edge *model_graph_next(const struct model_graph *g, uint32_t 
     const struct model_node *node = &g->nodes[at];
     for (uint32_t i = 0; i < node->n; i++) {
         const struct model_edge *e = &g->edges[node->first + i];
-        if (e->act == MODEL_CRASH || e->act == MODEL_CANCEL || e->act == MODEL_AGE)
+        if (e->act == MODEL_CRASH || e->act == MODEL_CANCEL || e->act == MODEL_AGE ||
+            e->act == MODEL_REORG)
             continue;
         if (e->act == (full ? MODEL_RESERVE : MODEL_RESERVE_FULL))
             continue;

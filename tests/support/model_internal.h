@@ -24,6 +24,7 @@ unsigned model_candidates(const struct model *m, const struct model_view *v, uns
 #define MODEL_AGED "(CAST(strftime('%s', 'now') AS integer) - 50 * 3600) * 1000000"
 
 void model_keys_open(struct model *m);
+enum model_place model_place_of(const struct model *m, unsigned spend, unsigned kind);
 bool model_is_at(const struct model_replica *r, unsigned spend);
 // Reads what was written since.
 const struct model_read *model_read_spend(struct model *m, unsigned spend);

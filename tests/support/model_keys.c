@@ -141,7 +141,8 @@ struct model_signers model_signers_of(struct model *m, unsigned spend,
 static uint64_t key_of(struct model *m, unsigned spend, const struct model_signers *rows)
 {
     const struct model_signers signers = model_signers_of(m, spend, rows);
-    uint64_t sum = 0, h = mix(m->read[spend].rows, m->w.mined[spend] * 2u + m->w.aged[spend]);
+    uint64_t sum = 0, h = mix(m->read[spend].rows, m->w.mined[spend]);
+    h = mix(h, m->w.aged[spend] + 2u * m->w.deep[spend] + 4u * m->w.reorged[spend]);
     for (unsigned i = 0; i < MODEL_REPLICAS; i++)
         sum += model_is_at(&m->w.r[i], spend) ? replica_key(m, &m->w.r[i]) : 0;
     h = mix(h, sum);
@@ -149,7 +150,7 @@ static uint64_t key_of(struct model *m, unsigned spend, const struct model_signe
         sum = 0;
         for (unsigned i = 0; i < RIG_SIGNERS; i++)
             sum += mix(3, signers.of[kind][i]);
-        h = mix(mix(h, m->w.sent[spend][kind]), sum);
+        h = mix(mix(h, m->w.sent[spend][kind] + 2u * m->w.told[spend][kind]), sum);
     }
     return h ? h : 1;
 }

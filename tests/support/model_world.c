@@ -154,6 +154,15 @@ static void can_ask(struct model *m, struct model_actions *all, enum model_act a
     }
 }
 
+// Once.
+static bool may_take_back(const struct model *m, const struct model_view *v)
+{
+    bool is_taken_back = false;
+    for (size_t i = 0; i < v->attempts.n; i++)
+        is_taken_back = is_taken_back || v->attempts.items[i].kind == ATTEMPT_VOID;
+    return m->knows & MODEL_TAKES_BACK && !is_taken_back;
+}
+
 // Of one that waits for signatures, or has them.
 static void signing(struct model *m, unsigned i, const struct model_view *v,
                     struct model_actions *all)
@@ -167,7 +176,7 @@ static void signing(struct model *m, unsigned i, const struct model_view *v,
         can_ask(m, all, MODEL_ASK, i, v, model_candidates(m, v, RIG_SIGNERS, SIGN_PLANNED));
     if (r->s.state == SPEND_SIGNING && model_n_signed(m, v) < MODEL_K)
         can(all, MODEL_GIVE_UP, i, r->spend, 0);
-    if (r->s.state == SPEND_PARKED && m->knows & MODEL_TAKES_BACK)
+    if (r->s.state == SPEND_PARKED && may_take_back(m, v))
         can(all, MODEL_TAKE_BACK, i, r->spend, 0);
     can(all, MODEL_LET_GO, i, r->spend, 0);
 }
@@ -230,7 +239,7 @@ static void decisions(struct model *m, unsigned i, struct model_actions *all)
         return;
     default:
         can(all, MODEL_LET_GO, i, r->spend, 0);
-        if (r->s.state == SPEND_SENT && m->knows & MODEL_TAKES_BACK)
+        if (r->s.state == SPEND_SENT && may_take_back(m, &v))
             can(all, MODEL_TAKE_BACK, i, r->spend, 0);
         return;
     }
@@ -269,14 +278,32 @@ static bool one_row(struct model *m, const char *what, unsigned spend)
     return rig_number(&m->rig, sql) == 1;
 }
 
+enum model_place model_place_of(const struct model *m, unsigned spend, unsigned kind)
+{
+    const unsigned mined = m->w.mined[spend];
+    if (mined == 1 + kind)
+        return m->w.deep[spend] ? MODEL_IN_DEEP : MODEL_IN_BLOCK;
+    return m->w.sent[spend][kind] && !mined ? MODEL_IN_MEMPOOL : MODEL_NOWHERE;
+}
+
 static void of_chain(struct model *m, unsigned spend, const struct spend *now,
                      struct model_actions *all)
 {
-    if (m->w.mined[spend] && now->state != SPEND_SETTLED && now->state != SPEND_VOID)
-        can(all, MODEL_SEE, 0, spend, 0);
-    for (unsigned k = 0; k < MODEL_KINDS && !m->w.mined[spend]; k++)
+    const unsigned mined = m->w.mined[spend];
+    if (m->knows & MODEL_CHAIN) {
+        for (unsigned k = 0; k < MODEL_KINDS; k++)
+            if (m->w.told[spend][k] != model_place_of(m, spend, k))
+                can(all, MODEL_SEE, 0, spend, k);
+    } else if (mined && now->state != SPEND_SETTLED && now->state != SPEND_VOID) {
+        can(all, MODEL_SEE, 0, spend, mined - 1);
+    }
+    for (unsigned k = 0; k < MODEL_KINDS && !mined; k++)
         if (m->w.sent[spend][k])
             can(all, MODEL_MINE, 0, spend, k);
+    if (mined && !m->w.deep[spend])
+        can(all, MODEL_BURY, 0, spend, 0);
+    if (mined && !m->w.deep[spend] && !m->w.reorged[spend])
+        can(all, MODEL_REORG, 0, spend, 0);
 }
 
 struct model_actions model_possible(struct model *m, unsigned spend)
@@ -310,10 +337,15 @@ static unsigned bits(unsigned n)
     return (unsigned)__builtin_popcount(n);
 }
 
+// For good: as deep as no reorg goes.
+static bool is_taken_back(const struct model *m, unsigned spend)
+{
+    return model_place_of(m, spend, MODEL_VOID) == MODEL_IN_DEEP;
+}
+
 static bool can_confirm(const struct model *m, unsigned spend)
 {
-    return bits(m->w.signatures[spend][MODEL_PAY]) >= MODEL_K &&
-           m->w.mined[spend] != 1 + MODEL_VOID;
+    return bits(m->w.signatures[spend][MODEL_PAY]) >= MODEL_K && !is_taken_back(m, spend);
 }
 
 unsigned model_facts(struct model *m, unsigned spend)
@@ -343,7 +375,7 @@ void model_check(struct model *m, bool wrote)
         if (can_confirm(m, s) && !charged)
             fail_msg("invariant 6: released, and k devices have signed");
         // Invariant 2: what was sent is charged, unless a self-transfer has taken its place.
-        if (m->w.sent[s][MODEL_PAY] && !charged && m->w.mined[s] != 1 + MODEL_VOID)
+        if (m->w.sent[s][MODEL_PAY] && !charged && !is_taken_back(m, s))
             fail_msg("invariant 2: sent, and not charged");
     }
     // Invariant 1, by what the devices did.

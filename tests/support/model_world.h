@@ -22,12 +22,15 @@ enum { MODEL_PAY, MODEL_VOID, MODEL_KINDS }; // of transactions
 enum {
     MODEL_TAKES_BACK = 1, // parked and sent spends may be voided
     MODEL_AGES = 2,       // what was sent may leave the window
-    MODEL_FULL = 4,       // a spend may also find the cap used up by another, which is not there
+    MODEL_CHAIN =
+        8, // a block is one deep before it is six, a reorg takes it away once, and people see all of it
+    MODEL_FULL = 4, // a spend may also find the cap used up by another, which is not there
 };
 
 // --- The world outside the ledger ---
 
 enum model_phase { MODEL_IDLE, MODEL_DECIDE, MODEL_ASKED, MODEL_REPLIED, MODEL_BROADCAST };
+enum model_place { MODEL_NOWHERE, MODEL_IN_MEMPOOL, MODEL_IN_BLOCK, MODEL_IN_DEEP };
 struct model_replica {
     enum model_phase phase;
     unsigned spend; // which one it holds, or believes to hold
@@ -41,6 +44,9 @@ struct model_outside {
     uint8_t signatures[MODEL_SPENDS][MODEL_KINDS]; // one bit a device: it has really signed
     bool sent[MODEL_SPENDS][MODEL_KINDS];          // really given to the network
     uint8_t mined[MODEL_SPENDS];                   // 0, or 1 + kind
+    bool deep[MODEL_SPENDS];                       // six blocks; otherwise one
+    bool reorged[MODEL_SPENDS];                    // its block was taken away once
+    uint8_t told[MODEL_SPENDS][MODEL_KINDS];       // enum model_place, as the ledger was told last
     bool aged[MODEL_SPENDS];                       // sent so long ago that the window has ended
     uint8_t spent_coins;                           // by what is mined
 };
@@ -135,14 +141,16 @@ enum model_act {
     MODEL_ANSWER_FINISH, // and the final transaction
     MODEL_CRASH,
     MODEL_LEASE_ENDS, // whoever holds it
-    MODEL_MINE,       // a transaction of that kind, six blocks deep
-    MODEL_SEE,        // the reconciler
+    MODEL_MINE,       // a transaction of that kind; with MODEL_CHAIN one block deep, otherwise six
+    MODEL_BURY,       // then six
+    MODEL_REORG,      // while one: back in the mempool
+    MODEL_SEE,        // the reconciler, where that kind is
     MODEL_AGE,        // the window leaves it behind
 };
 struct model_action {
     enum model_act act;
     unsigned replica, spend,
-        kind; // kind: of MODEL_MINE; of MODEL_ASK and MODEL_ANSWER_ASK the signer
+        kind; // kind: of MODEL_MINE and MODEL_SEE; of MODEL_ASK and MODEL_ANSWER_ASK the signer
 };
 #define MODEL_ACTIONS_MAX 32
 struct model_actions {
