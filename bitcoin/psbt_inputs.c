@@ -85,20 +85,20 @@ static bool read_input(struct work *w, size_t i, struct err *err)
     return prev_tx == NULL || read_prev_tx(w, i, prev_tx->value, err);
 }
 
+_Static_assert(sizeof(struct outpoint) == 36, "outpoints are compared as bytes: no padding");
+
 static int compare_outpoints(const void *a, const void *b)
 {
     const struct tx_in *const *x = a, *const *y = b;
-    const int order = memcmp((*x)->prevout.txid.b, (*y)->prevout.txid.b, 32);
+    const int order = memcmp(&(*x)->prevout, &(*y)->prevout, sizeof(struct outpoint));
     if (order != 0)
         return order;
-    if ((*x)->prevout.index != (*y)->prevout.index)
-        return (*x)->prevout.index < (*y)->prevout.index ? -1 : 1;
     return *x < *y ? -1 : *x > *y; // both are of one array
 }
 
 static bool same_outpoint(const struct outpoint *a, const struct outpoint *b)
 {
-    return a->index == b->index && memcmp(a->txid.b, b->txid.b, sizeof a->txid.b) == 0;
+    return memcmp(a, b, sizeof *a) == 0;
 }
 
 // By sorting: all pairs of 24,000 inputs are too many.

@@ -275,6 +275,40 @@ TEST(psbt_signing_27_57_same_txid_other_index_is_no_duplicate)
     rig_accepts(rig, draft_v0(paying(d, 399000)));
 }
 
+// Wherever two stand that differ in nothing, among forty that differ in the number alone.
+TEST(psbt_signing_27_57_duplicates_among_outputs_of_one_transaction)
+{
+    static const size_t pairs[][2] = { { 0, 39 }, { 5, 6 }, { 20, 3 }, { 39, 1 }, { 17, 34 } };
+    struct rig *rig = rig_new();
+    for (size_t k = 0; k < COUNT(pairs); k++) {
+        struct draft *d = draft_new();
+        for (uint32_t i = 0; i < 40; i++) {
+            (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", 10000);
+            d->tx.in[i].prevout = (struct outpoint){ { { 9 } }, 256 * (i * 7 % 5) + i * 11 % 40 };
+        }
+        d->tx.in[pairs[k][0]].prevout = d->tx.in[pairs[k][1]].prevout;
+        rig_refuses(rig, draft_v0(paying(d, 399000)), "Duplicate inputs", "");
+    }
+}
+
+// The later one is the duplicate: what is wrong with the earlier is said first.
+TEST(psbt_signing_27_57_which_of_two_is_the_duplicate)
+{
+    struct rig *rig = rig_new();
+    for (unsigned wrong = 0; wrong < 2; wrong++) {
+        struct draft *d = draft_new();
+        for (unsigned i = 0; i < 2; i++)
+            (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0",
+                           i == wrong ? UINT64_MAX : 10000);
+        d->tx.in[1].prevout = d->tx.in[0].prevout;
+        (void)paying(d, 9000);
+        if (wrong == 0)
+            rig_refuses(rig, draft_v0(d), PSBT_INVALID, "negative input value: i0");
+        else
+            rig_refuses(rig, draft_v0(d), "Duplicate inputs", "");
+    }
+}
+
 // --- Scripts and keys ---
 
 TEST(psbt_signing_27_58_p2sh_p2wpkh)

@@ -404,6 +404,21 @@ TEST(psbt_signing_27_123_paths_of_the_other_sort)
     assert_int_equal(facts_spent(&rig->facts.tx).n, 99990000);
 }
 
+// Taproot key paths do not count where partial signatures are counted.
+TEST(psbt_signing_27_63_signed_input_with_a_taproot_path)
+{
+    struct rig *rig = taproot_rig();
+    struct draft *d = draft_usual(rig);
+    const struct draft *taproot = usual(rig);
+    const struct hdkey key = rig_key(rig, "m/84h/1h/0h/0/0");
+    const struct psbt_field *path = psbt_next(&taproot->in[0], PSBT_IN_TAP_KEY_PATH, NULL);
+    draft_put(&d->in[0], PSBT_IN_TAP_KEY_PATH, psbt_key_data(path), path->value);
+    rig_accepts(rig, draft_v0(d));
+    draft_put(&d->in[0], PSBT_IN_PARTIAL_SIG, BYTES_OF(key.pub.key.b),
+              BYTES("0\x06\x02\x01\x01\x02\x01\x01\x01"));
+    rig_refuses(rig, draft_v0(d), "Transaction looks completely signed already?", "");
+}
+
 TEST(psbt_signing_27_75_taproot_change_paths)
 {
     struct rig *rig = taproot_rig();

@@ -225,3 +225,45 @@ TEST(policy_24_84_destinations_that_are_refused)
                   good, good);
     assert_policy_error(arena_text(test_arena(), written(&w)), "policy: too many destinations");
 }
+
+// Up to and including the longest text, the last index, the most destinations of one rule.
+TEST(policy_24_84_destinations_at_their_bounds)
+{
+    char *text = arena_alloc(test_arena(), 4098);
+    assert_non_null(text);
+    memset(text, 'a', 4097);
+    text[4096] = 0;
+    assert_policy_error(one_payee(text, ",\"range\":[0,0]"),
+                        "rule #1: bad destination: no checksum");
+    text[4096] = 'a';
+    assert_policy_error(one_payee(text, ",\"range\":[0,0]"),
+                        "rule #1: desc: length must be 1..4096");
+    assert_policy_error(one_payee("", ",\"range\":[0,0]"), "rule #1: desc: length must be 1..4096");
+    const struct policy p =
+        derived(one_payee(checked(RECEIVING), ",\"range\":[2147483647,2147483647]"));
+    const struct hash256 last = sha256(script_of(RECEIVING, 2147483647));
+    struct payee_hit hit;
+    assert_true(payee_find(p.payee_table, 0, &last, &hit));
+    assert_int_equal(hit.child, 2147483647);
+}
+
+// Whatever its size, the table finds each of its own and nothing else, and ends.
+TEST(policy_24_85_tables_of_all_sizes)
+{
+    static const unsigned sizes[] = { 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33 };
+    struct hash256 hash[64];
+    for (unsigned i = 0; i < COUNT(hash); i++)
+        hash[i] = sha256(script_of(RECEIVING, i));
+    for (size_t k = 0; k < COUNT(sizes); k++) {
+        char range[32];
+        struct payee_hit hit;
+        (void)snprintf(range, sizeof range, ",\"range\":[0,%u]", sizes[k] - 1);
+        const struct policy p = derived(one_payee(checked(RECEIVING), range));
+        for (unsigned i = 0; i < COUNT(hash); i++) {
+            assert_int_equal(payee_find(p.payee_table, 0, &hash[i], &hit), i < sizes[k]);
+            assert_false(payee_find(p.payee_table, 1, &hash[i], &(struct payee_hit){ 0 }));
+            if (i < sizes[k])
+                assert_true(hit.payee == 0 && hit.child == i);
+        }
+    }
+}
