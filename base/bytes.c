@@ -29,7 +29,7 @@ int bytes_compare(struct bytes a, struct bytes b)
 
 bool bytes_starts_with(struct bytes all, struct bytes prefix)
 {
-    return bytes_equal(bytes_slice(all, 0, prefix.len), prefix);
+    return all.len >= prefix.len && bytes_equal(bytes_of(all.ptr, prefix.len), prefix);
 }
 
 struct bytes bytes_slice(struct bytes all, size_t start, size_t len)

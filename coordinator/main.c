@@ -1,5 +1,6 @@
 // coordinator/main.c -- casemate-coordinator: from the command line to a command, and its exit status.
 #include "base/file.h"
+#include "base/require.h"
 #include "base/secret.h"
 #include "client/connection.h"
 #include "coordinator/command.h"
@@ -56,6 +57,7 @@ static int run(const struct command *command, struct arena *arena)
     struct run r = {
         .command = command, .config = config, .log = &log, .arena = arena, .out = &out
     };
+    REQUIRE(row != NULL);
     if (!row->run(&r, &err))
         return complain(&err, r.status != 0           ? r.status
                               : err.code == ERR_USAGE ? EXIT_WRONG_USE

@@ -81,7 +81,7 @@ static struct posted *take_posted(struct http_server *s)
 static void run_posted(struct http_server *s)
 {
     struct posted *next;
-    for (struct posted *p = take_posted(s); p != NULL; p = next) {
+    for (struct posted *p = s != NULL ? take_posted(s) : NULL; p != NULL; p = next) {
         next = p->next;
         p->call(p->argument);
         free(p);
@@ -95,6 +95,7 @@ static int count_connection(struct lws *wsi)
 {
     struct http_server *s = server_of(wsi);
     struct origin *o = remember_listener(wsi);
+    REQUIRE(s != NULL);
     if (s->connections[o->listener] >= s->listeners->items[o->listener].connections)
         return 1;
     o->counted = true;
@@ -157,8 +158,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
             on_socket_gone(c);
         return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-        if (server_of(wsi) != NULL)
-            run_posted(server_of(wsi));
+        run_posted(server_of(wsi));
         return 0;
     default:
         return 0; // the library's own answers are not wanted: some accept what must be refused

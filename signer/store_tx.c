@@ -183,13 +183,14 @@ void store_batch_begin(struct store *store)
         (void)store_open_keys(store);
 }
 
-static bool commit_batch(struct store *store, const struct store_batch *batch, struct err *err)
+static bool commit_batch(struct store *store, const struct store_batch *batch, bool lost,
+                         struct err *err)
 {
     if (batch->before == NULL)
         return true;
     AUTO(store_tx_end) struct store_tx tx = { .store = store, .open = true, .scrub = batch->scrub };
     make_next(&tx);
-    const bool lost = batch->lost || !db_in_transaction(store->db);
+    lost = lost || batch->lost || !db_in_transaction(store->db);
     const bool ok =
         lost ? err_set(err, ERR_IO, "%s: a change failed", store->db->path) : commit(&tx, err);
     if (!ok)
@@ -198,19 +199,23 @@ static bool commit_batch(struct store *store, const struct store_batch *batch, s
     return ok;
 }
 
-bool store_batch_commit(struct store *store, struct err *err)
+static bool end_batch(struct store *store, bool lost, struct err *err)
 {
     const struct store_batch batch = store->batch;
     store->batch = (struct store_batch){ .open = false };
-    const bool ok = commit_batch(store, &batch, err);
+    const bool ok = commit_batch(store, &batch, lost, err);
     if (batch.has_keys)
         store_close_keys(store);
     return ok;
 }
 
+bool store_batch_commit(struct store *store, struct err *err)
+{
+    return end_batch(store, false, err);
+}
+
 void store_batch_undo(struct store *store)
 {
     struct err undone;
-    store->batch.lost = true;
-    (void)!store_batch_commit(store, &undone);
+    (void)!end_batch(store, true, &undone);
 }

@@ -1,6 +1,14 @@
-// tools/analyzer.h -- what clang's analyzer, which sees one file at a time, cannot know of others.
+// tools/analyzer.h -- what the analyzers of clang and gcc, which see one file at a time, cannot know of others.
 #ifndef CASEMATE_TOOLS_ANALYZER_H
 #define CASEMATE_TOOLS_ANALYZER_H
+// base/banned.h poisons names that headers of libraries use, which come behind this one.
+#define CASEMATE_BASE_BANNED_H
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "base/err.h"
 
 // These return false; without that, it follows a failed call as if it had succeeded.
