@@ -339,7 +339,7 @@ TEST(coordinator_F14_C7_three_replicas_one_killed_each_second)
         end(pids[i]);
     assert_sound(&rig);
     print_message(
-        "# %lld spends, %lld settled, %lld rejected, %llu kills, at most %llu of %d, %llu "
+        "# counted: %lld spends, %lld settled, %lld rejected, %llu kills, at most %llu of %d, %llu "
         "looks\n",
         (long long)rig_number(&rig, "SELECT count(*) FROM spend"),
         (long long)rig_number(&rig, "SELECT count(*) FROM spend WHERE state = 'settled'"),

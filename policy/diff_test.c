@@ -426,6 +426,8 @@ TEST(policy_d18_diff_finds_what_random_requests_find)
                          by_new ? "allowed now" : "refused now");
         }
     }
+    print_message("# counted: %u pairs of policies, %u requests allowed, %u refused, %u examples\n",
+                  n_pairs, n_allowed, n_refused, n_examples);
     // The draw is worth something only if all of that happens often.
     assert_in_range(n_allowed, n_pairs, n_pairs * REQUESTS);
     assert_in_range(n_refused, n_pairs, n_pairs * REQUESTS);

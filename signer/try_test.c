@@ -310,7 +310,8 @@ TEST(policy_24_87_try_and_the_whole_signer_agree)
             rig_add_users(t.host);
         try_policy(&t, wanted - done < PER_POLICY ? wanted - done : PER_POLICY);
     }
-    print_message("# %u signed, %u refused, %u failed\n", t.n_signed, t.n_refused, t.n_failed);
+    print_message("# counted: %u signed, %u refused, %u failed\n", t.n_signed, t.n_refused,
+                  t.n_failed);
     assert_in_range(t.n_signed, wanted / 10, wanted);
     assert_in_range(t.n_refused, wanted / 10, wanted);
 }

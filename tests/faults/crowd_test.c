@@ -169,7 +169,7 @@ TEST(eight_hosts_at_once_get_each_its_own)
     assert_int_equal(rig_spent(&status), (uint64_t)HOSTS * n * SATS);
     assert_int_equal(status.refusals, 0);
     rig_stop(&rig);
-    print_message("# %u transactions of %d hosts\n", HOSTS * n, HOSTS);
+    print_message("# counted: %u transactions of %d hosts\n", HOSTS * n, HOSTS);
 }
 
 // --- Hosts without ---

@@ -546,7 +546,7 @@ TEST(datagrams_to_a_device_that_is_bound)
             assert_int_equal(rig_state(&rig), PANEL_NORMAL);
         }
     }
-    print_message("# %lu datagrams, %lu packets of replies\n", mob.sent, mob.replies);
+    print_message("# counted: %lu datagrams, %lu packets of replies\n", mob.sent, mob.replies);
     connection_close(c);
     close_mob(&mob);
     rig_stop(&rig);
@@ -588,7 +588,7 @@ TEST(datagrams_to_a_device_that_is_locked_or_has_ended)
     rig_stop(&rig);
     sent += send_into_nothing(&mob);
     close_mob(&mob);
-    print_message("# %lu datagrams, nobody took one\n", sent);
+    print_message("# counted: %lu datagrams, nobody took one\n", sent);
 }
 
 // --- The panel, which is there in every state ---
@@ -674,5 +674,5 @@ TEST(lines_to_the_panel_in_every_state)
     const struct hsm_status status = look(&rig, PANEL_HSM);
     assert_int_equal(status.approvals + status.refusals, 0);
     rig_stop(&rig);
-    print_message("# %lu lines in each of 3 states\n", count);
+    print_message("# counted: %lu lines in each of 3 states\n", count);
 }

@@ -138,7 +138,7 @@ static void end_life(struct life *life)
 {
     rig_stop(&life->rig);
     check_journal(life);
-    print_message("# %u deaths, armed after %u of them, %u signatures\n", life->deaths,
+    print_message("# counted: %u deaths, armed after %u of them, %u signatures\n", life->deaths,
                   life->n_armed, (unsigned)life->n_signed);
 }
 
@@ -259,5 +259,5 @@ TEST(death_while_it_locks_and_unlocks)
     rig_unlock(rig);
     rig_stop(rig);
     check_journal(&life);
-    print_message("# %u deaths\n", life.deaths);
+    print_message("# counted: %u deaths\n", life.deaths);
 }

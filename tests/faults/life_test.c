@@ -227,5 +227,5 @@ TEST(told_to_end_while_it_signs_it_loses_no_commit)
         assert_true(rig_spent(&status) <= n_signed * 1000 + (uint64_t)(i + 1) * CLIENTS * 1000);
     }
     rig_stop(&rig);
-    print_message("# %d ends, %llu signatures\n", n, (unsigned long long)n_signed);
+    print_message("# counted: %d ends, %llu signatures\n", n, (unsigned long long)n_signed);
 }

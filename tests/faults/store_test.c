@@ -201,8 +201,8 @@ static void damage_again_and_again(size_t which, bool killed)
     }
     put_copy(&rig, &copy);
     assert_int_equal(try_to_start(&rig, spent), COMES_UP);
-    print_message("# %u damages of %s: found in %u, no difference in %u\n", n, names[which],
-                  n_refused, n - n_refused);
+    print_message("# counted: %u damages of %s: found in %u, no difference in %u\n", n,
+                  names[which], n_refused, n - n_refused);
     assert_true(n_refused > n / 4);
 }
 

@@ -75,7 +75,7 @@ static void show(const struct tally *tally)
 {
     for (size_t i = 0; i < tally->n; i++)
         print_message("# %5u  %s\n", tally->steps[i].deaths, tally->steps[i].name);
-    print_message("# %5u  in all\n", tally->total);
+    print_message("# counted: %u deaths\n", tally->total);
 }
 
 // --- The signer ---
@@ -420,7 +420,8 @@ TEST(policy_24_66_killed_between_decision_and_reply)
     assert_in_range(n_signed, 1, n_approved);
     assert_in_range(spent, 1, LIMIT);
     show(&tally);
-    print_message("# %5u  signatures that hosts have, %u that are charged\n", n_signed, n_approved);
+    print_message("# counted: %u signatures that hosts have, %u that are charged\n", n_signed,
+                  n_approved);
     rig_stop(&rig);
 }
 
