@@ -25,6 +25,7 @@ static int64_t take_exponent(struct reader *r)
 
 static int digit(const struct number *n, size_t i)
 {
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): i is below `end`, so there is a fraction
     return (i < n->whole.len ? n->whole.ptr[i] : n->fraction.ptr[i - n->whole.len]) - '0';
 }
 
