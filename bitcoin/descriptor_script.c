@@ -167,7 +167,7 @@ bool descriptor_child(struct writer *w, const struct descriptor_keys *keys, uint
                                                 [DESCRIPTOR_WSH] = ADDR_P2WSH,
                                                 [DESCRIPTOR_SH_WSH] = ADDR_P2SH_P2WSH };
     const struct descriptor *descriptor = &keys->descriptor;
-    struct points points;
+    struct points points = { .n = 0 };
     uint8_t mem[INNER_MAX];
     struct writer inner = writer_of(mem, sizeof mem);
     if (!collect(&points, keys, child, err) || !write_inner(&inner, descriptor, &points, err))
