@@ -60,6 +60,7 @@ static void learn_multisig(struct known *known, const struct work *w, size_t i)
         const size_t at = ms_wallet_position(w->wallet, p.xfp);
         if (work_is_ours(w, f))
             learn(&known->ours, &p.path);
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): without a wallet no input is multisig
         else if (at < w->wallet->n)
             learn(&known->cosigners[at], &p.path);
     }
