@@ -179,8 +179,7 @@ static bool is_provably_segwit(struct bytes script, struct bytes redeem)
     const enum script_kind kind = script_classify(script), inner = script_classify(redeem);
     if (kind == SCRIPT_P2WPKH || kind == SCRIPT_P2WSH || kind == SCRIPT_P2TR)
         return true;
-    return kind == SCRIPT_P2SH && (inner == SCRIPT_P2WPKH || inner == SCRIPT_P2WSH) &&
-           script_is_p2sh_of(script, redeem);
+    return (inner == SCRIPT_P2WPKH || inner == SCRIPT_P2WSH) && script_is_p2sh_of(script, redeem);
 }
 
 // --- I1, steps 7 to 13 ---

@@ -156,6 +156,16 @@ TEST(psbt_signing_27_53_both_utxo_forms_must_agree)
     rig_refuses(rig, draft_v0(d), PSBT_INVALID, "utxo mismatch for input #0");
 }
 
+// What the previous transaction lacks is not taken from the other form, which nothing proves.
+TEST(psbt_signing_27_53_output_that_the_previous_transaction_lacks)
+{
+    struct rig *rig = rig_new();
+    struct draft *d = one_input(rig, DRAFT_P2WPKH, DRAFT_UTXO_BOTH);
+    rig_accepts(rig, draft_v0(d));
+    d->tx.in[0].prevout.index = 1;
+    rig_refuses(rig, draft_v0(d), PSBT_INVALID, "not enuf outs");
+}
+
 // A foreign input's previous transaction is hashed, too.
 TEST(psbt_signing_27_53_foreign_previous_transaction_is_checked)
 {
@@ -241,6 +251,16 @@ TEST(psbt_signing_27_56_p2sh_witness_utxo)
     draft_drop(in, PSBT_IN_REDEEM_SCRIPT);
     rig_accepts(rig, draft_v0(d));
     rig_warnings_are(rig, "Unable to calculate fee, Limited Signing");
+    // The right redeem script shows that it is not.
+    const struct bytes legacy = psbt_rig_script(other, DRAFT_P2PKH, "m/49h/1h/0h/0/0");
+    struct writer p2sh = writer_growing(test_arena(), 64);
+    script_write_p2sh(&p2sh, hash160(legacy));
+    d = draft_usual(rig);
+    in = draft_in_script(d, writer_bytes(&p2sh), 1000, DRAFT_UTXO_WITNESS);
+    draft_put(in, PSBT_IN_REDEEM_SCRIPT, none, legacy);
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "Unable to calculate fee, Limited Signing");
+    assert_false(rig->facts.tx.in[1].verified);
 }
 
 // --- Inputs among themselves ---
@@ -413,6 +433,28 @@ TEST(psbt_signing_27_60_kinds_that_are_not_signed)
     rig_refuses(rig, claim_script(rig, BYTES(""), DRAFT_UTXO_PREV), "Unhandled scriptPubKey: ", "");
     rig_refuses(rig, claim_script(rig, test_concat(BYTES("\x00\x20"), program), DRAFT_UTXO_WITNESS),
                 "Missing redeem/witness script for input #1", "");
+}
+
+// Without the memory to say what it is, it is refused all the same.
+TEST(psbt_signing_27_60_unknown_kind_in_a_full_arena)
+{
+    enum { LEN = 3000, STEP = 512, PLENTY = 64 << 10 };
+    static const char text[] = "Unhandled scriptPubKey: 515151";
+    struct rig *rig = rig_new();
+    uint8_t script[LEN];
+    bool said = false;
+    memset(script, 0x51, sizeof script);
+    const struct bytes raw = claim_script(rig, bytes_of(script, LEN), DRAFT_UTXO_PREV);
+    struct psbt p;
+    assert_true(psbt_parse(&p, raw, test_arena(), &rig->err));
+    for (size_t room = 0; room < PLENTY; room += STEP) {
+        AUTO(arena_freep) struct arena *arena = arena_new(room);
+        assert_false(psbt_analyse(&rig->facts, &p, &rig->view, arena, &rig->err));
+        said = memcmp(rig->err.text, text, sizeof text - 1) == 0;
+        if (!said)
+            assert_err(&rig->err, ERR_NO_MEMORY, PSBT_TOO_COMPLEX);
+    }
+    assert_true(said);
 }
 
 TEST(psbt_signing_27_61_claim_on_op_return_is_never_signed)
@@ -659,6 +701,13 @@ TEST(psbt_signing_27_111_112_amount_memory)
     rig->view.unit = UNIT_SATS;
     rig_refuses(rig, draft_v0(d), "Input#0: Expected 101000000 but PSBT claims 100000000 sats", "");
 
+    // A signer without a memory compares nothing.
+    struct signer_view forgetful = rig->view;
+    forgetful.known_amount = NULL;
+    struct psbt p;
+    assert_true(psbt_parse(&p, draft_v0(d), test_arena(), &rig->err));
+    assert_true(psbt_analyse(&rig->facts, &p, &forgetful, test_arena(), &rig->err));
+
     // Proved by its previous transaction, an amount is not compared.
     rig_accepts(rig, draft_v0(one_input(rig, DRAFT_P2WPKH, DRAFT_UTXO_BOTH)));
     assert_bytes_equal(BYTES_OF(rig->seen[0].txid.b), BYTES_OF(rig->facts.tx.in[0].prevout.txid.b));
@@ -668,6 +717,35 @@ TEST(psbt_signing_27_111_112_amount_memory)
                           DRAFT_UTXO_WITNESS);
     (void)draft_in(foreign, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/1", COIN);
     rig_accepts(rig, draft_v0(paying(foreign, 2 * COIN - 1000)));
+}
+
+// Of inputs that are signed already, those are compared that are provably segwit, even if nothing tells
+// what they need to be spent.
+TEST(psbt_signing_27_112_amounts_of_signed_inputs)
+{
+    struct rig *rig = rig_new();
+    struct writer p2wsh = writer_growing(test_arena(), 64);
+    script_write_p2wsh(&p2wsh, sha256(BYTES("\x51")));
+    const struct {
+        struct bytes script;
+        const char *reply; // NULL: not compared
+    } cases[] = {
+        { writer_bytes(&p2wsh), "Input#1: Expected 0.00002 but PSBT claims 0.00001 XTN" },
+        { psbt_rig_script(rig, DRAFT_P2PKH, "m/84h/1h/0h/0/0"), NULL },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct draft *d = draft_usual(rig);
+        struct psbt_map *in = draft_in_script(d, cases[i].script, 1000, DRAFT_UTXO_WITNESS);
+        draft_put_path(in, PSBT_IN_KEY_PATH, rig, rig->view.xfp, "m/84h/1h/0h/0/0");
+        put_signature(in, rig, "m/84h/1h/0h/0/0");
+        rig->n_seen = 1;
+        rig->seen[0] = d->tx.in[1].prevout;
+        rig->seen_amount[0].n = 2000;
+        if (cases[i].reply != NULL)
+            rig_refuses(rig, draft_v0(d), cases[i].reply, "");
+        else
+            rig_accepts(rig, draft_v0(d));
+    }
 }
 
 // --- Options ---

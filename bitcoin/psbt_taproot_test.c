@@ -94,6 +94,14 @@ TEST(psbt_signing_27_123_signs_and_finalises)
     }
 }
 
+// Its signature commits to the amounts: no previous transaction is asked for.
+TEST(psbt_signing_27_124_taproot_needs_no_previous_transaction)
+{
+    struct rig *rig = taproot_rig();
+    rig->view.require_prev_tx = true;
+    rig_accepts(rig, draft_v0(usual(rig)));
+}
+
 // The random bytes are in the signature, and nowhere else.
 TEST(psbt_signing_27_123_auxiliary_bytes)
 {

@@ -72,6 +72,18 @@ TEST(psbt_signing_27_32_unknown_wallet)
     }
 }
 
+// Which form a wallet has is asked before any input must have its UTXO.
+TEST(psbt_signing_27_32_input_without_utxo)
+{
+    struct rig *rig = rig_new();
+    struct draft *d = multisig_draft(rig, 2);
+    draft_drop(&d->in[0], PSBT_IN_WITNESS_UTXO);
+    put_xpub(d, rig->view.xfp, 1);
+    put_xpub(d, theirs, 2);
+    rig->view.pms = 0;
+    rig_refuses(rig, draft_v0(d), "XPUBs in PSBT do not match any existing wallet", "");
+}
+
 TEST(psbt_signing_27_32_sixteen_xpubs)
 {
     struct rig *rig = rig_new();
