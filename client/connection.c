@@ -118,6 +118,9 @@ static bool carry_packets(struct connection *c, struct outgoing *mem, struct byt
     struct writer w = writer_of(mem->packets, sizeof mem->packets);
     REQUIRE(host_send(&c->end, &w, message, arena)); // there is room for the longest request
     const bool opened = link_is_open(&c->end.link);
+    // Who was told to stop meanwhile, or sleeping, begins nothing more.
+    if (!wait_pause(0, c->transport->cancel_fd, err))
+        return false;
     c->lost = true; // until the reply is whole
     if (!send_packets(c, writer_bytes(&w), err) || !receive_message(c, reply, reply_ms, err))
         return false;

@@ -312,6 +312,8 @@ TEST(cli_7_4_a_wait_can_be_stopped)
     connection_close(c);
     close(fds[0]);
     close(fds[1]);
+    fake_signer_pause(fake);
+    assert_int_equal(fake_signer_count(fake, "vers"), 0); // nothing is begun by who is to stop
 }
 
 // --- The file of the socket that we are answered at ---

@@ -365,6 +365,8 @@ bool signer_link_exchange(struct signer_link *l, struct bytes message, struct by
         return lost(l, err);
     if (!catch_up(l, err))
         return false;
+    if (!wait_pause(0, l->cancel_fd, err)) // told to stop: nothing more is begun
+        return false;
     l->awaits = true;
     if (send_frame(l, WEBSOCKET_BINARY, message, end_ms, err) &&
         serve(l, reply, false, end_ms, err))

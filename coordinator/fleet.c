@@ -2,7 +2,6 @@
 #include "base/require.h"
 #include "client/wait.h"
 #include "coordinator/fleet_internal.h"
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,13 +51,15 @@ static bool start(struct fleet *fleet, struct err *err)
 {
     for (size_t i = 0; i < fleet->n; i++) {
         struct member *m = fleet->members[i];
-        m->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        m->cancel_fd = member_timer_new();
         if (m->cancel_fd < 0 || pthread_create(&m->thread, NULL, member_thread, m) != 0)
             return err_set(err, ERR_IO, "signer %s: no thread", m->view.name);
         m->has_thread = true;
     }
     fleet->has_watcher = pthread_create(&fleet->watcher, NULL, watcher_thread, fleet) == 0;
-    return fleet->has_watcher || err_set(err, ERR_IO, "no thread for the signers");
+    fleet->has_keeper = pthread_create(&fleet->keeper, NULL, keeper_thread, fleet) == 0;
+    return (fleet->has_watcher && fleet->has_keeper) ||
+           err_set(err, ERR_IO, "no thread for the signers");
 }
 
 bool fleet_new(struct fleet **out, const struct fleet_options *options, struct err *err)
@@ -68,6 +69,8 @@ bool fleet_new(struct fleet **out, const struct fleet_options *options, struct e
     fleet->options = *options;
     if (fleet->options.poll_ms <= 0)
         fleet->options.poll_ms = FLEET_POLL_MS;
+    if (fleet->options.lease_ms <= 0)
+        fleet->options.lease_ms = FLEET_HOLD_MS;
     fleet->reload = true;
     REQUIRE(pthread_mutex_init(&fleet->lock, NULL) == 0);
     REQUIRE(pthread_mutex_init(&fleet->usb, NULL) == 0);
@@ -103,10 +106,9 @@ static void stop(struct fleet *fleet)
     (void)pthread_cond_broadcast(&fleet->changed);
     while (is_talking(fleet) && pthread_cond_timedwait(&fleet->changed, &fleet->lock, &until) == 0)
         ;
-    (void)pthread_mutex_unlock(&fleet->lock);
     for (size_t i = 0; i < fleet->n; i++)
-        if (fleet->members[i]->cancel_fd >= 0)
-            (void)!eventfd_write(fleet->members[i]->cancel_fd, 1);
+        member_cut_off(fleet->members[i]);
+    (void)pthread_mutex_unlock(&fleet->lock);
 }
 
 void fleet_free(struct fleet *fleet)
@@ -119,6 +121,8 @@ void fleet_free(struct fleet *fleet)
             (void)pthread_join(fleet->members[i]->thread, NULL);
     if (fleet->has_watcher)
         (void)pthread_join(fleet->watcher, NULL);
+    if (fleet->has_keeper)
+        (void)pthread_join(fleet->keeper, NULL);
     for (size_t i = 0; i < fleet->n; i++)
         member_free(fleet->members[i]);
     (void)pthread_cond_destroy(&fleet->changed);
@@ -296,10 +300,11 @@ static void submit(struct fleet *fleet, const char *signer_id, struct fleet_job 
 }
 
 void fleet_sign(struct fleet *fleet, const char *signer_id, struct bytes psbt,
-                const struct fleet_auth *auth, struct fleet_answer *out, struct arena *arena)
+                const struct spend *spend, const struct fleet_auth *auth, struct fleet_answer *out,
+                struct arena *arena)
 {
     struct fleet_job job = {
-        .kind = JOB_SIGN, .psbt = psbt, .auth = auth, .answer = out, .arena = arena
+        .kind = JOB_SIGN, .psbt = psbt, .spend = spend, .auth = auth, .answer = out, .arena = arena
     };
     *out = (struct fleet_answer){ .outcome = FLEET_UNSENT };
     submit(fleet, signer_id, &job);

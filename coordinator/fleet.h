@@ -1,7 +1,8 @@
 // coordinator/fleet.h -- the signers that this replica reaches: their state, and asking them.
 //
 // One thread per signer has the conversation; whoever calls fleet_sign and the like waits for it, and for
-// nobody else's signer.
+// nobody else's signer. A conversation that this replica cannot keep reserved any more ends by itself, as one that was
+// lost (fleet_lease.c).
 // Source: coordinator.md A5, A6, D8, D9.
 #ifndef CASEMATE_COORDINATOR_FLEET_H
 #define CASEMATE_COORDINATOR_FLEET_H
@@ -26,6 +27,7 @@ struct fleet_options {
     struct bytes
         demo_secret; // compat.totp_secret_file: what the demo enrols its user with; none: nobody
     int poll_ms;     // between two looks at an idle signer; 0: 2 s
+    int lease_ms;    // how long a conversation is reserved if nobody keeps it; 0: 30 s
     // Tests: makes the ports. NULL: port_new.
     bool (*make_port)(struct port **out, const struct port_options *options, struct err *err);
 };
@@ -93,8 +95,10 @@ struct fleet_answer {
     char text[201]; // escaped
 };
 // Takes the lease, relays the code if one is given, asks, waits. The caller has committed the `asked` row.
+// spend: what the caller holds; if that is another's by then, nothing is asked, as whoever has it asks. NULL: none.
 void fleet_sign(struct fleet *fleet, const char *signer_id, struct bytes psbt,
-                const struct fleet_auth *auth, struct fleet_answer *out, struct arena *arena);
+                const struct spend *spend, const struct fleet_auth *auth, struct fleet_answer *out,
+                struct arena *arena);
 
 struct fleet_message {
     bool ok;

@@ -106,11 +106,21 @@ static void cool(struct member *m)
             LOG_TEXT("signer", m->known->name), LOG_TEXT("error", err.text));
 }
 
+// A replica that slept before it had the device may have lost the spend, and another may have asked this device since:
+// the fence of the ledger, looked at where the device is ours. (A SQLite store has one replica.)
+static bool is_still_held(struct member *m, const struct spend *spend, struct err *err)
+{
+    bool held = true;
+    if (spend != NULL && db_is_postgres(m->db) && !ledger_is_held(m->db, spend, &held, err))
+        return false;
+    return held || err_set(err, ERR_INTERRUPTED, "another replica has the spend");
+}
+
 static void run_sign(struct member *m, struct fleet_job *job)
 {
     struct port_answer answer;
     struct err err;
-    if (!is_ready_now(m, &err)) {
+    if (!is_ready_now(m, &err) || !is_still_held(m, job->spend, &err)) {
         job_tell(job, unsent(&err), &err);
         return;
     }
@@ -197,7 +207,7 @@ static bool begin(struct member *m, struct err *err)
 {
     const int64_t end_ms = wait_now_ms() + FLEET_LEASE_MS;
     struct err stopped;
-    while (!member_begin(m, LEASE_SIGN_US, err))
+    while (!member_begin(m, err))
         if (err->code != ERR_BUSY || wait_now_ms() > end_ms ||
             !wait_pause(LEASE_PAUSE_MS, m->cancel_fd, &stopped))
             return false;

@@ -158,8 +158,8 @@ static void *ask_all(void *argument)
     for (size_t i = 0; i < 30; i++) {
         AUTO(arena_freep) struct arena *arena = arena_new(4096);
         struct fleet_answer answer;
-        fleet_sign(a->t->fleet, a->t->rig.signers[i % RIG_SIGNERS], BYTES("psbt"), NULL, &answer,
-                   arena);
+        fleet_sign(a->t->fleet, a->t->rig.signers[i % RIG_SIGNERS], BYTES("psbt"), NULL, NULL,
+                   &answer, arena);
         a->n_signed += answer.outcome == FLEET_SIGNED;
     }
     return NULL;
@@ -185,6 +185,15 @@ TEST(coordinator_inv_16_one_conversation)
     drop(&t);
 }
 
+static void use_postgres(struct team *t)
+{
+    rig_close(&t->rig);
+    rig_postgres(&t->rig, rig_server());
+    fake_devices_reset();
+    fill(t);
+    t->options.db = &t->rig.options;
+}
+
 // Two replicas on one PostgreSQL, the same signers: the lease keeps their conversations apart.
 TEST(coordinator_F36_lease_between_replicas)
 {
@@ -194,11 +203,7 @@ TEST(coordinator_F36_lease_between_replicas)
     if (rig_server() == NULL)
         skip();
     prepare(&t);
-    rig_close(&t.rig);
-    rig_postgres(&t.rig, rig_server());
-    fake_devices_reset();
-    fill(&t);
-    t.options.db = &t.rig.options;
+    use_postgres(&t);
     start(&t);
     wait_until_ready(&t);
     other = t;
@@ -215,6 +220,191 @@ TEST(coordinator_F36_lease_between_replicas)
     assert_int_equal(askers[0].n_signed + askers[1].n_signed, 60);
     fleet_free(other.fleet);
     drop(&t);
+}
+
+// --- A lease that is kept, or is not ---
+
+// The first device hangs from now on, in a conversation that has begun.
+static void hang(struct team *t)
+{
+    fake_lock();
+    t->device[0]->hang_ms = PATIENCE_MS;
+    fake_unlock();
+    for (int ms = 0;; ms += 5) {
+        fake_lock();
+        const bool talks = t->device[0]->n_talking > 0;
+        fake_unlock();
+        if (talks)
+            return;
+        assert_true(ms < PATIENCE_MS);
+        (void)usleep(5000);
+    }
+}
+
+static bool talks(struct team *t)
+{
+    fake_lock();
+    const bool talks = t->device[0]->n_talking > 0;
+    fake_unlock();
+    return talks;
+}
+
+// How long the first signer's lease lasts yet.
+static int64_t lease_left_ms(struct team *t)
+{
+    struct db_rows rows;
+    int64_t now_us;
+    struct err err;
+    assert_true(db_query(t->rig.db, &rows, "SELECT until FROM signer_lease WHERE signer_id = $1",
+                         DB_ARGS(db_text(t->rig.signers[0])), test_arena(), &err));
+    assert_true(db_now_us(t->rig.db, &now_us, &err));
+    return (db_cell_int(&rows, 0, 0) - now_us) / 1000;
+}
+
+#define START_ON_POSTGRES(t, hold_ms)                                                              \
+    do {                                                                                           \
+        if (rig_server() == NULL)                                                                  \
+            skip();                                                                                \
+        prepare(t);                                                                                \
+        use_postgres(t);                                                                           \
+        (t)->options.lease_ms = (hold_ms);                                                         \
+        start(t);                                                                                  \
+        wait_until_ready(t);                                                                       \
+    } while (0)
+
+static void *ask_first(void *context)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(1 << 16);
+    struct team *t = context;
+    struct fleet_answer answer;
+    fleet_sign(t->fleet, t->rig.signers[0], BYTES("psbt"), NULL, NULL, &answer, arena);
+    return NULL;
+}
+
+// D4: what a replica that died talked to is free as soon as a spend that it held.
+TEST(coordinator_F36_leases_are_short)
+{
+    struct team t;
+    pthread_t thread;
+    int64_t most_ms = 0;
+    START_ON_POSTGRES(&t, 0);
+    fake_lock();
+    t.device[0]->hang_ms = 300;
+    fake_unlock();
+    assert_int_equal(pthread_create(&thread, NULL, ask_first, &t), 0);
+    for (int64_t end_ms = wait_now_ms() + 700; wait_now_ms() < end_ms; (void)usleep(20000)) {
+        const int64_t left_ms = lease_left_ms(&t);
+        most_ms = left_ms > most_ms ? left_ms : most_ms;
+    }
+    (void)pthread_join(thread, NULL);
+    assert_in_range(most_ms, 20000, 30000);
+    drop(&t);
+}
+
+// However long a conversation takes, nobody else gets in.
+TEST(coordinator_F36_inv_16_a_lease_is_kept_while_they_talk)
+{
+    struct team t;
+    struct err err;
+    bool taken;
+    START_ON_POSTGRES(&t, 600);
+    hang(&t);
+    for (int64_t end_ms = wait_now_ms() + 1300; wait_now_ms() < end_ms; (void)usleep(50000)) {
+        assert_in_range(lease_left_ms(&t), 1, 600);
+        assert_true(ledger_lease_signer(t.rig.db, t.rig.signers[0], "other", 1, &taken, &err));
+        assert_false(taken);
+        assert_true(talks(&t));
+    }
+    drop(&t);
+}
+
+// A replica that slept finds that another has the device: it stops at once, and does not get it back.
+TEST(coordinator_F36_inv_16_who_was_overtaken_stops)
+{
+    struct team t;
+    bool kept;
+    struct err err;
+    START_ON_POSTGRES(&t, 3000);
+    hang(&t);
+    rig_exec(&t.rig, "UPDATE signer_lease SET holder = 'other', until = 9000000000000000");
+    const int64_t start_ms = wait_now_ms();
+    while (talks(&t))
+        assert_true(wait_now_ms() - start_ms < PATIENCE_MS / 2);
+    assert_true(wait_now_ms() - start_ms < 2000); // before the lease that it thinks it has is over
+    assert_true(ledger_keep_signer(t.rig.db, t.rig.signers[0], "me", 1000, &kept, &err));
+    assert_false(kept);
+    assert_int_equal(
+        rig_number(&t.rig, "SELECT count(*) FROM signer_lease WHERE holder <> 'other'"), 0);
+    drop(&t);
+}
+
+// Cut off from the store, it stops while the device is still its own.
+TEST(coordinator_F36_inv_16_who_cannot_keep_it_stops_in_time)
+{
+    struct team t;
+    struct db_rows rows;
+    struct err err;
+    START_ON_POSTGRES(&t, 900);
+    hang(&t);
+    struct db *other = rig_connect(&t.rig);
+    assert_true(db_begin(other, &err)); // whoever writes the row waits
+    assert_true(db_query(other, &rows, "SELECT 1 FROM signer_lease FOR UPDATE", DB_NONE,
+                         test_arena(), &err));
+    const int64_t start_ms = wait_now_ms();
+    while (talks(&t))
+        assert_true(wait_now_ms() - start_ms < PATIENCE_MS / 2);
+    assert_in_range(lease_left_ms(&t), 1, 900);
+    db_rollback(other);
+    db_close(&other);
+    drop(&t);
+}
+
+// A replica slept between its word that it asks and the device: another has the spend by now, and may have asked. Nothing
+// goes to the device, and no code either.
+TEST(coordinator_F36_inv_15_a_spend_that_is_anothers_is_not_asked_for)
+{
+    const struct fleet_auth six = { .user = "", .code = "847291", .counter = 77, .given = true };
+    struct fleet_answer answer;
+    struct team t;
+    START_ON_POSTGRES(&t, 0);
+    struct spend s = rig_claimed(&t.rig, 100);
+    fake_lock();
+    t.device[0]->calls[0] = '\0';
+    fake_unlock();
+    fleet_sign(t.fleet, t.rig.signers[0], BYTES("psbt"), &s, NULL, &answer, test_arena());
+    assert_int_equal(answer.outcome, FLEET_SIGNED);
+    assert_true(did(t.device[0], "sign"));
+    fake_lock();
+    t.device[0]->calls[0] = '\0';
+    fake_unlock();
+    struct spend taken = s;
+    rig_hold(&t.rig, &taken, "other");
+    fleet_sign(t.fleet, t.rig.signers[0], BYTES("psbt"), &s, &six, &answer, test_arena());
+    assert_int_equal(answer.outcome, FLEET_UNSENT);
+    assert_string_equal(answer.text, "another replica has the spend");
+    rig_hold(&t.rig, &s, "me");
+    rig_exec(&t.rig, "UPDATE spend SET lease_until = 1"); // whoever wants it takes it
+    fleet_sign(t.fleet, t.rig.signers[0], BYTES("psbt"), &s, &six, &answer, test_arena());
+    assert_int_equal(answer.outcome, FLEET_UNSENT);
+    assert_false(did(t.device[0], "auth") || did(t.device[0], "sign"));
+    drop(&t);
+}
+
+// A lease that ended is not kept, also by who had it last.
+TEST_BOTH(coordinator_F36_inv_15_a_lease_that_ended_is_not_kept)
+{
+    bool taken, kept;
+    struct err err;
+    const char *id = rig->signers[0];
+    assert_true(ledger_lease_signer(rig->db, id, "me", 1000000, &taken, &err) && taken);
+    assert_true(ledger_keep_signer(rig->db, id, "me", 5000000, &kept, &err) && kept);
+    assert_true(ledger_keep_signer(rig->db, id, "other", 5000000, &kept, &err) && !kept);
+    assert_true(ledger_end_lease(rig->db, id, "me", &err));
+    assert_true(ledger_keep_signer(rig->db, id, "me", 5000000, &kept, &err) && !kept);
+    assert_true(ledger_lease_signer(rig->db, id, "me", 1000000, &taken, &err) && taken);
+    rig->offset_us += 2000000;
+    assert_true(ledger_keep_signer(rig->db, id, "me", 5000000, &kept, &err) && !kept);
+    assert_int_equal(rig_number(rig, "SELECT fence FROM signer_lease"), 1);
 }
 
 // --- Choosing and budgets ---

@@ -183,7 +183,7 @@ void member_heal(struct member *m, bool ordered)
 {
     char why[REFUSAL_TEXT_SIZE];
     struct err err;
-    if (!member_begin(m, LEASE_HEAL_US, &err))
+    if (!member_begin(m, &err))
         return;
     if (member_look(m) || m->reachable)
         arm(m);
@@ -247,7 +247,7 @@ static void wait_until_back(struct member *m)
 static bool restart(struct member *m)
 {
     struct err err;
-    if (!member_begin(m, LEASE_HEAL_US, &err))
+    if (!member_begin(m, &err))
         return false;
     if (!drain(m)) {
         member_end(m);

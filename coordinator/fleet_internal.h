@@ -18,9 +18,7 @@
 #define FLEET_STOP_MS         5000
 #define FLEET_STATUS_US       ((int64_t)10000000) // the store hears of an unchanged status that often
 #define FLEET_LEASE_MS        5000 // how long a request waits for another replica's conversation
-#define LEASE_POLL_US         ((int64_t)20000000)
-#define LEASE_SIGN_US         ((int64_t)(PORT_SIGN_CAP_MS + 40000) * 1000)
-#define LEASE_HEAL_US         ((int64_t)240000000)
+#define FLEET_HOLD_MS         30000 // a lease, which is kept while the conversation lasts: as of a spend
 
 enum job_kind { JOB_SIGN, JOB_MESSAGE };
 // On the stack of who waits for it.
@@ -30,6 +28,7 @@ struct fleet_job {
     struct fleet_job *next;
     // JOB_SIGN
     struct bytes psbt;
+    const struct spend *spend; // that the caller holds; NULL: none
     const struct fleet_auth *auth;
     struct fleet_answer *answer;
     struct arena *arena;
@@ -45,7 +44,7 @@ struct member {
     pthread_t thread;
     bool has_thread;
     pthread_cond_t wake;
-    int cancel_fd; // of the conversation that runs
+    int cancel_fd; // of the conversation that runs: a timer (fleet_lease.c)
 
     // Guarded:
     struct known_signer *known; // NULL: not in the ledger yet
@@ -57,6 +56,9 @@ struct member {
     struct sats value; // signed in the last period, by the ledger
     int64_t last_us;   // when
     bool leased;       // by another replica, when it was last wanted
+    bool talks;        // under a lease of ours, which is kept
+    uint64_t talk;     // which of its conversations that is
+    bool is_cut_off;   // for good: the fleet stops
     const struct device_rules
         *rules; // of `known`: of the version that it runs; NULL: of none of ours
     int64_t cool_until_ms;
@@ -86,7 +88,8 @@ struct fleet {
     size_t n;
     struct member *members[CONFIG_SIGNERS];
     pthread_t watcher; // reads the ledger's side anew, and writes the health line
-    bool has_watcher;
+    pthread_t keeper;  // keeps the leases of conversations
+    bool has_watcher, has_keeper;
 };
 
 // --- fleet.c ---
@@ -97,11 +100,21 @@ struct member *fleet_add_member(struct fleet *fleet, const char *name,
 // --- fleet_member.c ---
 void *member_thread(void *argument);
 
-// One conversation: takes the lease. False: somebody else has it, or the store is away.
-MUST_CHECK bool member_begin(struct member *m, int64_t lease_us, struct err *err);
+// One conversation: takes the lease, and keeps it until member_end. False: somebody else has it, or the store is away.
+MUST_CHECK bool member_begin(struct member *m, struct err *err);
 void member_end(struct member *m);
 // Reads what it says of itself, and from that what it is. Within a conversation. False: it could not be read.
 bool member_look(struct member *m);
+
+// --- fleet_lease.c ---
+// What becomes readable when a conversation is to end. -1: none can be had.
+int member_timer_new(void);
+// Now, and all that follow. Under the lock.
+void member_cut_off(struct member *m);
+// Fails: ERR_BUSY when another replica has it.
+MUST_CHECK bool member_take_lease(struct member *m, struct err *err);
+void member_end_lease(struct member *m);
+void *keeper_thread(void *argument);
 
 // --- fleet_tell.c ---
 // Takes over what the ledger says of it now. Under the lock; the member's thread, or nobody's.

@@ -30,31 +30,20 @@ static bool open_port(struct member *m, struct err *err)
                                                : port_new(&m->port, &o, err);
 }
 
-// "one conversation per device at a time, across replicas". A SQLite store has one replica (D2), so there the
-// thread is the lease.
-static bool take_lease(struct member *m, int64_t lease_us, struct err *err)
+bool member_begin(struct member *m, struct err *err)
 {
-    bool taken = true;
-    if (db_is_postgres(m->db) &&
-        !ledger_lease_signer(m->db, m->known->id, m->fleet->options.holder, lease_us, &taken, err))
+    if (!open_store(m, err) || !member_take_lease(m, err))
         return false;
-    (void)pthread_mutex_lock(&m->fleet->lock);
-    m->leased = !taken;
-    (void)pthread_mutex_unlock(&m->fleet->lock);
-    return taken || err_set(err, ERR_BUSY, "another replica talks to the signer");
-}
-
-bool member_begin(struct member *m, int64_t lease_us, struct err *err)
-{
-    return open_store(m, err) && take_lease(m, lease_us, err) && open_port(m, err);
+    if (open_port(m, err))
+        return true;
+    member_end_lease(m);
+    return false;
 }
 
 void member_end(struct member *m)
 {
-    struct err unimportant; // it runs out by itself
     port_hang_up(m->port);
-    if (db_is_postgres(m->db))
-        (void)!ledger_end_lease(m->db, m->known->id, m->fleet->options.holder, &unimportant);
+    member_end_lease(m);
 }
 
 // --- Looking ---
@@ -137,7 +126,7 @@ static void look_around(struct member *m)
     bool granted = false;
     m->next_poll_ms =
         wait_now_ms() + (m->known->is_command ? FLEET_COMMAND_POLL_MS : m->fleet->options.poll_ms);
-    if (!member_begin(m, LEASE_POLL_US, &err)) {
+    if (!member_begin(m, &err)) {
         if (err.code == ERR_BUSY) // another replica's look, over soon
             m->next_poll_ms = wait_now_ms() + BUSY_MS;
         return; // what is known stays as it was

@@ -326,6 +326,23 @@ bool ledger_keep(struct db *db, const char *spend_id, const char *holder, uint64
     return true;
 }
 
+bool ledger_is_held(struct db *db, const struct spend *spend, bool *held, struct err *err)
+{
+    AUTO(arena_freep) struct arena *arena = arena_new(4096);
+    struct db_rows rows;
+    int64_t now_us;
+    if (!db_now_us(db, &now_us, err) ||
+        !db_query(db, &rows,
+                  "SELECT 1 FROM spend WHERE id = $1 AND owner = $2 AND fence = $3 "
+                  "AND lease_until >= $4",
+                  DB_ARGS(db_text(spend->id), db_text(spend->owner), db_u64(spend->fence),
+                          db_int(now_us)),
+                  arena, err))
+        return false;
+    *held = rows.n == 1;
+    return true;
+}
+
 bool op_let_go(struct op *op, struct spend *spend, int64_t next_us, struct err *err)
 {
     spend->owner[0] = 0;

@@ -125,6 +125,9 @@ MUST_CHECK bool ledger_renew(struct db *db, struct spend *spend, int64_t lease_u
 // no more.
 MUST_CHECK bool ledger_keep(struct db *db, const char *spend_id, const char *holder, uint64_t fence,
                             int64_t lease_us, bool *kept, struct err *err);
+// Whether it is yet, and nobody can have claimed it: owner and fence are the caller's, and the lease runs.
+MUST_CHECK bool ledger_is_held(struct db *db, const struct spend *spend, bool *held,
+                               struct err *err);
 // Lets go. next_us: when it is due again; INT64_MAX: when something else moves it.
 MUST_CHECK bool ledger_let_go(struct db *db, struct spend *spend, int64_t next_us, struct err *err);
 // Any thread or replica: make it due now (an approval, a new block, a signer is back).
@@ -391,6 +394,9 @@ MUST_CHECK bool ledger_signers(struct db *db, struct signer_rows *out, const cha
 // One conversation with a device at a time, over all replicas. *taken false: another holds it.
 MUST_CHECK bool ledger_lease_signer(struct db *db, const char *signer_id, const char *holder,
                                     int64_t lease_us, bool *taken, struct err *err);
+// Longer, by its holder. *kept false: it has ended, or is another's.
+MUST_CHECK bool ledger_keep_signer(struct db *db, const char *signer_id, const char *holder,
+                                   int64_t lease_us, bool *kept, struct err *err);
 MUST_CHECK bool ledger_end_lease(struct db *db, const char *signer_id, const char *holder,
                                  struct err *err);
 

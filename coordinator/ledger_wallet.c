@@ -258,6 +258,31 @@ bool ledger_lease_signer(struct db *db, const char *signer_id, const char *holde
     return true;
 }
 
+static bool keep_lease(struct op *op, void *context, struct err *err)
+{
+    struct lease *c = context;
+    uint64_t changed;
+    if (!db_exec(op->db, &changed,
+                 "UPDATE signer_lease SET until = $3 WHERE signer_id = $1 AND holder = $2 "
+                 "AND until >= $4",
+                 DB_ARGS(db_text(c->signer_id), db_text(c->holder),
+                         db_int(op->now_us + c->lease_us), db_int(op->now_us)),
+                 err))
+        return false;
+    c->taken = changed == 1;
+    return true;
+}
+
+bool ledger_keep_signer(struct db *db, const char *signer_id, const char *holder, int64_t lease_us,
+                        bool *kept, struct err *err)
+{
+    struct lease c = { signer_id, holder, lease_us, false };
+    if (!op_run(db, keep_lease, &c, err))
+        return false;
+    *kept = c.taken;
+    return true;
+}
+
 static bool end_lease(struct op *op, void *context, struct err *err)
 {
     const struct lease *c = context;

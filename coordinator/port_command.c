@@ -39,7 +39,9 @@ static bool call(struct command_port *c, struct bytes *out, const char *const *w
         .argv = argv, .input = input, .output_max = COMMAND_OUTPUT_MAX, .stop_fd = c->deadline.fd
     };
     deadline_set(&c->deadline, ms, ms);
-    const bool ok = child_run(out, &child, c->arena, err) || deadline_explain(&c->deadline, err);
+    const bool ok = (wait_pause(0, c->deadline.fd, err) && // told to stop: nothing more is begun
+                     child_run(out, &child, c->arena, err)) ||
+                    deadline_explain(&c->deadline, err);
     deadline_clear(&c->deadline);
     return ok;
 }

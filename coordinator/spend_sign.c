@@ -198,7 +198,7 @@ static bool ask(struct drive *d, struct attempt *a, const struct fleet_signer *s
     was_stored(t);
     STOP_POINT("asked");
     w->request = request;
-    fleet_sign(d->c->fleet, signer->id, a->psbt, &auth, &w->said, arena);
+    fleet_sign(d->c->fleet, signer->id, a->psbt, d->s, &auth, &w->said, arena);
     STOP_POINT("answered");
     const bool good = w->said.outcome == FLEET_SIGNED && is_good(d, a, signer, &w->said, &checked);
     const enum sign_state outcome = outcome_of(&w->said, good);

@@ -138,7 +138,8 @@ static void wait_for(const struct world *w, const char *state)
 static struct fleet_answer ask(struct world *w, const struct fleet_auth *auth)
 {
     struct fleet_answer answer;
-    fleet_sign(w->fleet, w->rig.signers[0], w->coffer->build.psbt, auth, &answer, test_arena());
+    fleet_sign(w->fleet, w->rig.signers[0], w->coffer->build.psbt, NULL, auth, &answer,
+               test_arena());
     return answer;
 }
 

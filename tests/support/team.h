@@ -150,7 +150,7 @@ static inline bool did(const struct fake_device *d, const char *calls)
 static inline struct fleet_answer ask(struct team *t, size_t i, const struct fleet_auth *auth)
 {
     struct fleet_answer answer;
-    fleet_sign(t->fleet, t->rig.signers[i], BYTES("psbt"), auth, &answer, test_arena());
+    fleet_sign(t->fleet, t->rig.signers[i], BYTES("psbt"), NULL, auth, &answer, test_arena());
     return answer;
 }
 

@@ -510,13 +510,15 @@ static void take_time(const struct fleet *fleet, int64_t s)
 }
 
 void fleet_sign(struct fleet *fleet, const char *signer_id, struct bytes psbt,
-                const struct fleet_auth *auth, struct fleet_answer *out, struct arena *arena)
+                const struct spend *spend, const struct fleet_auth *auth, struct fleet_answer *out,
+                struct arena *arena)
 {
     OUTSIDE(fleet->world);
     const size_t i = number_of(fleet, signer_id);
     struct world_signer *s = &fleet->world->signers[i];
     struct err err;
     (void)auth;
+    (void)spend;
     *out = (struct fleet_answer){ .outcome = FLEET_GONE };
     s->asked++;
     take_time(fleet, s->takes_s);
