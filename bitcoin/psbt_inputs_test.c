@@ -234,6 +234,24 @@ TEST(psbt_signing_27_55_unverified_amount_of_a_foreign_input)
     assert_false(rig->facts.tx.fee_known || rig->facts.tx.in[1].verified);
 }
 
+// As many inputs without a UTXO as with an unverified one; and no value at all among what is known.
+TEST(psbt_signing_27_54_55_unknown_amounts)
+{
+    struct rig *rig = rig_new();
+    struct draft *d = draft_usual(rig);
+    (void)draft_in_script(d, draft_foreign_script(1), COIN, DRAFT_UTXO_NONE);
+    (void)draft_in_script(d, psbt_rig_script(rig, DRAFT_P2PKH, "m/9"), COIN, DRAFT_UTXO_WITNESS);
+    rig_accepts(rig, draft_v0(d));
+    assert_false(rig->facts.tx.fee_known);
+    rig_warnings_are(rig, "Unable to calculate fee, Unable to calculate fee, Limited Signing");
+
+    d = draft_new();
+    (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", 0);
+    (void)draft_in_script(d, draft_foreign_script(1), COIN, DRAFT_UTXO_NONE);
+    rig_accepts(rig, draft_v0(paying(d, 1000)));
+    rig_warnings_are(rig, "Unable to calculate fee, Limited Signing");
+}
+
 // 56: a P2SH amount counts as verified if the redeem script shows that it is segwit.
 TEST(psbt_signing_27_56_p2sh_witness_utxo)
 {

@@ -342,6 +342,25 @@ TEST(psbt_signing_27_72_which_inputs_count)
     }
 }
 
+// What others sign, or have signed, makes a spend neither of single keys nor of a wallet.
+TEST(psbt_signing_27_71_72_inputs_that_are_not_signed_now)
+{
+    struct rig *rig = rig_new();
+    (void)ms_draft_wallet(rig, NATIVE, 3);
+    rig->view.fee_limit_pct = -1;
+    struct draft *d = coins_of(rig, 1, 0, 0, COIN + 1);
+    (void)draft_in_script(d, draft_foreign_script(1), COIN, DRAFT_UTXO_WITNESS);
+    rig_accepts(rig, draft_v0(d));
+    assert_true(rig->facts.tx.signs_multisig && !rig->facts.tx.signs_single_key);
+    assert_true(rig->facts.tx.out[0].change);
+
+    d = coins_of(rig, 0, 1, 1, COIN);
+    (void)draft_change(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/1/0", COIN / 2);
+    rig_accepts(rig, draft_v0(d));
+    assert_true(rig->facts.tx.signs_single_key && !rig->facts.tx.signs_multisig);
+    assert_true(rig->facts.tx.out[1].change && !rig->facts.tx.out[0].change);
+}
+
 // What is not the wallet's change does not count: another wallet's address, a single key's.
 TEST(psbt_signing_27_72_which_outputs_count)
 {

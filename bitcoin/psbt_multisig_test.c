@@ -220,6 +220,21 @@ TEST(psbt_signing_27_62_63_one_of_three)
     rig_refuses(rig, draft_v0(d), "Transaction looks completely signed already?", "");
 }
 
+// A fingerprint of zero is ours, also where a wallet is found by its cosigners.
+TEST(psbt_signing_27_65_zero_fingerprint_in_a_wallet)
+{
+    struct rig *rig = rig_new();
+    const struct ms_wallet *wallet = ms_draft_wallet(rig, NATIVE, 3);
+    struct draft *d = spend_from(wallet);
+    const struct bytes key = key_of(0, "/0/0");
+    const struct psbt_field *f = psbt_find_keyed(&d->in[0], PSBT_IN_KEY_PATH, key);
+    draft_put(&d->in[0], PSBT_IN_KEY_PATH, key,
+              test_concat(BYTES("\0\0\0\0"), bytes_slice(f->value, 4, f->value.len)));
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "Zero XFP");
+    assert_int_equal(rig->sigs.n_sigs, 1);
+}
+
 // Any number of signatures makes no script of more than fifteen fully signed: no wallet has it.
 TEST(psbt_signing_27_62_63_more_than_fifteen)
 {

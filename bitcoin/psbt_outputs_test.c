@@ -649,6 +649,17 @@ TEST(psbt_signing_27_79_a_full_arena_silences_no_single_warning)
     check_full_arena(rig, d);
     rig_accepts(rig, draft_v0(d));
     rig_warnings_are(rig, "OP_RETURN");
+    // And one of inputs.
+    d = draft_usual(rig);
+    (void)draft_in_script(d, draft_foreign_script(1), 1000, DRAFT_UTXO_WITNESS);
+    check_full_arena(rig, d);
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "Limited Signing");
+    rig->view.skip_multisig_checks = true;
+    d = draft_usual(rig);
+    check_full_arena(rig, d);
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "Danger");
 }
 
 TEST(psbt_signing_27_80_unknown_fee_silences_nothing)

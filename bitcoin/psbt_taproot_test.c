@@ -253,9 +253,19 @@ TEST(psbt_signing_27_123_missing_utxo_of_another_input)
     struct draft *d = usual(rig);
     (void)draft_in_script(d, draft_foreign_script(1), 5000, DRAFT_UTXO_NONE);
     rig_refuses(rig, draft_v0(d), "Missing own UTXO(s). Cannot determine value being signed", "");
+    // Wherever it stands.
+    d = draft_new();
+    (void)draft_in_script(d, draft_foreign_script(1), 5000, DRAFT_UTXO_NONE);
+    (void)draft_in(d, rig, DRAFT_P2TR, IN, 100000000);
+    (void)draft_pay(d, draft_foreign_script(0), 99990000);
+    rig_refuses(rig, draft_v0(d), "Missing own UTXO(s). Cannot determine value being signed", "");
     // Without a taproot input to sign the other one only hides the fee.
     d = draft_usual(rig);
     (void)draft_in_script(d, draft_foreign_script(1), 5000, DRAFT_UTXO_NONE);
+    rig_accepts(rig, draft_v0(d));
+    // One that others sign is none.
+    const struct bytes theirs = test_concat(BYTES("\x51\x20"), key_of(rig, "m/86h/1h/0h/0/7"));
+    (void)draft_in_script(d, theirs, 5000, DRAFT_UTXO_WITNESS);
     rig_accepts(rig, draft_v0(d));
 }
 
