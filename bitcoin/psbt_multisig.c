@@ -111,10 +111,10 @@ static bool choose_wallet(struct work *w, const struct claimed *c, struct err *e
         w->wallet = chosen;
         return check_fit(c, chosen, err);
     }
-    const struct ms_query query = { .m = c->m < 1 ? MS_KEYS_MAX + 1 : (size_t)c->m,
-                                    .format = &c->format,
-                                    .origins = c->origins,
-                                    .n = c->n_origins };
+    // Its m may be any number: is_of has the last word.
+    const struct ms_query query = {
+        .m = (size_t)c->m, .format = &c->format, .origins = c->origins, .n = c->n_origins
+    };
     w->wallet = c->too_many ? NULL : ms_find(w->view->wallets, &query);
     return (w->wallet != NULL && is_of(c, w->wallet)) ||
            err_set(err, ERR_INVALID, "Unknown multisig wallet");

@@ -1,3 +1,4 @@
+#include "bitcoin/base58.h"
 #include "bitcoin/psbt_err.h"
 #include "tests/support/ms_draft.h"
 
@@ -264,6 +265,28 @@ TEST(psbt_signing_27_62_63_more_than_fifteen)
     }
     respend(d, changed(ms_inner_script(&at), 0, 0x60));
     rig_refuses(rig, draft_v0(d), ANY_WALLET, "");
+}
+
+// The PSBT's xpubs choose the wallet before any input does: an input must then fit.
+TEST(psbt_signing_27_32_62_wallet_of_the_xpubs)
+{
+    struct rig *rig = rig_new();
+    struct draft *d = spend_from(ms_draft_wallet(rig, NATIVE, 3));
+    const struct keypath path = test_path(MS_RIG_PATH);
+    for (size_t who = 0; who < 3; who++) {
+        struct writer key = writer_growing(test_arena(), 128),
+                      value = writer_growing(test_arena(), 64);
+        const struct xfp xfp = ms_rig_xfp(who);
+        assert_true(base58check_read(&key, bytes_of_text(ms_rig_xpub(who, MS_RIG_PATH))));
+        writer_put(&value, BYTES_OF(xfp.b));
+        for (size_t i = 0; i < path.depth; i++)
+            writer_u32le(&value, path.step[i]);
+        draft_put(&d->global, PSBT_GLOBAL_XPUB, writer_bytes(&key), writer_bytes(&value));
+    }
+    rig_accepts(rig, draft_v0(d));
+    assert_bytes_text(rig->facts.tx.wallet_name, "native");
+    draft_put_ms_path(&d->in[0], PSBT_IN_KEY_PATH, 3, "/0/0");
+    rig_refuses(rig, draft_v0(d), PSBT_INVALID, "XFP count");
 }
 
 // --- Scripts (7.6 as an input has them) ---
