@@ -47,8 +47,8 @@ static void read_firmware(struct device_line *line, struct arena *arena)
     struct err unimportant;
     if (!connection_call(line->connection, &reply, REPLY_ASCI, &request, arena, &unimportant))
         return;
-    // Date, then version.
     struct reader r = reader_of(reply.data);
+    // NOLINTNEXTLINE(misc-redundant-expression): date, then version
     if (reader_until(&r, '\n', &text) && reader_until(&r, '\n', &text) &&
         bytes_is_printable_ascii(text))
         (void)snprintf(line->report.firmware, sizeof line->report.firmware, "%.*s",

@@ -210,6 +210,13 @@ static void announce(void *argument)
     tor->options.changed(tor->options.context);
 }
 
+static bool is_same(const struct tor_report *a, const struct tor_report *b)
+{
+    return a->state == b->state && a->uploads == b->uploads && a->uploaded == b->uploaded &&
+           a->failed == b->failed && strcmp(a->version, b->version) == 0 &&
+           strcmp(a->address, b->address) == 0 && strcmp(a->why, b->why) == 0;
+}
+
 static void report(struct line *l, const char *why)
 {
     const struct tor_control *t = &l->control;
@@ -226,7 +233,7 @@ static void report(struct line *l, const char *why)
         (void)snprintf(now.why, sizeof now.why, "%.199s", why);
     }
     REQUIRE(pthread_mutex_lock(&tor->lock) == 0);
-    const bool changes = memcmp(&now, &tor->report, sizeof now) != 0 && !tor->stops;
+    const bool changes = !is_same(&now, &tor->report) && !tor->stops;
     tor->report = now;
     REQUIRE(pthread_mutex_unlock(&tor->lock) == 0);
     if (changes)
