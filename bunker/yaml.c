@@ -66,6 +66,7 @@ static bool read_value(struct bytes text, struct bytes *out)
     if (text.ptr[0] == '"' || text.ptr[0] == '\'')
         return quoted(text, out);
     *out = without_comment(text);
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result): the zero behind them is not one of them
     return out->len == 0 || memchr("[{&*!|>%@`", out->ptr[0], 10) == NULL;
 }
 
