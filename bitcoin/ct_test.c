@@ -114,5 +114,5 @@ static const struct ct_row rows[] = {
 
 int main(void)
 {
-    return ct_main(rows, COUNT(rows));
+    return ct_main("psbt-signing 27 98", rows, COUNT(rows));
 }

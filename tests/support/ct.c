@@ -23,20 +23,20 @@ bool same(const void *secret, const void *plain, size_t len)
     return memcmp(secret, plain, len) == 0;
 }
 
-static bool run(size_t number, const struct ct_row *row)
+static bool run(const char *covers, size_t number, const struct ct_row *row)
 {
     const unsigned before = (unsigned)VALGRIND_COUNT_ERRORS;
     const bool right = row->run();
     const unsigned reports = (unsigned)VALGRIND_COUNT_ERRORS - before;
     const bool ok = right && reports == row->reports;
-    printf("%s %zu - psbt-signing 27 98: %s\n", ok ? "ok" : "not ok", number, row->name);
+    printf("%s %zu - %s: %s\n", ok ? "ok" : "not ok", number, covers, row->name);
     if (!ok)
         printf("# %s result, %u reports instead of %u\n", right ? "right" : "WRONG", reports,
                row->reports);
     return ok;
 }
 
-int ct_main(const struct ct_row *rows, size_t n)
+int ct_main(const char *covers, const struct ct_row *rows, size_t n)
 {
     bool ok = true;
     if (!RUNNING_ON_VALGRIND) {
@@ -48,6 +48,6 @@ int ct_main(const struct ct_row *rows, size_t n)
     crypto_init();
     printf("1..%zu\n", n);
     for (size_t i = 0; i < n; i++)
-        ok = run(i + 1, &rows[i]) && ok;
+        ok = run(covers, i + 1, &rows[i]) && ok;
     return ok ? 0 : 1;
 }

@@ -22,6 +22,7 @@ struct ct_row {
     unsigned reports;
 };
 // All of main: prints TAP, one line for each row, and returns the status. Skips where valgrind does not run it.
-int ct_main(const struct ct_row *rows, size_t n);
+// covers: the number in a checklist.
+int ct_main(const char *covers, const struct ct_row *rows, size_t n);
 
 #endif
