@@ -180,7 +180,7 @@ static bool start_and_watch(struct cli *cli, struct bytes content, struct reques
     if (!cli_start(cli, content, start, err))
         return false;
     cli->hint = HINT_NONE;
-    if (cli->o->compat)
+    if (c.before == NULL) // compat
         return true;
     if (cli->o->no_wait)
         return cli_put_token(cli, "miniscript");
