@@ -154,6 +154,7 @@ static bool put_version(struct cli *cli, struct err *err)
     if (!cli_call(cli, &reply, REPLY_ASCI, &request, err))
         return false;
     struct reader r = reader_of(reply.data);
+    // NOLINTNEXTLINE(misc-redundant-expression): date, then version
     if (!reader_until(&r, '\n', &line) || !reader_until(&r, '\n', &line))
         line = BYTES("unknown");
     put_line(cli, "firmware", "version", line);

@@ -228,7 +228,7 @@ bool hid_transport_open(struct transport **out, const struct hid_choice *choice,
     h->lock_fd = -1;
     AUTO(transport_freep) struct transport *t = &h->base;
     if (!choose(h, choice->serial, err) || !lock(h, choice->lock_ms, err))
-        return false;
+        return false; // NOLINT(clang-analyzer-unix.Malloc): transport_freep frees it
     h->device = hid_open_path(h->path);
     if (h->device == NULL)
         return failed(h, "open", err);

@@ -25,6 +25,7 @@ static bool has_only(struct bytes text, const char *others)
         const uint8_t c = text.ptr[i];
         const bool alnum =
             (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        // NOLINTNEXTLINE(bugprone-not-null-terminated-result): a zero is none of them
         if (!alnum && memchr(others, c, strlen(others)) == NULL)
             return false;
     }
