@@ -720,6 +720,19 @@ TEST(psbt_signing_27_104_nested_multisig_without_redeem_script)
                        test_concat(BYTES("\x22"), ms_redeem_of_witness(ms_inner_script(&at))));
 }
 
+// Its amount is the one that nothing proves: if it was seen before, it must be the same.
+TEST(psbt_signing_27_112_nested_multisig_without_redeem_script)
+{
+    struct rig *rig = rig_new();
+    struct draft *d = spend_from(ms_draft_wallet(rig, NESTED, 3));
+    draft_drop(&d->in[0], PSBT_IN_REDEEM_SCRIPT);
+    rig_accepts(rig, draft_v0(d));
+    rig_remember(rig);
+    rig_accepts(rig, draft_v0(d));
+    rig->seen_amount[0].n = COIN + 1;
+    rig_refuses(rig, draft_v0(d), "Input#0: Expected 1.00000001 but PSBT claims 1 XTN", "");
+}
+
 TEST(psbt_signing_27_103_incomplete_multisig)
 {
     for (size_t kind = 0; kind < COUNT(ms_draft_heads); kind++) {
