@@ -71,7 +71,7 @@ bool api_post_change(struct call *c, struct err *err)
 {
     static const char *const members[] = { "wallet", "kind", "body" };
     struct treasury_wallet t;
-    struct change_row row;
+    struct change_row row = { .loosening = true };
     struct bytes name = { 0 }, kind = { 0 };
     const struct json *body = json_get(c->body, "body");
     if (!call_only(c->body, members, COUNT(members), err) ||
@@ -92,13 +92,13 @@ static bool find_change(struct call *c, unsigned roles, struct change_row *out, 
 
 bool api_get_change(struct call *c, struct err *err)
 {
-    struct change_row row;
+    struct change_row row = { .loosening = true };
     return find_change(c, ROLE_VIEWER, &row, err) && send_change(c, 200, &row);
 }
 
 static bool give_verdict(struct call *c, bool approve, struct err *err)
 {
-    struct change_row row;
+    struct change_row row = { .loosening = true };
     const struct person *person = api_person(c);
     if (!find_change(c, ROLE_OFFICER, &row, err))
         return false;
@@ -120,14 +120,14 @@ bool api_reject_change(struct call *c, struct err *err)
 
 bool api_publish_change(struct call *c, struct err *err)
 {
-    struct change_row row;
+    struct change_row row = { .loosening = true };
     return find_change(c, (unsigned)ROLE_POLICY_ADMIN | (unsigned)ROLE_OFFICER, &row, err) &&
            api_publish(c, row.id, &row, err) && send_change(c, 200, &row);
 }
 
 bool api_rollback_change(struct call *c, struct err *err)
 {
-    struct change_row row;
+    struct change_row row = { .loosening = true };
     const struct person *person = api_person(c);
     if (!find_change(c, (unsigned)ROLE_POLICY_ADMIN | (unsigned)ROLE_OFFICER, &row, err) ||
         !change_rollback(c->db, &row, &c->actor, person != NULL ? person->id : NULL, row.id,
@@ -144,7 +144,7 @@ bool api_post_destination(struct call *c, struct err *err)
 {
     static const char *const members[] = { "wallet", "name", "address" };
     struct treasury_wallet t;
-    struct change_row row;
+    struct change_row row = { .loosening = true };
     struct bytes name = { 0 }, label = { 0 }, address = { 0 };
     struct writer w = writer_growing(c->arena, 4096);
     struct json_writer j = json_writer_of(&w);
@@ -168,7 +168,7 @@ bool api_post_destination(struct call *c, struct err *err)
 bool api_delete_destination(struct call *c, struct err *err)
 {
     struct treasury_wallet t;
-    struct change_row row;
+    struct change_row row = { .loosening = true };
     struct db_rows rows;
     struct writer w = writer_growing(c->arena, 1024);
     struct json_writer j = json_writer_of(&w);

@@ -191,6 +191,7 @@ bool auth_token_add(struct db *db, char id[static ID_SIZE], char token[static AU
                     const struct actor *actor, const char *principal_id, unsigned scopes,
                     int64_t life_us, struct err *err)
 {
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result): the secret follows, with its zero
     memcpy(token, "cmt_", 4);
     auth_make_secret(token + 4);
     const struct hash256 hash = auth_hash(PURPOSE_TOKEN, bytes_of_text(token));
