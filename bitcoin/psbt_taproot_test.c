@@ -49,6 +49,12 @@ TEST(psbt_signing_27_123_off)
     draft_put_path(&d->out[2], PSBT_OUT_KEY_PATH, rig, rig->view.xfp, CHANGE);
     rig_accepts(rig, draft_v0(d));
     assert_false(rig->facts.tx.out[2].change || rig->facts.tx.out[2].own);
+    // Its taproot key paths are not looked at: this one's fingerprint is zero.
+    const struct psbt_field *path = psbt_next(&d->out[2], PSBT_OUT_TAP_KEY_PATH, NULL);
+    draft_put(&d->out[2], PSBT_OUT_TAP_KEY_PATH, psbt_key_data(path),
+              test_concat(BYTES("\0\0\0\0\0"), bytes_slice(path->value, 5, path->value.len)));
+    rig_accepts(rig, draft_v0(d));
+    rig_warnings_are(rig, "");
 }
 
 // --- Signing ---
