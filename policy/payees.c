@@ -15,9 +15,8 @@ static const char *const members[] = { "desc", "range" };
 
 static bool read_index(uint32_t *out, const struct json *item)
 {
-    int64_t n = -1;
-    if (item == NULL || item->type != JSON_NUMBER || !json_integer(item, &n, NULL) || n < 0 ||
-        n > (int64_t)CHILD_MAX)
+    int64_t n;
+    if (!json_integer(item, &n, NULL) || n < 0 || n > (int64_t)CHILD_MAX)
         return false;
     *out = (uint32_t)n;
     return true;

@@ -196,6 +196,8 @@ TEST(policy_24_84_destinations_that_are_refused)
                                           ",\"range\":[1,2,3]",
                                           ",\"range\":[2,1]",
                                           ",\"range\":[-1,1]",
+                                          ",\"range\":[-2,-1]",
+                                          ",\"range\":{\"a\":0,\"b\":1}",
                                           ",\"range\":[0,2147483648]",
                                           ",\"range\":[\"0\",1]",
                                           ",\"range\":5" };
@@ -203,6 +205,13 @@ TEST(policy_24_84_destinations_that_are_refused)
         assert_policy_error(one_payee(good, ranges[i]), BAD_RANGE);
     assert_policy_error(one_payee(RECEIVING, ",\"range\":[0,1]"),
                         "rule #1: bad destination: no checksum");
+    assert_policy_error(one_payee(checked("wpkh(" PAYEE "/0"), ",\"range\":[0,0]"),
+                        "rule #1: bad destination: does not end in its parentheses");
+    assert_policy_error(one_payee("wpkh(" PAYEE "/0)#aaaaaaaa", ",\"range\":[0,0]"),
+                        "rule #1: bad destination: Wrong checksum aaaaaaaa, expected 99tt49mz");
+    assert_policy_error("{\"rules\":[{\"casemate\":{\"destinations\":5}}]}",
+                        "rule #1: need a list for: destinations");
+    (void)parsed("{\"rules\":[{\"casemate\":{\"destinations\":null}}]}");
     assert_policy_error(one_payee(checked("wpkh(" PAYEE "/<0;1>/*)"), ",\"range\":[0,1]"),
                         "rule #1: bad destination: one branch only, not <a;b>");
     assert_policy_error(one_payee(checked(FIXED), ",\"range\":[0,1]"),
