@@ -95,7 +95,7 @@ static bool limits_loosen(const struct spend_limits *from, const struct spend_li
 static bool compare_grant(const struct change_context *c, bool *loosening, struct bytes *before,
                           struct err *err)
 {
-    struct granting g;
+    struct granting g = { 0 };
     struct spend_limits from;
     struct bytes limits;
     bool found;
@@ -110,7 +110,7 @@ static bool compare_grant(const struct change_context *c, bool *loosening, struc
 
 static bool apply_grant(const struct change_context *c, struct err *err)
 {
-    struct granting g;
+    struct granting g = { 0 };
     return read_granting(c, &g, err) &&
            people_grant(c->db, c->actor, g.person.id, c->wallet_id, g.role, g.limits, err);
 }
@@ -119,7 +119,7 @@ static bool apply_grant(const struct change_context *c, struct err *err)
 static bool compare_take(const struct change_context *c, bool *loosening, struct bytes *before,
                          struct err *err)
 {
-    struct granting g;
+    struct granting g = { 0 };
     struct bytes limits;
     bool found;
     *loosening = false;
@@ -132,7 +132,7 @@ static bool compare_take(const struct change_context *c, bool *loosening, struct
 
 static bool apply_take(const struct change_context *c, struct err *err)
 {
-    struct granting g;
+    struct granting g = { 0 };
     return read_granting(c, &g, err) &&
            people_ungrant(c->db, c->actor, g.person.id, c->wallet_id, g.role, err);
 }

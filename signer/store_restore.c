@@ -129,6 +129,7 @@ bool store_is_past(struct store *store, const struct hash256 *policy_hash, bool 
     if (*is_past)
         *before = (struct velocity){ 0 };
     for (size_t i = 0; *is_past && i < past.n; i++)
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): without items, load_past has failed
         if (bytes_equal(BYTES_OF(past.items[i].policy_hash.b), BYTES_OF(policy_hash->b)) &&
             !store_velocity_read(before, past.items[i].state))
             // A program that wrote it otherwise: all of it counts as spent anyway.
