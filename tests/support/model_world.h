@@ -3,8 +3,9 @@
 //
 // (1) Each act is one committed transaction, or one thing outside: bytes leave, a device signs, a block is mined.
 //     Between any two of them a replica may be gone, or only sleep until its lease has run out.
-// (2) The replicas are alike, so an idle one is any idle one; signers are alike, and asked in any order; coins and
-//     change addresses are alike, so which of them a spend has makes no other state.
+// (2) The replicas are alike, so an idle one is any idle one; signers are alike, for each transaction by itself, and
+//     asked in any order; coins and change addresses are alike, so which of them a spend has makes no other state.
+//     What signers were asked for a transaction that nobody signs any more makes none, but for what R1 and R2 tell.
 // (3) A holder that lost its spend can write nothing (15): that is tried on the spot, and it goes idle. What it
 //     can still do is send bytes that were announced before; with those left it stays.
 // (4) A key stands for all of one spend: its rows, what devices and chain know of it, and the replicas at it. Of
@@ -22,9 +23,8 @@ enum { MODEL_PAY, MODEL_VOID, MODEL_KINDS }; // of transactions
 enum {
     MODEL_TAKES_BACK = 1, // parked and sent spends may be voided
     MODEL_AGES = 2,       // what was sent may leave the window
-    MODEL_CHAIN =
-        8, // a block is one deep before it is six, a reorg takes it away once, and people see all of it
-    MODEL_FULL = 4, // a spend may also find the cap used up by another, which is not there
+    MODEL_CHAIN = 8,      // blocks are one deep, then six; one reorg; the ledger is told each
+    MODEL_FULL = 4,       // a spend may also find the cap used up by another, which is not there
 };
 
 // --- The world outside the ledger ---
