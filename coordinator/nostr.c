@@ -170,6 +170,7 @@ bool nostr_event_check(const struct nostr_event *e, const struct nostr_want *wan
 void nostr_uid(char out[static NOSTR_UID_SIZE], const char pubkey_text[static 65])
 {
     char text[6 + 64], hex[65];
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result): hashed as bytes
     memcpy(text, "nostr:", 6);
     memcpy(text + 6, pubkey_text, 64);
     const struct hash256 hash = sha256(BYTES_OF(text));

@@ -12,12 +12,12 @@ static bool read_past(struct bytes content, struct store_past *out, struct arena
 {
     struct reader r = reader_of(content);
     struct store_past_item *items = arena_array(arena, STORE_PAST_MAX, sizeof *items);
+    out->items = items;
     for (out->n = 0; items != NULL && !reader_done(&r); out->n++)
         if (out->n == STORE_PAST_MAX ||
             !reader_copy(&r, items[out->n].policy_hash.b, sizeof items->policy_hash.b) ||
             !reader_counted(&r, &items[out->n].state))
             return false;
-    out->items = items;
     return items != NULL;
 }
 
@@ -129,7 +129,6 @@ bool store_is_past(struct store *store, const struct hash256 *policy_hash, bool 
     if (*is_past)
         *before = (struct velocity){ 0 };
     for (size_t i = 0; *is_past && i < past.n; i++)
-        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): without items, load_past has failed
         if (bytes_equal(BYTES_OF(past.items[i].policy_hash.b), BYTES_OF(policy_hash->b)) &&
             !store_velocity_read(before, past.items[i].state))
             // A program that wrote it otherwise: all of it counts as spent anyway.
