@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -264,8 +265,10 @@ TEST(slow_gone_and_half_hosts_hold_nobody_up)
     rig_arm(&rig, POLICY);
     for (size_t i = 0; i < COUNT(kinds); i++) {
         bad[i] = fork();
-        if (bad[i] == 0)
+        if (bad[i] == 0) {
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that fails leaves none behind
             kinds[i](&rig);
+        }
     }
     rig_pause_ms(300);
     struct connection *c = rig_connect(&rig);
