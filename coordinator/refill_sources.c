@@ -67,7 +67,7 @@ static bool load(struct rpc *rpc, const char *wallet, struct arena *arena, struc
     struct writer w = writer_growing(arena, 1024);
     struct json_writer j = json_writer_of(&w);
     const struct json *ignored;
-    struct rpc_fault fault;
+    struct rpc_fault fault = { .kind = RPC_FAULT_NONE };
     json_begin_array(&j);
     json_text(&j, wallet);
     json_end_array(&j);
@@ -93,7 +93,7 @@ static bool watch(struct rpc *rpc, const char *wallet, struct bytes descriptor, 
     struct writer w = writer_growing(arena, 8192);
     struct json_writer j = json_writer_of(&w);
     const struct json *ignored;
-    struct rpc_fault fault;
+    struct rpc_fault fault = { .kind = RPC_FAULT_NONE };
     writer_text(&w, "[\"");
     writer_text(&w, wallet);
     writer_text(&w, "\", true, true, \"\", false, true, true]");
