@@ -223,12 +223,13 @@ static void *upkeep(void *argument)
     struct worker *w = argument;
     const struct workers_options *o = &w->all->options;
     struct named_rpc rpcs[NODES_MAX];
+    const size_t n_nodes = o->n_nodes;
     uint64_t since = 0;
     int64_t refilled_ms = 0;
-    for (size_t i = 0; i < o->n_nodes; i++)
+    for (size_t i = 0; i < n_nodes; i++)
         rpcs[i] = (struct named_rpc){ o->nodes[i].name, rpc_new(&o->servers[i]) };
     struct refill_engine engine = { .treasury = o->treasury,
-                                    .ways = { { rpcs, o->n_nodes }, o->refill_private },
+                                    .ways = { { rpcs, n_nodes }, o->refill_private },
                                     .log = o->log };
     do {
         note_alive(w);
@@ -238,7 +239,7 @@ static void *upkeep(void *argument)
             refilled_ms = now;
         }
     } while (rest(w->all, &since, ROUND_MS));
-    for (size_t i = 0; i < o->n_nodes; i++)
+    for (size_t i = 0; i < n_nodes; i++)
         rpc_free(rpcs[i].rpc);
     return NULL;
 }

@@ -52,7 +52,7 @@ static bool has_only(const char *name, const char *others)
         const uint8_t c = text.ptr[i];
         const bool alnum =
             (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!alnum && memchr(others, c, strlen(others)) == NULL)
+        if (!alnum && strchr(others, c) == NULL)
             return false;
     }
     return text.len > 0 && text.len <= NAME_MAX_LEN;
