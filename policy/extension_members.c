@@ -232,6 +232,7 @@ static void text_of_totp_skew(struct writer *w, const struct view *v)
 
 // --- All of them, by name ---
 
+// NOLINTBEGIN(bugprone-macro-parentheses): what they are given are initialisers
 #define BOOL(...)   BOOL_(__VA_ARGS__)
 #define NUMBER(...) NUMBER_(__VA_ARGS__)
 #define BOOL_(part_, at_, line_, section_)                                                         \
@@ -241,6 +242,7 @@ static void text_of_totp_skew(struct writer *w, const struct view *v)
 #define SPECIAL(part_, name_, section_)                                                            \
     .part = part_, .section = section_, .read = read_##name_, .is_set = has_##name_,               \
     .put = put_##name_, .text = text_of_##name_
+// NOLINTEND(bugprone-macro-parentheses)
 #define BOTH(member)   PART_BOTH, offsetof(struct extension, member)
 #define RULE(member)   PART_RULE, offsetof(struct rule_extension, member)
 #define POLICY(member) PART_POLICY, offsetof(struct policy_extension, member)
