@@ -270,7 +270,8 @@ TEST(policy_24_85_tables_of_all_sizes)
         const struct policy p = derived(one_payee(checked(RECEIVING), range));
         for (unsigned i = 0; i < COUNT(hash); i++) {
             assert_int_equal(payee_find(p.payee_table, 0, &hash[i], &hit), i < sizes[k]);
-            assert_false(payee_find(p.payee_table, 1, &hash[i], &(struct payee_hit){ 0 }));
+            for (size_t other = 1; other < 40; other++) // wherever its search begins
+                assert_false(payee_find(p.payee_table, other, &hash[i], &(struct payee_hit){ 0 }));
             if (i < sizes[k])
                 assert_true(hit.payee == 0 && hit.child == i);
         }
