@@ -65,11 +65,12 @@ static void walk_one(struct model_graph *g, unsigned knows, const char *what)
     model_graph_init(g, knows, NULL);
     for (size_t i = 0; i < g->n; i++)
         held[model_held(g->nodes[i].facts)]++;
-    print_message("# one spend%s: all %zu states (%zu held by nobody, %zu by one, %zu by two; "
-                  "%llu checked), %llu acts, %llu late holders, depth %llu, %.1f s\n",
-                  what, g->n, held[0], held[1], held[2], (unsigned long long)g->n_exact,
-                  (unsigned long long)g->n_acts, (unsigned long long)g->n_stale,
-                  (unsigned long long)g->deepest, seconds() - begun);
+    print_message(
+        "# counted: one spend%s: all %zu states (%zu held by nobody, %zu by one, %zu by two; "
+        "%llu checked), %llu acts, %llu late holders, depth %llu, %.1f s\n",
+        what, g->n, held[0], held[1], held[2], (unsigned long long)g->n_exact,
+        (unsigned long long)g->n_acts, (unsigned long long)g->n_stale,
+        (unsigned long long)g->deepest, seconds() - begun);
 }
 
 // --- Two spends ---
@@ -80,9 +81,10 @@ static void walk_pairs(struct model_pairs *pairs, const struct model_graph *g, c
     const double begun = seconds();
     model_pairs_walk(pairs, g, has_room);
     print_message(
-        "# two spends%s, cap for %s: all %llu pairs, %llu acts, %llu recoveries, %.1f s\n", what,
-        has_room ? "both" : "one", (unsigned long long)pairs->n, (unsigned long long)pairs->n_acts,
-        (unsigned long long)pairs->n_recovered, seconds() - begun);
+        "# counted: two spends%s, cap for %s: all %llu pairs, %llu acts, %llu recoveries, %.1f s\n",
+        what, has_room ? "both" : "one", (unsigned long long)pairs->n,
+        (unsigned long long)pairs->n_acts, (unsigned long long)pairs->n_recovered,
+        seconds() - begun);
 }
 
 // The pairs of classes are those of the pairs of states.
@@ -184,8 +186,9 @@ static void wander(const struct model_graph *g, unsigned knows, unsigned cap, un
             step(&m, g, &a);
         }
     }
-    print_message("# two spends in one store, cap %u: %u random acts on %u ways%s, %.1f s\n", cap,
-                  n_steps, ways, g->n > 0 ? ", each one of the pairs'" : "", seconds() - begun);
+    print_message(
+        "# counted: two spends in one store, cap %u: %u random acts on %u ways%s, %.1f s\n", cap,
+        n_steps, ways, g->n > 0 ? ", each one of the pairs'" : "", seconds() - begun);
     model_state_free(&root);
     model_close(&m);
 }
@@ -208,8 +211,9 @@ static void walk_beside(const struct model_graph *g, const bool *wanted,
         n_acts += model_graph_beside(g, wanted, other, i);
         n++;
     }
-    print_message("# %s, in each of %u places: the same states and acts, %zu acts, %.1f s\n", what,
-                  n, n_acts, seconds() - begun);
+    print_message(
+        "# counted: %s, in each of %u places: the same states and acts, %zu acts, %.1f s\n", what,
+        n, n_acts, seconds() - begun);
 }
 
 static bool *all_wanted(const struct model_graph *g)
@@ -342,7 +346,7 @@ static void assert_found(const struct flaw *flaw, const struct model_graph *g, c
     assert_int_equal(waitpid(child, &status, 0), child);
     if (!WIFSIGNALED(status) || !strstr(said, says))
         fail_msg("a broken ledger was not found (%s): %s", says, said);
-    print_message("# a broken ledger was found: %s\n", says);
+    print_message("# counted: a broken ledger was found: %s\n", says);
 }
 
 // --- The tests ---
