@@ -40,6 +40,17 @@ static bool find_attempt(struct op *op, const char *wallet_id, const struct hash
     return true;
 }
 
+// Invariant 3: of those that share the anchor one is in the chain. One that was in a block of another branch may be
+// told gone later.
+static bool leave_other_branch(struct op *op, const struct attempt *mined, struct err *err)
+{
+    return OP_EXEC(op, err,
+                   "UPDATE attempt SET state = 'sent', block_hash = NULL, height = NULL "
+                   "WHERE id <> $1 AND spend_id = (SELECT spend_id FROM attempt WHERE id = $1) "
+                   "AND kind <> 'child' AND state = 'confirmed'",
+                   db_text(mined->id));
+}
+
 // What was seen is stored with the attempt, whatever becomes of the spend.
 static bool note_attempt(struct op *op, struct attempt *a, const struct sighting *s,
                          struct err *err)
@@ -51,6 +62,8 @@ static bool note_attempt(struct op *op, struct attempt *a, const struct sighting
     if (a->state != to && !op_attempt_state(op, a->id, to, err))
         return false;
     a->state = to;
+    if (mined && a->kind != ATTEMPT_CHILD && !leave_other_branch(op, a, err))
+        return false;
     return OP_CHANGE(op, err, "UPDATE attempt SET block_hash = $2, height = $3 WHERE id = $1",
                      db_text(a->id), mined ? db_hash(&s->block_hash) : db_null(DB_BLOB),
                      mined ? db_int(s->height) : db_null(DB_INT));
@@ -91,6 +104,7 @@ static bool has_confirmed(struct op *op, const char *spend_id, bool *out, struct
 static bool settle_depth_of(struct op *op, const char *wallet_id, unsigned *out, struct err *err)
 {
     struct db_rows rows;
+    *out = 0;
     if (!OP_QUERY(op, &rows, err, "SELECT settle_depth FROM wallet WHERE id = $1",
                   db_text(wallet_id)))
         return false;

@@ -517,6 +517,33 @@ TEST_BOTH(coordinator_F32_inv_35_36_reorg_back_to_sent_and_counted_once)
     assert_sound(rig);
 }
 
+// After a reorg the new branch may have the replacement, and be told of it before the old block is told gone.
+TEST_BOTH(coordinator_F32_inv_3_one_attempt_is_in_the_chain_at_a_time)
+{
+    struct attempt a;
+    struct spend s = rig_sent(rig, 100, &a);
+    struct err err;
+    struct attempt b = rig_attempt_of(rig, ATTEMPT_REPLACE, &s.anchor, 1, 9);
+    assert_true(ledger_attempt_add(rig->db, &s, &b, &err));
+    ledger_rig_sign(rig, &s, &b);
+    assert_true(ledger_sent(rig->db, &s, &b, &err));
+    see(rig, &a, SIGHT_BLOCK, 1);
+    assert_spend_state(rig, s.id, "confirmed");
+    assert_sound(rig);
+    see(rig, &b, SIGHT_BLOCK, 1);
+    assert_spend_state(rig, s.id, "confirmed");
+    assert_int_equal(
+        rig_number(rig, "SELECT number FROM attempt WHERE state = 'confirmed' AND height > 0"), 2);
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM attempt WHERE height > 0"), 1);
+    assert_sound(rig);
+    see(rig, &a, SIGHT_GONE, 0);
+    assert_spend_state(rig, s.id, "confirmed");
+    see(rig, &b, SIGHT_BLOCK, 6);
+    assert_spend_state(rig, s.id, "settled");
+    assert_int_equal(velocity(rig).spent.n, 100);
+    assert_sound(rig);
+}
+
 // A replaced transaction that vanishes says nothing about the one that replaced it.
 TEST_BOTH(coordinator_C8_a_replaced_transaction_is_counted_once)
 {
