@@ -34,6 +34,10 @@ static struct bytes script_of(const char *body, uint32_t child)
     return written(&w);
 }
 
+#define POINT                                                                                      \
+    "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc"   \
+    "0e1108a8fd17b448a68554199c47d08ffb10d4b8"
+
 #define RECEIVING "wpkh([deadbeef/84h/1h/0h]" PAYEE "/0/*)"
 #define SHARED    "wsh(sortedmulti(2," PAYEE "/1/*," OTHER "/7/*))"
 #define FIXED     "tr(" OTHER "/3/9)"
@@ -256,6 +260,18 @@ TEST(policy_24_84_destinations_at_their_bounds)
     assert_int_equal(hit.child, 2147483647);
 }
 
+// A bare multisig of three keys as they were before they were compressed: the longest script.
+TEST(policy_24_85_the_longest_script)
+{
+    const char *const body = "multi(3," POINT "," POINT "," POINT ")";
+    const struct policy p = derived(one_payee(checked(body), ",\"range\":[0,0]"));
+    const struct bytes script = script_of(body, 0);
+    const struct hash256 hash = sha256(script);
+    struct payee_hit hit;
+    assert_int_equal(script.len, 201);
+    assert_true(payee_find(p.payee_table, 0, &hash, &hit));
+}
+
 // Whatever its size, the table finds each of its own and nothing else, and ends.
 TEST(policy_24_85_tables_of_all_sizes)
 {
@@ -276,4 +292,183 @@ TEST(policy_24_85_tables_of_all_sizes)
                 assert_true(hit.payee == 0 && hit.child == i);
         }
     }
+}
+
+// Eight of sixteen slots, whose searches all begin at even ones, or all at odd ones: a search that left
+// out slots would find no end.
+TEST(policy_24_85_tables_of_neighbours)
+{
+    for (unsigned parity = 0; parity < 2; parity++) {
+        struct writer w = text_writer();
+        struct hash256 stranger = { { 0 } };
+        writer_text(&w, "{\"rules\":[{\"casemate\":{\"destinations\":[");
+        for (unsigned child = 0, n = 0; n <= 8; child++) {
+            const struct hash256 hash = sha256(script_of(RECEIVING, child));
+            if ((hash.b[0] & 1) != parity)
+                continue;
+            if (n == 8)
+                stranger = hash;
+            else
+                writer_printf(&w, "%s{\"desc\":\"%s\",\"range\":[%u,%u]}", n == 0 ? "" : ",",
+                              checked(RECEIVING), child, child);
+            n++;
+        }
+        writer_text(&w, "]}}]}");
+        const struct policy p = derived(arena_text(test_arena(), written(&w)));
+        struct payee_hit hit;
+        assert_false(payee_find(p.payee_table, 0, &stranger, &hit));
+        for (unsigned i = 0; i < 8; i++) {
+            const uint32_t child = p.rules[0].own.payees[i].first;
+            const struct hash256 own = sha256(script_of(RECEIVING, child));
+            assert_true(payee_find(p.payee_table, 0, &own, &hit));
+            assert_true(hit.payee == i && hit.child == child);
+        }
+    }
+}
+
+// --- What cannot be read, though policy_parse lets none of it through ---
+
+#define WRONG    "wpkh(" PAYEE "/0)#aaaaaaaa"
+#define HARDENED "Cannot use hardened sub derivation path"
+
+static struct payee payee_of(const char *descriptor, uint32_t first, uint32_t last)
+{
+    return (struct payee){ bytes_of_text(descriptor), first, last };
+}
+
+TEST(policy_24_85_script_of_a_destination)
+{
+    const struct payee good = payee_of(checked(RECEIVING), 0, 9), wrong = payee_of(WRONG, 0, 9);
+    const struct payee pair = payee_of(checked("wpkh(" PAYEE "/<0;1>/*)"), 0, 9);
+    struct err err;
+    struct writer w = text_writer(), first = text_writer(), none = text_writer();
+    assert_true(payee_script(&w, &good, 8, &err));
+    assert_bytes_equal(written(&w), script_of(RECEIVING, 8));
+    assert_true(payee_script(&first, &pair, 8, &err));
+    assert_bytes_equal(written(&first), script_of(RECEIVING, 8));
+    assert_false(payee_script(&none, &wrong, 8, &err));
+    assert_string_equal(err.text, "Wrong checksum aaaaaaaa, expected 99tt49mz");
+    assert_false(payee_script(&none, &good, 2147483648, &err));
+    assert_string_equal(err.text, HARDENED);
+    assert_int_equal(none.len, 0);
+}
+
+// It is said which; and there is no table then, the one of before neither.
+TEST(policy_24_85_destinations_that_cannot_be_derived)
+{
+    const struct payee good = payee_of(checked(RECEIVING), 0, 9);
+    const struct {
+        struct payee bad;
+        const char *text;
+    } cases[] = {
+        { payee_of(WRONG, 0, 0), "rule #2: Wrong checksum aaaaaaaa, expected 99tt49mz" },
+        { payee_of(checked(RECEIVING), 2147483647, 2147483648),
+          "rule #2: destination #3, index 2147483648: " HARDENED },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct payee payees[] = { good, good, cases[i].bad };
+        const struct rule rules[] = { [1] = { .own = { .n_payees = 3, .payees = payees } } };
+        struct policy p = derived(policy_of(""));
+        struct err err;
+        p.rules = rules;
+        assert_false(policy_derive_payees(&p, test_arena(), &err));
+        assert_string_equal(err.text, cases[i].text);
+        assert_null(p.payee_table);
+    }
+    struct policy none = derived(policy_of(""));
+    struct err err;
+    none.n_rules = 1; // the one without
+    assert_true(policy_derive_payees(&none, test_arena(), &err));
+    assert_null(none.payee_table);
+}
+
+// --- Memory ---
+
+// As many slots as twice the scripts, rounded up to a power of two, and 16 at least.
+TEST(policy_24_85_an_arena_of_the_size_that_is_said_is_enough)
+{
+    static const unsigned sizes[] = { 1, 8, 9, 16, 2000 };
+    size_t room[COUNT(sizes)];
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        char range[32];
+        (void)snprintf(range, sizeof range, ",\"range\":[0,%u]", sizes[i] - 1);
+        struct policy p = parsed(one_payee(checked(RECEIVING), range));
+        struct err err;
+        room[i] = policy_payees_arena(&p);
+        AUTO(arena_freep) struct arena *arena = arena_new(room[i]);
+        assert_true(policy_derive_payees(&p, arena, &err));
+    }
+    assert_true(room[0] == room[1] && room[1] < room[2] && room[2] == room[3]);
+    assert_int_equal(room[4] - room[0], (4096 - 16) * (room[2] - room[0]) / 16);
+}
+
+TEST(policy_24_85_without_memory_there_are_no_destinations)
+{
+    struct policy p = derived(policy_of(""));
+    const struct payee_table *const before = p.payee_table;
+    bool ok = false;
+    size_t limit = 0;
+    for (; !ok; limit += 16) {
+        AUTO(arena_freep) struct arena *arena = arena_new(limit);
+        struct err err;
+        p.payee_table = before;
+        ok = policy_derive_payees(&p, arena, &err);
+        if (!ok) {
+            assert_int_equal(err.code, ERR_NO_MEMORY);
+            assert_string_equal(err.text, "no memory left for the destinations");
+            assert_null(p.payee_table);
+        }
+    }
+    assert_true(limit > 2 * 1011 * sizeof(struct hash256));
+}
+
+TEST(policy_24_84_without_memory_no_destination_is_read)
+{
+    const char *const desc =
+        checked("pk(02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5)");
+    struct writer w = text_writer();
+    struct policy p;
+    struct err err;
+    bool ok = false;
+    writer_text(&w, "{\"rules\":[{\"casemate\":{\"destinations\":[");
+    for (unsigned i = 0; i < 100; i++)
+        writer_printf(&w, "%s{\"desc\":\"%s\",\"range\":[0,0]}", i == 0 ? "" : ",", desc);
+    writer_text(&w, "]}}]}");
+    for (size_t limit = 0; !ok; limit += 256) {
+        AUTO(arena_freep) struct arena *arena = arena_new(limit);
+        ok = policy_parse(&p, written(&w), &policy_world_of_24, arena, &err);
+        if (ok)
+            assert_int_equal(policy_count_payees(&p), 100);
+        else
+            assert_int_equal(err.code, ERR_NO_MEMORY);
+    }
+}
+
+// --- In the log ---
+
+static const char *logged(const struct policy *p, size_t rule, const struct fixture *f)
+{
+    struct writer w = text_writer();
+    payees_log_write(&w, p, rule, &f->tx);
+    return arena_text(test_arena(), written(&w));
+}
+
+// A line for each output that is there, of the rule that was asked for, if it has only one.
+TEST(policy_24_85_lines_of_the_log)
+{
+    struct writer w = text_writer();
+    writer_printf(&w,
+                  "{\"rules\":[{},{\"casemate\":{\"destinations\":[{\"desc\":\"%s\",\"range\":[0,"
+                  "3]}]}},{\"casemate\":{\"destinations\":[{\"desc\":\"%s\",\"range\":[0,9]}]}}]}",
+                  checked(RECEIVING), checked(SHARED));
+    const struct policy p = derived(arena_text(test_arena(), written(&w)));
+    struct fixture f;
+    fixture_init(&f);
+    f.out[0].script = script_of(RECEIVING, 2);
+    f.out[1].script = script_of(SHARED, 5);
+    f.out[1].change = false;
+    f.out[2].script = script_of(RECEIVING, 3); // behind the last
+    assert_string_equal(logged(&p, 0, &f), "");
+    assert_string_equal(logged(&p, 1, &f), "Output 0 goes to destination #1, index 2.\n");
+    assert_string_equal(logged(&p, 2, &f), "Output 1 goes to destination #1, index 5.\n");
 }
