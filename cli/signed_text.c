@@ -57,7 +57,9 @@ bool signed_text_read(struct signed_text *out, struct bytes text, struct err *er
         text.len--;
     struct bytes story = text;
     out->parts.signature = without_cr(cut_last_line(&story, true));
-    out->is_bip322 = signed_text_is_bip322(out->parts.signature);
+    // One line end is cut off; a second one would be a part of the signature.
+    out->is_bip322 = signed_text_is_bip322(out->parts.signature) &&
+                     bytes_is_printable_ascii(out->parts.signature);
     if (!out->is_bip322 && !is_signature(out->parts.signature))
         return err_set(err, ERR_MALFORMED, "no signature in the last line");
     struct bytes message = bytes_slice(story, 0, story.len > 0 ? story.len - 1 : 0);

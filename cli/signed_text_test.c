@@ -65,6 +65,8 @@ TEST(cli_7_1_bip322_strings)
     assert_bytes_text(out.parts.signature, "smpAkcw");
     assert_false(signed_text_read(&out, BYTES("hello\nsmpAkcw\n"), &err));
     assert_err(&err, ERR_MALFORMED, "no address in the line before the signature");
+    assert_false(signed_text_read(&out, BYTES("hello\n" ADDRESS "\nsmpAkcw\r\r\n"), &err));
+    assert_err(&err, ERR_MALFORMED, "no signature in the last line");
     assert_true(signed_text_read(&out, BYTES("hello\n" ADDRESS "\n" SIGNATURE), &err));
     assert_false(out.is_bip322);
 }
