@@ -92,6 +92,8 @@ TEST(without_locked_memory_it_does_not_start)
     assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
     const pid_t child = fork();
     if (child == 0) {
+        const int log = open(rig.log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        REQUIRE(log >= 0 && dup2(log, 2) == 2);
         if (geteuid() == 0 &&
             (chown(rig.store, 65534, 65534) != 0 || setgid(65534) != 0 || setuid(65534) != 0))
             _exit(99);
@@ -105,6 +107,8 @@ TEST(without_locked_memory_it_does_not_start)
     if (WEXITSTATUS(status) >= 98)
         skip(); // the program is where that user cannot run it
     assert_int_equal(WEXITSTATUS(status), 1);
+    assert_bytes_text(rig_said(&rig), "casemate-signer: the system has no guarded memory or no "
+                                      "random bytes\n");
 }
 
 static void allow_cores(void)
