@@ -239,6 +239,22 @@ TEST(policy_24_66_a_charge_is_taken_back_alone)
     }
 }
 
+// Two rules whose windows began in the same second: what is taken back of one is not taken from the other.
+TEST(policy_24_66_another_rules_window_stays)
+{
+    const struct policy p = parsed(of_windows);
+    const struct velocity before = { 0 }, after = charged(&p, 1, 7, T0);
+    struct velocity now = after;
+    assert_true(velocity_charge(&now, &p, 2, (struct sats){ 20 }, T0));
+    velocity_take_back(&now, &before, &after, &p, 1, (struct sats){ 7 });
+    assert_int_equal(now.spent[1].n, 0);
+    assert_int_equal(now.spent[2].n, 20);
+    for (size_t i = 0; i < now.n_outlays; i++)
+        assert_int_equal(now.outlays[i].sats.n, now.outlays[i].rule == 2 ? 20 : 0);
+    velocity_advance(&now, &p, T0 + 9 * 60);
+    assert_int_equal(now.spent[2].n, 0);
+}
+
 // What cannot be told from other charges any more stays charged, and is not free when asked again.
 TEST(policy_24_66_a_charge_that_cannot_be_found_stays)
 {
