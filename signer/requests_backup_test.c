@@ -102,7 +102,7 @@ TEST(wire_8_9_the_operator_says_no)
 TEST(wire_7_3_a_backup_discards_and_is_discarded)
 {
     WITH_RIG(rig, host);
-    char first[BACKUP_WORDS][16], second[BACKUP_WORDS][16];
+    char first[BACKUP_WORDS][16] = { 0 }, second[BACKUP_WORDS][16] = { 0 };
     assert_okay(rig_ask(host, REQUEST_BACK));
     copy_words(rig, first);
     assert_okay(rig_ask(host, REQUEST_BACK));
