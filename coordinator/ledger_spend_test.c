@@ -517,16 +517,23 @@ TEST_BOTH(coordinator_F32_inv_35_36_reorg_back_to_sent_and_counted_once)
     assert_sound(rig);
 }
 
+// Sent as *a, then as *b, which replaces it.
+static struct spend replaced(struct ledger_rig *rig, struct attempt *a, struct attempt *b)
+{
+    struct spend s = rig_sent(rig, 100, a);
+    struct err err;
+    *b = rig_attempt_of(rig, ATTEMPT_REPLACE, &s.anchor, 1, 9);
+    assert_true(ledger_attempt_add(rig->db, &s, b, &err));
+    ledger_rig_sign(rig, &s, b);
+    assert_true(ledger_sent(rig->db, &s, b, &err));
+    return s;
+}
+
 // After a reorg the new branch may have the replacement, and be told of it before the old block is told gone.
 TEST_BOTH(coordinator_F32_inv_3_one_attempt_is_in_the_chain_at_a_time)
 {
-    struct attempt a;
-    struct spend s = rig_sent(rig, 100, &a);
-    struct err err;
-    struct attempt b = rig_attempt_of(rig, ATTEMPT_REPLACE, &s.anchor, 1, 9);
-    assert_true(ledger_attempt_add(rig->db, &s, &b, &err));
-    ledger_rig_sign(rig, &s, &b);
-    assert_true(ledger_sent(rig->db, &s, &b, &err));
+    struct attempt a, b;
+    const struct spend s = replaced(rig, &a, &b);
     see(rig, &a, SIGHT_BLOCK, 1);
     assert_spend_state(rig, s.id, "confirmed");
     assert_sound(rig);
@@ -547,13 +554,8 @@ TEST_BOTH(coordinator_F32_inv_3_one_attempt_is_in_the_chain_at_a_time)
 // A replaced transaction that vanishes says nothing about the one that replaced it.
 TEST_BOTH(coordinator_C8_a_replaced_transaction_is_counted_once)
 {
-    struct attempt a;
-    struct spend s = rig_sent(rig, 100, &a);
-    struct err err;
-    struct attempt b = rig_attempt_of(rig, ATTEMPT_REPLACE, &s.anchor, 1, 9);
-    assert_true(ledger_attempt_add(rig->db, &s, &b, &err));
-    ledger_rig_sign(rig, &s, &b);
-    assert_true(ledger_sent(rig->db, &s, &b, &err));
+    struct attempt a, b;
+    const struct spend s = replaced(rig, &a, &b);
     assert_int_equal(velocity(rig).spent.n, 100);
     see(rig, &b, SIGHT_BLOCK, 1);
     see(rig, &a, SIGHT_GONE, 0);

@@ -248,14 +248,18 @@ static bool lease(struct op *op, void *context, struct err *err)
     return true;
 }
 
+static bool run_lease(struct db *db, op_body *body, struct lease c, bool *out, struct err *err)
+{
+    if (!op_run(db, body, &c, err))
+        return false;
+    *out = c.taken;
+    return true;
+}
+
 bool ledger_lease_signer(struct db *db, const char *signer_id, const char *holder, int64_t lease_us,
                          bool *taken, struct err *err)
 {
-    struct lease c = { signer_id, holder, lease_us, false };
-    if (!op_run(db, lease, &c, err))
-        return false;
-    *taken = c.taken;
-    return true;
+    return run_lease(db, lease, (struct lease){ signer_id, holder, lease_us, false }, taken, err);
 }
 
 static bool keep_lease(struct op *op, void *context, struct err *err)
@@ -276,11 +280,8 @@ static bool keep_lease(struct op *op, void *context, struct err *err)
 bool ledger_keep_signer(struct db *db, const char *signer_id, const char *holder, int64_t lease_us,
                         bool *kept, struct err *err)
 {
-    struct lease c = { signer_id, holder, lease_us, false };
-    if (!op_run(db, keep_lease, &c, err))
-        return false;
-    *kept = c.taken;
-    return true;
+    return run_lease(db, keep_lease, (struct lease){ signer_id, holder, lease_us, false }, kept,
+                     err);
 }
 
 static bool end_lease(struct op *op, void *context, struct err *err)
