@@ -188,6 +188,7 @@ static bool read_extension(struct policy *out, struct rule *rules, const struct 
     if (!extension_read_policy(out, f, world))
         return false;
     for (size_t i = 0; i < out->n_rules; i++)
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): without an array there are no rules
         rules[i].terms = extension_both(&out->extension, &rules[i].extension);
     return true;
 }
