@@ -44,16 +44,6 @@ static struct bytes p2sh_of(struct bytes redeem)
     return writer_bytes(&w);
 }
 
-static struct bytes key_of(size_t who, const char *suffix)
-{
-    char path[KEYPATH_TEXT_MAX];
-    struct bytes key;
-    (void)snprintf(path, sizeof path, "%s%s", MS_RIG_PATH, suffix);
-    const struct hdkey node = ms_rig_node(who, path);
-    assert_true(arena_copy(test_arena(), BYTES_OF(node.pub.key.b), &key));
-    return key;
-}
-
 // --- 11.3 ---
 
 TEST(psbt_signing_27_68_multisig_change_of_each_format)
@@ -156,13 +146,14 @@ TEST(psbt_signing_27_68_multisig_change_scripts)
     const struct ms_wallet *wallet = ms_draft_wallet(rig, NATIVE, 3);
     const struct ms_place at = { wallet, MS_CHANGE, 0 };
     const struct bytes good = ms_inner_script(&at);
-    struct bytes keys[3] = { key_of(0, "/1/0"), key_of(1, "/1/0"), key_of(2, "/1/0") };
+    struct bytes keys[3] = { ms_rig_key(0, "/1/0"), ms_rig_key(1, "/1/0"), ms_rig_key(2, "/1/0") };
     struct writer reversed = writer_growing(test_arena(), 256);
     struct writer evil = writer_growing(test_arena(), 256);
     script_sort_keys(keys, 3);
     const struct bytes last_first[] = { keys[2], keys[1], keys[0] };
     script_write_multisig(&reversed, 2, last_first, 3);
-    struct bytes two_and_evil[] = { key_of(0, "/1/0"), key_of(1, "/1/0"), key_of(9, "/1/0") };
+    struct bytes two_and_evil[] = { ms_rig_key(0, "/1/0"), ms_rig_key(1, "/1/0"),
+                                    ms_rig_key(9, "/1/0") };
     script_sort_keys(two_and_evil, 3);
     script_write_multisig(&evil, 2, two_and_evil, 3);
     const struct {
@@ -307,7 +298,7 @@ static struct draft *coins_of(const struct rig *rig, size_t n_new, size_t n_old,
     for (size_t i = 0; i < n_new; i++)
         (void)draft_in_ms(d, &from, COIN);
     for (size_t i = 0; i < n_old; i++)
-        draft_put(draft_in_ms(d, &from, COIN), PSBT_IN_PARTIAL_SIG, key_of(0, "/0/0"),
+        draft_put(draft_in_ms(d, &from, COIN), PSBT_IN_PARTIAL_SIG, ms_rig_key(0, "/0/0"),
                   BYTES("0\x06\x02\x01\x01\x02\x01\x01\x01"));
     for (size_t i = 0; i < n_single; i++)
         (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", COIN);
@@ -413,7 +404,7 @@ static struct draft *scattered(const struct ms_wallet *wallet, const char *const
     struct writer w = writer_growing(test_arena(), 256);
     struct draft *d = begin(wallet);
     for (size_t who = 0; who < 3; who++)
-        keys[who] = key_of(who, suffixes[who]);
+        keys[who] = ms_rig_key(who, suffixes[who]);
     script_sort_keys(keys, 3);
     script_write_multisig(&w, 2, keys, 3);
     struct psbt_map *out = draft_pay(d, ms_redeem_of_witness(writer_bytes(&w)), CHANGE_SATS);
@@ -457,7 +448,7 @@ TEST(psbt_signing_27_73_the_first_in_script_order)
 {
     static const char *const suffixes[3] = { "/1/0", "/1/5000", "/1/6000" };
     struct rig *rig = rig_new();
-    const struct bytes a = key_of(1, suffixes[1]), b = key_of(2, suffixes[2]);
+    const struct bytes a = ms_rig_key(1, suffixes[1]), b = ms_rig_key(2, suffixes[2]);
     struct draft *d = scattered(ms_draft_wallet(rig, NATIVE, 3), suffixes);
     rig_accepts(rig, draft_v0(d));
     rig_warnings_are(rig, "Troublesome Change Outs");
@@ -481,8 +472,8 @@ TEST(psbt_signing_27_73_every_place_in_the_script)
             "Output#1: last component beyond reasonable gap: " MS_RIG_PATH "/1/%u" EXPECTED, index);
         struct draft *d = scattered(ms_draft_wallet(rig, NATIVE, 3),
                                     (const char *const[3]){ "/1/0", "/1/0", suffix });
-        const struct bytes key = key_of(2, suffix),
-                           others[2] = { key_of(0, "/1/0"), key_of(1, "/1/0") };
+        const struct bytes key = ms_rig_key(2, suffix),
+                           others[2] = { ms_rig_key(0, "/1/0"), ms_rig_key(1, "/1/0") };
         const bool below_0 = bytes_compare(key, others[0]) < 0;
         const bool below_1 = bytes_compare(key, others[1]) < 0;
         is_first = is_first || (below_0 && below_1);

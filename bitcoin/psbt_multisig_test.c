@@ -38,16 +38,6 @@ static struct bytes p2wsh_of(struct bytes witness)
     return ms_redeem_of_witness(witness);
 }
 
-static struct bytes key_of(size_t who, const char *suffix)
-{
-    char path[KEYPATH_TEXT_MAX];
-    struct bytes key;
-    (void)snprintf(path, sizeof path, "%s%s", MS_RIG_PATH, suffix);
-    const struct hdkey node = ms_rig_node(who, path);
-    assert_true(arena_copy(test_arena(), BYTES_OF(node.pub.key.b), &key));
-    return key;
-}
-
 // Gives input 0 another witness script, which its coin is paid to.
 static void respend(struct draft *d, struct bytes witness)
 {
@@ -227,7 +217,7 @@ TEST(psbt_signing_27_65_zero_fingerprint_in_a_wallet)
     struct rig *rig = rig_new();
     const struct ms_wallet *wallet = ms_draft_wallet(rig, NATIVE, 3);
     struct draft *d = spend_from(wallet);
-    const struct bytes key = key_of(0, "/0/0");
+    const struct bytes key = ms_rig_key(0, "/0/0");
     const struct psbt_field *f = psbt_find_keyed(&d->in[0], PSBT_IN_KEY_PATH, key);
     draft_put(&d->in[0], PSBT_IN_KEY_PATH, key,
               test_concat(BYTES("\0\0\0\0"), bytes_slice(f->value, 4, f->value.len)));
@@ -260,7 +250,7 @@ TEST(psbt_signing_27_62_63_more_than_fifteen)
     for (size_t who = 0; who < 16; who++) {
         if (who == 15)
             rig_refuses(rig, draft_v0(d), "Transaction looks completely signed already?", "");
-        draft_put(&d->in[0], PSBT_IN_PARTIAL_SIG, key_of(who, "/0/0"),
+        draft_put(&d->in[0], PSBT_IN_PARTIAL_SIG, ms_rig_key(who, "/0/0"),
                   BYTES("0\x06\x02\x01\x01\x02\x01\x01\x01"));
     }
     respend(d, changed(ms_inner_script(&at), 0, 0x60));
@@ -385,23 +375,23 @@ TEST(psbt_signing_27_62_an_evil_key)
     struct rig *rig = rig_new();
     struct draft *d = native_draft(rig);
     const struct ms_wallet *wallet = rig->view.wallets.list[0];
-    const struct bytes evil = key_of(9, "/0/0"), right = key_of(1, "/0/0");
+    const struct bytes evil = ms_rig_key(9, "/0/0"), right = ms_rig_key(1, "/0/0");
     const struct bytes script = with_key(wallet, right, evil);
     char xfp[XFP_TEXT_SIZE];
     xfp_to_text(xfp, ms_rig_xfp(1));
     respend(d, script);
     draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
-    put_claim(&d->in[0], key_of(0, "/0/0"), 0, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(0, "/0/0"), 0, "/0/0");
     put_claim(&d->in[0], evil, 1, "/0/0");
-    put_claim(&d->in[0], key_of(2, "/0/0"), 2, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(2, "/0/0"), 2, "/0/0");
     rig_refuses(
         rig, draft_v0(d),
         text("Input #0: pk#%zu wrong, tried: [%s/_/_/_/_/0/0]", place_of(script, evil), xfp), "");
     // Without a path of its own the key is in the script, but nobody's.
     draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
-    put_claim(&d->in[0], key_of(0, "/0/0"), 0, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(0, "/0/0"), 0, "/0/0");
     put_claim(&d->in[0], right, 1, "/0/0");
-    put_claim(&d->in[0], key_of(2, "/0/0"), 2, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(2, "/0/0"), 2, "/0/0");
     rig_refuses(rig, draft_v0(d), "Input #0: unexpected pubkey", "");
     // Checks that are off let it pass, but never in HSM mode (D-CHECKS).
     rig->view.skip_multisig_checks = true;
@@ -416,13 +406,13 @@ TEST(psbt_signing_27_62_one_cosigner_twice)
     struct rig *rig = rig_new();
     struct draft *d = native_draft(rig);
     const struct ms_wallet *wallet = rig->view.wallets.list[0];
-    const struct bytes twice = key_of(1, "/0/7");
-    const struct bytes script = with_key(wallet, key_of(2, "/0/0"), twice);
-    const size_t a = place_of(script, key_of(1, "/0/0")), b = place_of(script, twice);
+    const struct bytes twice = ms_rig_key(1, "/0/7");
+    const struct bytes script = with_key(wallet, ms_rig_key(2, "/0/0"), twice);
+    const size_t a = place_of(script, ms_rig_key(1, "/0/0")), b = place_of(script, twice);
     respend(d, script);
     draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
-    put_claim(&d->in[0], key_of(0, "/0/0"), 0, "/0/0");
-    put_claim(&d->in[0], key_of(1, "/0/0"), 1, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(0, "/0/0"), 0, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(1, "/0/0"), 1, "/0/0");
     put_claim(&d->in[0], twice, 1, "/0/7");
     rig_refuses(rig, draft_v0(d), text("Input #0: pk#%zu wrong, unknown XFP", a > b ? a : b), "");
 }
@@ -432,9 +422,9 @@ TEST(psbt_signing_27_62_hardened_steps)
     struct rig *rig = rig_new();
     struct draft *d = native_draft(rig);
     draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
-    put_claim(&d->in[0], key_of(0, "/0/0"), 0, "/0h/0");
-    put_claim(&d->in[0], key_of(1, "/0/0"), 1, "/0h/0");
-    put_claim(&d->in[0], key_of(2, "/0/0"), 2, "/0h/0");
+    put_claim(&d->in[0], ms_rig_key(0, "/0/0"), 0, "/0h/0");
+    put_claim(&d->in[0], ms_rig_key(1, "/0/0"), 1, "/0h/0");
+    put_claim(&d->in[0], ms_rig_key(2, "/0/0"), 2, "/0h/0");
     rig_refuses(rig, draft_v0(d), "Input #0: hard deriv", "");
 }
 
@@ -444,7 +434,7 @@ static struct bytes script_in_order(const size_t *who)
     struct bytes keys[3];
     struct writer w = writer_growing(test_arena(), 1024);
     for (size_t i = 0; i < 3; i++)
-        keys[i] = key_of(who[i], "/0/0");
+        keys[i] = ms_rig_key(who[i], "/0/0");
     script_write_multisig(&w, 2, keys, 3);
     return writer_bytes(&w);
 }
@@ -521,12 +511,12 @@ TEST(psbt_signing_27_94_multisig_without_a_key_of_ours)
 {
     struct rig *rig = rig_new();
     struct draft *d = native_draft(rig);
-    const struct bytes evil = key_of(9, "/0/0");
-    respend(d, with_key(rig->view.wallets.list[0], key_of(0, "/0/0"), evil));
+    const struct bytes evil = ms_rig_key(9, "/0/0");
+    respend(d, with_key(rig->view.wallets.list[0], ms_rig_key(0, "/0/0"), evil));
     draft_drop(&d->in[0], PSBT_IN_KEY_PATH);
     put_claim(&d->in[0], evil, 0, "/0/0");
-    put_claim(&d->in[0], key_of(1, "/0/0"), 1, "/0/0");
-    put_claim(&d->in[0], key_of(2, "/0/0"), 2, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(1, "/0/0"), 1, "/0/0");
+    put_claim(&d->in[0], ms_rig_key(2, "/0/0"), 2, "/0/0");
     rig->view.skip_multisig_checks = true;
     rig_refuses(rig, draft_v0(d), "Signing failed late", "Input #0 needs pubkey I dont have");
 }
@@ -559,8 +549,8 @@ static void assert_signs_with(struct rig *rig, const struct draft *d, struct byt
 TEST(psbt_signing_27_94_the_key_that_is_ours_indeed)
 {
     struct rig *rig = rig_new();
-    const struct bytes ours = key_of(0, "/0/1"), signed_before = key_of(0, "/0/0"),
-                       evil = key_of(9, "/0/0"), other = key_of(1, "/0/0");
+    const struct bytes ours = ms_rig_key(0, "/0/1"), signed_before = ms_rig_key(0, "/0/0"),
+                       evil = ms_rig_key(9, "/0/0"), other = ms_rig_key(1, "/0/0");
     rig->view.skip_multisig_checks = true;
 
     // A lie before it.
@@ -645,7 +635,7 @@ TEST(psbt_signing_27_107_more_signatures_than_needed)
     struct tx tx;
     (void)draft_in(d, rig, DRAFT_P2WPKH, "m/84h/1h/0h/0/0", 1000);
     assert_true(ms_script_parse(&script, ms_inner_script(&at), &rig->err));
-    const struct bytes junk = key_of(9, "/0/0");
+    const struct bytes junk = ms_rig_key(9, "/0/0");
     struct psbt_new_sig by_place[3];
     for (size_t who = 0; who < 3; who++) {
         const struct psbt_new_sig sig = ms_draft_signature(d, 0, &at, COIN, who, SIGHASH_ALL);

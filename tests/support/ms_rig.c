@@ -46,6 +46,16 @@ struct hdkey ms_rig_node(size_t who, const char *path)
     return node;
 }
 
+struct bytes ms_rig_key(size_t who, const char *suffix)
+{
+    char path[KEYPATH_TEXT_MAX];
+    struct bytes key;
+    (void)snprintf(path, sizeof path, "%s%s", MS_RIG_PATH, suffix);
+    const struct hdkey node = ms_rig_node(who, path);
+    assert_true(arena_copy(test_arena(), BYTES_OF(node.pub.key.b), &key));
+    return key;
+}
+
 struct xfp ms_rig_xfp(size_t who)
 {
     const struct hdkey master = master_of(who);

@@ -16,6 +16,8 @@ struct ms_register ms_rig(void);
 
 // The node of a cosigner: 0 is this signer, others have seeds of their own.
 struct hdkey ms_rig_node(size_t who, const char *path);
+// The public key at MS_RIG_PATH and the suffix, "/1/0".
+struct bytes ms_rig_key(size_t who, const char *suffix);
 struct xfp ms_rig_xfp(size_t who);
 const char *ms_rig_xpub(size_t who, const char *path);
 
