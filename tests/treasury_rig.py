@@ -13,8 +13,10 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "regtest"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "regtest")]
 from node import Node, free_port
+from unix_socket import answers
 
 WAIT_SECONDS = 60
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
@@ -119,7 +121,7 @@ class Treasury:
         os.makedirs(f"{self.folder}/signer-{letter}", mode=0o700, exist_ok=True)
         self.spawn("signer-" + letter, self.programs["casemate-signer"], "--simulator", "--chain", "XRT", "--socket", path,
                    "--dir", f"{self.folder}/signer-{letter}")
-        self.wait(lambda: os.path.exists(path + ".panel"), path)
+        self.wait(lambda: answers(path + ".panel"), path + ".panel")
         if seed is not None:
             self.panel(letter, do="reset", chain="XRT", words=seed, passphrase="", keep=False)
         else:
