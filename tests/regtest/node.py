@@ -3,6 +3,7 @@ import base64
 import http.client
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -10,10 +11,24 @@ import time
 WAIT_SECONDS = 90
 
 
+_claimed = []
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port of loopback that stays ours while this process lives, also between a server's end and its start again: the
+    kernel gives none below 32768 to a connection, and an abstract socket of its name keeps other tests off it."""
+    while True:
+        port = random.randrange(10000, 32768)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0casemate-test-port-{port}")
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claimed.append(claim)
+        return port
 
 
 class Node:

@@ -60,8 +60,9 @@ function rememberSigned(hash) {
 
 function transaction(app, known) {
   const load = loader(app);
-  const facts = el("div", {class: "heading"}), look = el("div"), words = el("div", {"aria-live": "polite"});
   const remove = button("Remove", () => app.link.act("clear_psbt"), "danger");
+  const name = el("p"), facts = el("div", {class: "heading"}, name, remove);
+  const look = el("div"), words = el("div", {"aria-live": "polite"});
   const askDevice = button("Ask the device", () => app.link.act("preview_psbt"));
   const device = el("div", {}, el("h3", {}, "In the device's words"),
     el("p", {class: "hint"}, "What the device itself says the transaction does. Nothing is signed by asking."), askDevice, words);
@@ -109,9 +110,10 @@ function transaction(app, known) {
       show(facts, has);
       show(device, has && may);
       remove.disabled = status.busy_signing;
-      if (has) redraw(facts, el("p", {}, el("span", {class: "hint"}, `${status.psbt_size} bytes, SHA-256 `),
+      show(remove, may);
+      if (has) redraw(name, el("span", {class: "hint"}, `${status.psbt_size} bytes, SHA-256 `),
         el("span", {class: "mono", title: status.psbt_hash, "data-hash": status.psbt_hash}, abbreviate(status.psbt_hash, 8)), " ",
-        copyButton(status.psbt_hash, "hash of the PSBT")), may ? remove : null);
+        copyButton(status.psbt_hash, "hash of the PSBT"));
       say(status);
       draw(status);
     }};

@@ -21,12 +21,15 @@ export function replace(node, ...children) {
   node.replaceChildren(...children.flat(Infinity).filter(Boolean));
 }
 
-// The same, but nodes that are there and look the same stay: they keep the focus, and are not read out again. For what
-// follows a state, and whose listeners depend on nothing that cannot be seen.
+// The same, but nodes that are there and look the same stay, and are not read out again. For what follows a state, and
+// whose listeners depend on nothing that cannot be seen. Who is at a button stays at its successor.
 export function redraw(node, ...children) {
+  const at = node.contains(document.activeElement) ? document.activeElement : null;
   const next = node.cloneNode(false);
   next.append(...children.flat(Infinity).filter(Boolean));
-  if (!next.isEqualNode(node)) node.replaceChildren(...next.childNodes);
+  if (next.isEqualNode(node)) return;
+  node.replaceChildren(...next.childNodes);
+  if (at) [...node.querySelectorAll(at.tagName)].find((other) => other.isEqualNode(at))?.focus({preventScroll: true});
 }
 
 export function show(node, visible) {
