@@ -117,7 +117,10 @@ static bool read_line(struct panel_client *panel, struct bytes *line, int timeou
         if (timeout_ms > 0)
             left_ms = spent < timeout_ms ? (int)(timeout_ms - spent) : 0;
         if (!read_more(panel, left_ms, err))
-            return false;
+            return err->code == ERR_TIMEOUT
+                       ? err_set(err, ERR_TIMEOUT, "%s: no answer within %d s", panel->path,
+                                 timeout_ms / 1000)
+                       : false;
     }
 }
 
@@ -139,7 +142,7 @@ bool panel_client_open(struct panel_client **out, const char *path, int cancel_f
     if (!connect_to(&fd, path, err))
         return false;
     AUTO(panel_client_closep) struct panel_client *panel = panel_new(path, fd, cancel_fd);
-    if (!read_line(panel, &line, PANEL_ANSWER_MS, err))
+    if (!read_line(panel, &line, PANEL_OPEN_MS, err))
         return false;
     if (!arena_copy(panel->hello, line, &kept)) // what was parsed may borrow from the line
         return err_set(err, ERR_NO_MEMORY, "%s: no memory for the greeting", path);

@@ -7,7 +7,8 @@
 #include "base/err.h"
 #include "wire/panel.h"
 
-#define PANEL_ANSWER_MS 10000 // a panel answers at once; changing a PIN costs it seconds
+#define PANEL_OPEN_MS 10000   // for its greeting
+#define PANEL_ANSWER_MS 60000 // it answers at once, but a PIN costs seconds, and more on a small board
 
 struct panel_client;
 

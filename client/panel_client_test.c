@@ -135,6 +135,24 @@ TEST(panel_replies_that_come_together)
     stop(&fake);
 }
 
+TEST(panel_that_does_not_answer)
+{
+    struct fake_panel fake = { .greeting = HELLO, .replies = { "", "" } };
+    start(&fake);
+    struct panel_client *panel;
+    struct panel_reply reply;
+    struct err err;
+    assert_true(panel_client_open(&panel, fake.path, WAIT_NO_CANCEL, NULL, &err));
+    const struct panel_request screen = { .verb = PANEL_SCREEN };
+    assert_true(panel_client_send(panel, &screen, &err));
+    char text[300];
+    snprintf(text, sizeof text, "%s: no answer within 1 s", fake.path);
+    assert_false(panel_client_receive(panel, &reply, 1000, &err));
+    assert_err(&err, ERR_TIMEOUT, text);
+    panel_client_close(panel);
+    stop(&fake);
+}
+
 TEST(panel_greetings_that_are_none)
 {
     static const struct {
