@@ -117,10 +117,9 @@ static bool read_line(struct panel_client *panel, struct bytes *line, int timeou
         if (timeout_ms > 0)
             left_ms = spent < timeout_ms ? (int)(timeout_ms - spent) : 0;
         if (!read_more(panel, left_ms, err))
-            return err->code == ERR_TIMEOUT
-                       ? err_set(err, ERR_TIMEOUT, "%s: no answer within %d s", panel->path,
-                                 timeout_ms / 1000)
-                       : false;
+            return err->code == ERR_TIMEOUT ? err_set(err, ERR_TIMEOUT, "%s: no answer within %d s",
+                                                      panel->path, timeout_ms / 1000)
+                                            : false;
     }
 }
 

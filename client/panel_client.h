@@ -7,8 +7,9 @@
 #include "base/err.h"
 #include "wire/panel.h"
 
-#define PANEL_OPEN_MS 10000   // for its greeting
-#define PANEL_ANSWER_MS 60000 // it answers at once, but a PIN costs seconds, and more on a small board
+#define PANEL_OPEN_MS 10000 // for its greeting
+#define PANEL_ANSWER_MS                                                                            \
+    60000 // it answers at once, but a PIN costs seconds, and more on a small board
 
 struct panel_client;
 
