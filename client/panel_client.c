@@ -84,6 +84,11 @@ static bool gone(const struct panel_client *panel, struct err *err)
     return err_set(err, ERR_NOT_FOUND, "%s: the signer closed the panel", panel->path);
 }
 
+static bool no_answer(const struct panel_client *panel, int timeout_ms, struct err *err)
+{
+    return err_set(err, ERR_TIMEOUT, "%s: no answer within %d s", panel->path, timeout_ms / 1000);
+}
+
 // --- Reading ---
 
 static bool read_more(struct panel_client *panel, int timeout_ms, struct err *err)
@@ -117,9 +122,7 @@ static bool read_line(struct panel_client *panel, struct bytes *line, int timeou
         if (timeout_ms > 0)
             left_ms = spent < timeout_ms ? (int)(timeout_ms - spent) : 0;
         if (!read_more(panel, left_ms, err))
-            return err->code == ERR_TIMEOUT ? err_set(err, ERR_TIMEOUT, "%s: no answer within %d s",
-                                                      panel->path, timeout_ms / 1000)
-                                            : false;
+            return err->code == ERR_TIMEOUT && no_answer(panel, timeout_ms, err);
     }
 }
 

@@ -7,9 +7,8 @@
 #include "base/err.h"
 #include "wire/panel.h"
 
-#define PANEL_OPEN_MS 10000 // for its greeting
-#define PANEL_ANSWER_MS                                                                            \
-    60000 // it answers at once, but a PIN costs seconds, and more on a small board
+#define PANEL_OPEN_MS   10000 // for its greeting
+#define PANEL_ANSWER_MS 60000 // a panel answers at once, but changing a PIN costs it seconds
 
 struct panel_client;
 
