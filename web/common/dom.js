@@ -22,14 +22,17 @@ export function replace(node, ...children) {
 }
 
 // The same, but nodes that are there and look the same stay, and are not read out again. For what follows a state, and
-// whose listeners depend on nothing that cannot be seen. Who is at a button stays at its successor.
+// whose listeners depend on nothing but what can be seen and `of` (see button). Who is at a button stays at its
+// successor, if there is no doubt which that is: else Enter would do to one thing what was meant for another.
 export function redraw(node, ...children) {
   const at = node.contains(document.activeElement) ? document.activeElement : null;
-  const next = node.cloneNode(false);
+  const same = () => at ? [...node.querySelectorAll(at.tagName)].filter((other) => other.isEqualNode(at)) : [];
+  const was = same(), next = node.cloneNode(false);
   next.append(...children.flat(Infinity).filter(Boolean));
   if (next.isEqualNode(node)) return;
   node.replaceChildren(...next.childNodes);
-  if (at) [...node.querySelectorAll(at.tagName)].find((other) => other.isEqualNode(at))?.focus({preventScroll: true});
+  const is = same();
+  if (was.length === 1 && is.length === 1) is[0].focus({preventScroll: true});
 }
 
 export function show(node, visible) {
@@ -72,7 +75,9 @@ export function select(options, value) {
   return node;
 }
 
-export const button = (text, onclick, kind = "") => el("button", {type: "button", class: kind || null, onclick}, text);
+// of: the id of what it acts on, where the same text stands on several.
+export const button = (text, onclick, kind = "", of = null) =>
+  el("button", {type: "button", class: kind || null, "data-of": of, onclick}, text);
 
 // Copies also where there is no clipboard interface: it needs a secure context.
 export async function copy(text) {

@@ -47,8 +47,8 @@ function changeRow(app, c) {
   return el("li", {class: "card"}, el("div", {class: "heading"}, el("h3", {}, CHANGES[c.kind] ?? c.kind), chip(STATES[c.state] ?? ["", c.state])),
     el("p", {}, about(c)), el("p", {class: "hint"}, c.loosening ? "It loosens a limit. " : "It tightens. ", `${c.approvals} of ${c.needed} approvals. `, "Asked for ", when(c.created_at),
       c.not_before ? [", not before ", when(c.not_before)] : null),
-    open ? el("div", {class: "row"}, app.may("officer") && !own && c.state === "draft" ? [button("Approve", act("approve", "Approved."), "main"), button("Reject", act("reject", "Rejected."), "danger")] : null,
-      app.may("officer", "policy-admin") && c.state !== "draft" ? button("Publish", act("publish", "In force now."), "main") : null,
+    open ? el("div", {class: "row"}, app.may("officer") && !own && c.state === "draft" ? [button("Approve", act("approve", "Approved."), "main", c.id), button("Reject", act("reject", "Rejected."), "danger", c.id)] : null,
+      app.may("officer", "policy-admin") && c.state !== "draft" ? button("Publish", act("publish", "In force now."), "main", c.id) : null,
       own && c.state === "draft" ? el("span", {class: "hint"}, "Others have to approve it.") : null) : null);
 }
 
@@ -57,7 +57,7 @@ function destinations(app) {
   const load = async () => {
     const all = (await get("destinations", {wallet: app.wallet.name})).destinations.filter((d) => d.state !== "retired");
     redraw(rows, all.map((d) => el("tr", {}, el("td", {}, quote(d.name)), el("td", {class: "wide"}, address(d.address)), el("td", {}, d.state === "active" ? chip(["good", "On the list"]) : chip(["warn", "Pending"])),
-      el("td", {}, app.may("policy-admin", "officer") ? button("Remove", () => app.try(() => remove(`destinations/${d.id}`), "Removed from the list.").then(load), "small danger") : null))));
+      el("td", {}, app.may("policy-admin", "officer") ? button("Remove", () => app.try(() => remove(`destinations/${d.id}`), "Removed from the list.").then(load), "small danger", d.id) : null))));
   };
   const add = async () => {
     const change = await app.try(() => post("destinations", {wallet: app.wallet.name, name: name.value, address: to.value.trim()}));
@@ -76,8 +76,8 @@ function destinations(app) {
 function freezing(app) {
   const name = encodeURIComponent(app.wallet.name);
   if (app.wallet.status === "frozen")
-    return [el("p", {}, "The wallet is frozen. Lifting that takes two people."), app.may("operator", "officer", "policy-admin") ? button("Ask to unfreeze", () => app.try(() => post("policies", {wallet: app.wallet.name, kind: "unfreeze", body: {}}), "Asked for. Two people have to approve it.")) : null];
-  return app.may("operator") ? [el("p", {}, "Stops all new payments at once. Lifting it takes two people."), button("Freeze", () => app.try(() => post(`wallets/${name}/freeze`), "The wallet is frozen."), "danger")] : [];
+    return [el("p", {}, "The wallet is frozen. Lifting that takes two people."), app.may("operator", "officer", "policy-admin") ? button("Ask to unfreeze", () => app.try(() => post("policies", {wallet: app.wallet.name, kind: "unfreeze", body: {}}), "Asked for. Two people have to approve it."), "", app.wallet.id) : null];
+  return app.may("operator") ? [el("p", {}, "Stops all new payments at once. Lifting it takes two people."), button("Freeze", () => app.try(() => post(`wallets/${name}/freeze`), "The wallet is frozen."), "danger", app.wallet.id)] : [];
 }
 
 export function limitsPage(app, body) {

@@ -17,8 +17,8 @@ function card(app, s) {
       pair("Its period ends", when(s.window_ends_at))) : null,
     seen && s.policy_hash ? el("p", {class: "hint"}, "Policy ", el("span", {class: "mono", title: s.policy_hash}, abbreviate(s.policy_hash, 10))) : null,
     s.last_refusal ? el("p", {class: "hint"}, "Last refusal: ", quote(s.last_refusal)) : null,
-    app.may("operator") ? el("div", {class: "row"}, s.enabled ? button("Take out", act("disable", `Signer ${s.name} is not asked any more.`)) : button("Bring back", act("enable", `Signer ${s.name} is asked again.`)),
-      button("Arm again", act("heal", `Signer ${s.name} will be armed again.`)), button("Start again", act("reboot", `Signer ${s.name} is started again.`), "danger")) : null);
+    app.may("operator") ? el("div", {class: "row"}, s.enabled ? button("Take out", act("disable", `Signer ${s.name} is not asked any more.`), "", s.name) : button("Bring back", act("enable", `Signer ${s.name} is asked again.`), "", s.name),
+      button("Arm again", act("heal", `Signer ${s.name} will be armed again.`), "", s.name), button("Start again", act("reboot", `Signer ${s.name} is started again.`), "danger", s.name)) : null);
 }
 
 export function signersPage(app, body) {

@@ -63,14 +63,17 @@ const asked = (s) => s.signers.length === 0 ? [] : [el("h2", {}, "Signers asked"
 const verdicts = (s) => s.approvals.length === 0 ? [] : [el("h2", {}, "People"),
   el("ul", {}, s.approvals.map((a) => el("li", {}, quote(a.name), a.verdict === "approve" ? " approved, " : " rejected, ", when(a.at))))];
 
-function actions(app, spend, again) {
+// code: the field that stays while the page follows the payment.
+function actions(app, spend, code, again) {
   const act = (path, text, body) => app.try(() => post(`spends/${spend.id}/${path}`, body), text).then(again);
   const list = [];
   if (spend.state === "awaiting_approval" && app.may("approver") && spend.principal_id !== app.me.principal_id) {
-    const code = el("input", {inputmode: "numeric", maxlength: 6, autocomplete: "one-time-code"});
-    const given = () => spend.tier === "surge" ? {code: code.value} : {};
-    list.push(spend.tier === "surge" ? field("Code of the surge tier", code) : null,
-      button("Approve", () => act("approve", "Approved.", given()), "main"), button("Reject", () => act("reject", "Rejected."), "danger"));
+    const input = code.querySelector("input"), isSurge = spend.tier === "surge";
+    const approve = () => {
+      act("approve", "Approved.", isSurge ? {code: input.value} : {});
+      input.value = ""; // it is good once
+    };
+    list.push(...(isSurge ? [code] : []), button("Approve", approve, "main"), button("Reject", () => act("reject", "Rejected."), "danger"));
   }
   if (!ENDED.includes(spend.state) && !["confirmed", "voiding"].includes(spend.state) && !spend.cancel_asked && app.may("spender", "operator"))
     list.push(button(["sent", "signed", "parked"].includes(spend.state) ? "Take it back" : "Cancel", () => act("cancel", "It is being cancelled."), "danger"));
@@ -81,13 +84,16 @@ function actions(app, spend, again) {
 export function spendPage(app, body, id) {
   const picture = el("div"), card = el("section", {class: "card"}), doing = el("div", {class: "row"});
   const lines = el("ol"), log = el("div", {class: "log", tabindex: 0, role: "log", "aria-label": "What happened"}, lines);
-  let spend = null, done = 0;
+  const code = field("Code of the surge tier", el("input", {inputmode: "numeric", maxlength: 6, autocomplete: "one-time-code"}));
+  let spend = null, done = 0, offered = "";
   body.append(picture, el("div", {class: "columns"}, el("div", {}, card, el("div", {class: "card"}, doing)), el("section", {class: "card"}, el("h2", {}, "What happened"), log)));
 
   const draw = () => {
     redraw(picture, steps(spend, done));
     redraw(card, head(spend, app), attempts(spend, app), asked(spend), verdicts(spend));
-    replace(doing, actions(app, spend, load));
+    const offer = actions(app, spend, code, load), names = offer.map((node) => node.textContent).join("\n");
+    if (names !== offered) replace(doing, offer); // whoever types or presses there is left alone
+    offered = names;
     show(doing.parentNode, doing.childElementCount > 0);
   };
   const load = async () => {
