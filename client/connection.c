@@ -116,11 +116,11 @@ static bool carry_packets(struct connection *c, struct outgoing *mem, struct byt
                           struct bytes *reply, struct arena *arena, int reply_ms, struct err *err)
 {
     struct writer w = writer_of(mem->packets, sizeof mem->packets);
-    REQUIRE(host_send(&c->end, &w, message, arena)); // there is room for the longest request
-    const bool opened = link_is_open(&c->end.link);
-    // Who was told to stop meanwhile, or sleeping, begins nothing more.
+    // Who was told to stop meanwhile, or sleeping, begins nothing more, and the session stays whole.
     if (!wait_pause(0, c->transport->cancel_fd, err))
         return false;
+    REQUIRE(host_send(&c->end, &w, message, arena)); // there is room for the longest request
+    const bool opened = link_is_open(&c->end.link);
     c->lost = true; // until the reply is whole
     if (!send_packets(c, writer_bytes(&w), err) || !receive_message(c, reply, reply_ms, err))
         return false;

@@ -316,6 +316,31 @@ TEST(cli_7_4_a_wait_can_be_stopped)
     assert_int_equal(fake_signer_count(fake, "vers"), 0); // nothing is begun by who is to stop
 }
 
+// What was never sent has not moved the keystream either: the session goes on.
+TEST(a_session_outlives_what_was_not_sent)
+{
+    const struct fake_rule rule = { "vers", 0, FAKE_REPLY, BYTES_INIT("ascione\ntwo") };
+    FAKE_SIGNER(fake) = start_fake(&rule, 1, BYTES(""));
+    int fds[2];
+    char told;
+    struct connection *c;
+    struct reply reply;
+    struct err err;
+    assert_int_equal(pipe(fds), 0);
+    const struct connection_options options = { .socket_path = test_path("fake-1.sock"),
+                                                .cancel_fd = fds[0] };
+    assert_true(connection_open(&c, &options, &err));
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    const struct request request = { .id = REQUEST_VERS };
+    assert_false(connection_call(c, &reply, REPLY_ASCI, &request, test_arena(), &err));
+    assert_err(&err, ERR_INTERRUPTED, "interrupted");
+    assert_int_equal(read(fds[0], &told, 1), 1);
+    assert_true(connection_call(c, &reply, REPLY_ASCI, &request, test_arena(), &err));
+    connection_close(c);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 // --- The file of the socket that we are answered at ---
 
 static size_t n_in_folder(const char *prefix, char *name, size_t size)

@@ -9,8 +9,8 @@
 //
 // (1) A struct db is one connection, for one thread. Each thread opens its own.
 // (2) SQL is written once, with $1 ... $n for values; never put a value into the text. "FOR UPDATE",
-//     "FOR UPDATE SKIP LOCKED" and "FOR SHARE" are left out for SQLite, where a transaction that writes
-//     excludes all others. Sums are CAST(coalesce(sum(x), 0) AS bigint).
+//     "FOR UPDATE SKIP LOCKED" and "FOR KEY SHARE" are left out for SQLite, where a transaction that
+//     writes excludes all others. Sums are CAST(coalesce(sum(x), 0) AS bigint).
 // (3) Each statement is prepared once per connection; its arguments have the same types each time.
 // (4) A transaction is BEGIN IMMEDIATE on SQLite and ISOLATION LEVEL READ COMMITTED on PostgreSQL, said
 //     each time, as a server's default may differ. When the commit has returned true, it is on disk.

@@ -108,5 +108,7 @@ bool restart_signer(const struct port_options *options, struct deadline *deadlin
     if (child.argv[0] == NULL)
         return err_set(err, ERR_UNSUPPORTED, "no restart_command is configured");
     deadline_set(deadline, PORT_REBOOT_MS, PORT_REBOOT_MS);
-    return child_run(&said, &child, arena, err) || deadline_explain(deadline, err);
+    // Who was told to stop starts nothing more: another may be talking to that signer by now.
+    return (wait_pause(0, deadline->fd, err) && child_run(&said, &child, arena, err)) ||
+           deadline_explain(deadline, err);
 }

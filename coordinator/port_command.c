@@ -14,6 +14,7 @@ struct command_port {
     struct port_options o;
     struct deadline deadline;
     struct arena *arena;
+    bool begun; // the last call has started the program
 };
 
 static struct command_port *of(struct port *port)
@@ -39,9 +40,9 @@ static bool call(struct command_port *c, struct bytes *out, const char *const *w
         .argv = argv, .input = input, .output_max = COMMAND_OUTPUT_MAX, .stop_fd = c->deadline.fd
     };
     deadline_set(&c->deadline, ms, ms);
-    const bool ok = (wait_pause(0, c->deadline.fd, err) && // told to stop: nothing more is begun
-                     child_run(out, &child, c->arena, err)) ||
-                    deadline_explain(&c->deadline, err);
+    c->begun = wait_pause(0, c->deadline.fd, err); // told to stop: nothing more is
+    const bool ok =
+        (c->begun && child_run(out, &child, c->arena, err)) || deadline_explain(&c->deadline, err);
     deadline_clear(&c->deadline);
     return ok;
 }
@@ -108,7 +109,7 @@ static void sign(struct port *port, struct port_answer *out, struct bytes psbt, 
     // Only its own word says that it did not sign.
     if (ran && err.code == ERR_INVALID)
         out->outcome = PORT_REFUSED;
-    else if (err.code == ERR_NOT_FOUND)
+    else if (!c->begun || err.code == ERR_NOT_FOUND)
         out->outcome = PORT_UNSENT;
     else
         out->outcome = err.code == ERR_TIMEOUT ? PORT_TIMEOUT : PORT_GONE;

@@ -200,3 +200,34 @@ TEST(coordinator_D8_pinned_key_is_proved)
     assert_int_equal(fake_signer_count(r.fake, "upld"), 0);
     stop(&r);
 }
+
+// Whose lease is lost may find another at that device: it starts neither what signs nor what restarts.
+TEST(coordinator_F36_inv_16_who_is_to_stop_starts_no_program)
+{
+    int fds[2];
+    struct port *port;
+    struct err err;
+    char path[200];
+    (void)snprintf(path, sizeof path, "%s/started", test_dir());
+    const struct signer_config section = { .name = "A",
+                                           .transport = TRANSPORT_COMMAND,
+                                           .path = "/usr/bin/touch",
+                                           .args = { path },
+                                           .restart_command = { "/usr/bin/touch", path } };
+    assert_int_equal(pipe(fds), 0);
+    struct port_options options = { .section = &section,
+                                    .network = "regtest",
+                                    .cancel_fd = fds[0] };
+    assert_true(xfp_from_text(&options.xfp, BYTES(FAKE_XFP)));
+    assert_true(port_new(&port, &options, &err));
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    struct port_answer a;
+    port_sign(port, &a, BYTES("psbt\xff a transaction"), test_arena());
+    assert_int_equal(a.outcome, PORT_UNSENT);
+    assert_false(port_reboot(port, &err));
+    assert_err(&err, ERR_INTERRUPTED, "interrupted");
+    assert_int_equal(access(path, F_OK), -1);
+    port_free(port);
+    close(fds[0]);
+    close(fds[1]);
+}
