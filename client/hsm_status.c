@@ -116,10 +116,10 @@ bool hsm_status_fetch(struct hsm_status *out, struct connection *c, struct arena
 // --- Refusals ---
 
 // Where the next ", rule #<n>: " begins; the end of the text without one. Reasons have commas of
-// their own.
+// their own, and are never empty.
 static size_t end_of_reason(struct bytes text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 1; i < text.len; i++) {
         struct reader r = reader_of(bytes_slice(text, i, SIZE_MAX));
         if (reader_accept_bytes(&r, BYTES(", rule #")) && reader_digits(&r).len > 0 &&
             reader_accept_bytes(&r, BYTES(": ")))

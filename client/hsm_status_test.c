@@ -117,6 +117,8 @@ TEST(cli_7_4_one_reason_a_line)
           false },
         { "Message signing not permitted", { "Message signing not permitted" }, false },
         { "Rejected: Message signing not permitted", { "Message signing not permitted" }, true },
+        // None is empty, whatever stands there.
+        { "Rejected: , rule #2: x, rule #3: y", { ", rule #2: x", "rule #3: y" }, true },
         { "", { NULL }, false },
         { "Rejected: ", { NULL }, true },
     };
