@@ -316,10 +316,9 @@ static void end_connections(struct ledger_rig *rig)
     struct err err;
     assert_true(
         db_script(other,
-                  BYTES("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                  BYTES("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity "
                         "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"),
                   &err));
-    (void)usleep(50000);
 }
 
 TEST(a_lost_connection_is_opened_again)

@@ -127,14 +127,14 @@ TEST(coordinator_inv_22_one_hangs)
     start(&t);
     wait_until_ready(&t);
     fake_lock();
-    t.device[0]->hang_ms = 3000;
+    t.device[0]->hang_ms = 9000;
     fake_unlock();
     const int64_t start_ms = wait_now_ms();
     for (int i = 0; i < 20; i++) {
         assert_int_equal(ask(&t, 1, NULL).outcome, FLEET_SIGNED);
         assert_int_equal(ask(&t, 2, NULL).outcome, FLEET_SIGNED);
     }
-    assert_true(wait_now_ms() - start_ms < 2500);
+    assert_true(wait_now_ms() - start_ms < 8000);
     // And soon it is not chosen any more: two are left.
     wait_for_state(&t, 0, "new");
     assert_true(fleet_choose(t.fleet, t.rig.wallet, 2, (struct sats){ 1 }, TIER_AUTO, NULL, 0,
@@ -289,10 +289,11 @@ TEST(coordinator_F36_leases_are_short)
     int64_t most_ms = 0;
     START_ON_POSTGRES(&t, 0);
     fake_lock();
-    t.device[0]->hang_ms = 300;
+    t.device[0]->hang_ms = 1000;
     fake_unlock();
     assert_int_equal(pthread_create(&thread, NULL, ask_first, &t), 0);
-    for (int64_t end_ms = wait_now_ms() + 700; wait_now_ms() < end_ms; (void)usleep(20000)) {
+    for (int64_t end_ms = wait_now_ms() + PATIENCE_MS; most_ms < 20000 && wait_now_ms() < end_ms;
+         (void)usleep(20000)) {
         const int64_t left_ms = lease_left_ms(&t);
         most_ms = left_ms > most_ms ? left_ms : most_ms;
     }
@@ -307,10 +308,10 @@ TEST(coordinator_F36_inv_16_a_lease_is_kept_while_they_talk)
     struct team t;
     struct err err;
     bool taken;
-    START_ON_POSTGRES(&t, 600);
+    START_ON_POSTGRES(&t, 3000);
     hang(&t);
-    for (int64_t end_ms = wait_now_ms() + 1300; wait_now_ms() < end_ms; (void)usleep(50000)) {
-        assert_in_range(lease_left_ms(&t), 1, 600);
+    for (int64_t end_ms = wait_now_ms() + 4000; wait_now_ms() < end_ms; (void)usleep(50000)) {
+        assert_in_range(lease_left_ms(&t), 1, 3000);
         assert_true(ledger_lease_signer(t.rig.db, t.rig.signers[0], "other", 1, &taken, &err));
         assert_false(taken);
         assert_true(talks(&t));
@@ -344,16 +345,16 @@ TEST(coordinator_F36_inv_16_who_cannot_keep_it_stops_in_time)
     struct team t;
     struct db_rows rows;
     struct err err;
-    START_ON_POSTGRES(&t, 900);
+    START_ON_POSTGRES(&t, 3000);
     hang(&t);
     struct db *other = rig_connect(&t.rig);
     assert_true(db_begin(other, &err)); // whoever writes the row waits
     assert_true(db_query(other, &rows, "SELECT 1 FROM signer_lease FOR UPDATE", DB_NONE,
                          test_arena(), &err));
     const int64_t start_ms = wait_now_ms();
-    while (talks(&t))
+    for (; talks(&t); (void)usleep(2000))
         assert_true(wait_now_ms() - start_ms < PATIENCE_MS / 2);
-    assert_in_range(lease_left_ms(&t), 1, 900);
+    assert_in_range(lease_left_ms(&t), 1, 3000);
     db_rollback(other);
     db_close(&other);
     drop(&t);

@@ -21,6 +21,22 @@ struct table {
     atomic_int first, admitted, aborted;
 };
 
+// Until all others wait for what this one has: each of them for one lock, that of the row too.
+static void wait_for_others(const struct table *t)
+{
+    AUTO(db_close) struct db *db = rig_connect(t->rig);
+    struct err err;
+    for (int ms = 0; ms < 20000; ms += 5) {
+        AUTO(arena_freep) struct arena *arena = arena_new(1 << 14);
+        struct db_rows rows;
+        if (!db_query(db, &rows, "SELECT count(*) FROM pg_locks WHERE NOT granted", DB_NONE, arena,
+                      &err) ||
+            db_cell_int(&rows, 0, 0) >= WRITERS - 1)
+            return;
+        (void)usleep(5000);
+    }
+}
+
 static bool admit(struct db *db, struct table *t, struct err *err)
 {
     AUTO(arena_freep) struct arena *arena = arena_new(1 << 16);
@@ -31,9 +47,8 @@ static bool admit(struct db *db, struct table *t, struct err *err)
         return false;
     if (t->lock && !db_script(db, bytes_of_text(t->lock), err))
         return false;
-    // Whoever gets the lock first waits until all others wait for it.
     if (t->lock && atomic_fetch_add(&t->first, 1) == 0)
-        (void)usleep(150000);
+        wait_for_others(t);
     if (!db_query(db, &rows, "SELECT CAST(coalesce(sum(sat), 0) AS bigint) FROM naive", DB_NONE,
                   arena, err))
         return false;

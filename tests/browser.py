@@ -94,8 +94,10 @@ class Browser:
                 raise TimeoutError("chromium does not start")
             time.sleep(0.05)
         port = int(open(at, encoding="ascii").read().split()[0])
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as reply:
-            page = next(t for t in json.load(reply) if t["type"] == "page")
+        while not (page := self.first_page(port)):
+            if time.monotonic() > end:
+                raise TimeoutError("chromium has no page")
+            time.sleep(0.05)
         self.ws = Socket(port, re.sub(r"^ws://[^/]*", "", page["webSocketDebuggerUrl"]), None)
         self.number, self.complaints, self.requests = 0, [], []
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -125,6 +127,11 @@ class Browser:
                 return message["result"]
             if "method" in message:
                 self.event(message)
+
+    @staticmethod
+    def first_page(port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as reply:
+            return next((t for t in json.load(reply) if t["type"] == "page"), None)
 
     def run(self, script):
         done = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
