@@ -79,7 +79,7 @@ def setup_file(**more):
             "caps": {"cap_auto_sat": 500000, "cap_surge_sat": 1000000, "fee_cap_sat": 50000, "window_s": 3600},
             "policy": {"max_sat": 100000, "per_period_sat": 400000, "period_min": 60,
                        "surge_max_sat": 500000, "surge_per_period_sat": 900000},
-            "changes": {"delay_s": 1},
+            "changes": {"delay_s": 3},
             "destinations": [{"name": "hot", "address": address(1)}, {"name": "desk", "address": address(2)}],
             "principals": [{"kind": "service", "name": role, "roles": [role]} for role in ROLES] +
                           [{"kind": "service", "name": "spender2", "roles": ["spender"],

@@ -15,8 +15,8 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "regtest")]
-from node import Node, free_port
-from unix_socket import answers
+from node import Node
+from sockets import answers, free_port
 
 WAIT_SECONDS = 60
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped

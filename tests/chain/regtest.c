@@ -7,8 +7,11 @@
 #include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #define WAIT_MS       60000
@@ -70,16 +73,35 @@ static int status_of(const char *script, const char *dir)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+// As tests/sockets.py: below what the kernel gives to connections, and claimed by an abstract socket of its name.
+static bool claim_port(uint16_t port)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    const struct sockaddr_in address = { .sin_family = AF_INET,
+                                         .sin_port = htons(port),
+                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    const int len =
+        snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "casemate-test-port-%u", port);
+    const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+    const int claim = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool is_ours = bind(claim, (const struct sockaddr *)&name, size) == 0 &&
+                         bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    if (!is_ours)
+        close(claim); // else it stays open while the process lives
+    return is_ours;
+}
+
+// Ours also between a node's end and its start again.
 static uint16_t free_port(void)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    uint16_t n, port;
+    do {
+        assert_int_equal(getrandom(&n, sizeof n, 0), sizeof n);
+        port = (uint16_t)(10000 + n % 22768);
+    } while (!claim_port(port));
+    return port;
 }
 
 static void spawn_node(struct regtest *r, bool keep_mempool)

@@ -156,6 +156,18 @@ def encodings(psbt):
             "base64 in lines": wrapped, "base64 between blanks": b" \r\n" + wrapped + b"\n "}
 
 
+def echoes(terminal):
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
+def goes_on_echoing(terminal):
+    """The prompt is written before echo is off, and what is typed until then is thrown away."""
+    end = time.monotonic() + WAIT_SECONDS
+    while echoes(terminal) and time.monotonic() < end:
+        time.sleep(0.01)
+    return echoes(terminal)
+
+
 def on_a_terminal(rig, arguments, answers=()):
     """Runs casemate with a terminal of its own; gives what it showed and the exit code."""
     pid, terminal = pty.fork()
@@ -173,8 +185,8 @@ def on_a_terminal(rig, arguments, answers=()):
             break
         shown += part
         if answers and shown.endswith(answers[0][0]):
-            time.sleep(0.1)  # the prompt is written before echo is off
-            echo.append(bool(termios.tcgetattr(terminal)[3] & termios.ECHO))
+            is_hidden = answers[0][0].endswith(b"(hidden): ")
+            echo.append(goes_on_echoing(terminal) if is_hidden else echoes(terminal))
             os.write(terminal, answers.pop(0)[1])
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os.close(terminal)

@@ -3,32 +3,15 @@ import base64
 import http.client
 import json
 import os
-import random
-import socket
 import subprocess
+import sys
 import time
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from sockets import free_port
+
 WAIT_SECONDS = 90
-
-
-_claimed = []
-
-
-def free_port():
-    """A port of loopback that stays ours while this process lives, also between a server's end and its start again: the
-    kernel gives none below 32768 to a connection, and an abstract socket of its name keeps other tests off it."""
-    while True:
-        port = random.randrange(10000, 32768)
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0casemate-test-port-{port}")
-            with socket.socket() as s:
-                s.bind(("127.0.0.1", port))
-        except OSError:
-            claim.close()
-            continue
-        _claimed.append(claim)
-        return port
 
 
 class Node:
