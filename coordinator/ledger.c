@@ -125,20 +125,24 @@ static bool has_wallet(struct op *op, const char *wallet_id, struct err *err)
 }
 
 // D2's "Isolation is part of the contract", for one principal: the lock first, the sum in a later statement. Whoever
-// else asks in this principal's name waits until what is asked here is in the sum.
+// else asks in this principal's name waits until what is asked here is in the sum. Who has no such limit waits for
+// nobody: the wallet's row holds off whoever would publish another grant.
+#define GRANT                                                                                      \
+    "SELECT limits FROM role_grant WHERE principal_id = $1 AND wallet_id = $2 AND role = "         \
+    "'spender'"
 static bool lock_limit(struct op *op, const struct spend_request *r, struct err *err)
 {
     struct db_rows rows;
-    if (!r->has_per_window)
+    if (!r->is_granted)
         return true;
-    if (!OP_QUERY(op, &rows, err,
-                  "SELECT 1 FROM role_grant WHERE principal_id = $1 AND wallet_id = $2 "
-                  "AND role = 'spender' FOR UPDATE",
+    if (!OP_QUERY(op, &rows, err, r->has_per_window ? GRANT " FOR UPDATE" : GRANT,
                   db_text(r->principal_id), db_text(r->wallet_id)))
         return false;
     if (rows.n != 1)
         return code_fail(err, CODE_FORBIDDEN, "this needs another role");
-    return op_clock(op, err); // before the wait it would have been another time
+    if (!bytes_equal(db_cell_bytes(&rows, 0, 0), r->limits))
+        return code_fail(err, CODE_CONFLICT, "your limits have just changed: ask again");
+    return !r->has_per_window || op_clock(op, err); // before a wait it would have been another time
 }
 
 // What this principal's spends come to that are open, or were first sent within the window: as the cap counts (D2).

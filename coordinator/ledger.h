@@ -96,15 +96,16 @@ struct spend_request {
     uint64_t fee_rate;
     bool needs_approval; // begins in awaiting_approval
     struct bytes note;
-    bool has_per_window; // of a spender's grant on this wallet (D11)
-    struct sats
-        per_window; // the most of the principal's that may be open or sent within the window, with this one
+    // Of a spender's grant on this wallet (D11), as it was looked at.
+    bool is_granted, has_per_window;
+    struct bytes limits;
+    struct sats per_window; // of the principal's: open or sent within the window, with this one
 };
 
 // Makes the spend, or finds the one of that request id, which is within any limit. *is_new tells which. Requests of one
 // limited principal come one after the other, over all replicas: each is measured with those before it.
 // Fails: CODE_IDEMPOTENCY_MISMATCH for another body under the same id; CODE_FORBIDDEN above per_window, or when the
-//        principal is no spender of the wallet any more.
+//        principal is no spender of the wallet any more; CODE_CONFLICT when the limits are others by now.
 MUST_CHECK bool ledger_submit(struct db *db, struct spend *out, bool *is_new,
                               const struct spend_request *request, struct err *err);
 

@@ -83,7 +83,7 @@ bool spend_limits_parse(struct spend_limits *out, struct bytes text, struct aren
                         struct err *err)
 {
     const struct json *object;
-    *out = (struct spend_limits){ 0 };
+    *out = (struct spend_limits){ .text = text };
     if (text.len == 0)
         return true;
     if (!json_parse(&object, text, arena, err) || object->type != JSON_OBJECT)

@@ -34,6 +34,7 @@ struct spend_limits {
     struct sats per_spend, per_window; // the window is the wallet's
     bool auto_only;                    // no surge tier
     const struct json *destinations;   // names; NULL: any on the list
+    struct bytes text;                 // what these were read from
 };
 // {"per_spend_sat", "per_window_sat", "tier": "auto", "destinations": [...]}, each of them optional.
 // Fails: CODE_BAD_REQUEST "limits: <what>".

@@ -116,6 +116,8 @@ struct spend_request submit_request(const struct submission *s, const struct per
         .fee_rate = s->fee_rate,
         .needs_approval = s->tier == TIER_SURGE && !s->alone,
         .note = s->note,
+        .is_granted = g != NULL && (g->roles & ROLE_SPENDER) != 0,
+        .limits = g != NULL ? g->limits.text : (struct bytes){ 0 },
         .has_per_window = g != NULL && g->limits.has_per_window,
         .per_window = g != NULL ? g->limits.per_window : (struct sats){ 0 },
     };

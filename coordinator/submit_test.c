@@ -118,6 +118,35 @@ TEST_BOTH(coordinator_F41_F14_inv_1_a_persons_limit_holds_over_all_replicas)
     assert_int_equal(rig_number(rig, "SELECT CAST(sum(amount) AS bigint) FROM spend"), PER_WINDOW);
 }
 
+static enum code ask_with(struct ledger_rig *rig, const char *limits)
+{
+    const struct spend_output output = { .script = BYTES("hot"), .amount = { 1000 } };
+    const struct spend_request request = { .wallet_id = rig->wallet,
+                                           .principal_id = rig->principal,
+                                           .request_id = BYTES("late"),
+                                           .outputs = &output,
+                                           .n_outputs = 1,
+                                           .is_granted = true,
+                                           .limits = bytes_of_text(limits) };
+    struct spend spend;
+    struct err err;
+    bool is_new;
+    return ledger_submit(rig->db, &spend, &is_new, &request, &err) ? CODE_NONE : code_of(&err);
+}
+
+// Nor is anybody measured with what they were granted before: what waited for a publication is asked again.
+TEST_BOTH(coordinator_F41_limits_that_changed_meanwhile_admit_nothing)
+{
+    char limits[64];
+    assert_int_equal(ask_with(rig, "{}"), CODE_FORBIDDEN); // the role has been taken
+    limit(rig);
+    assert_int_equal(ask_with(rig, "{}"), CODE_CONFLICT);
+    assert_int_equal(ask_with(rig, "{\"per_window_sat\": 1000000}"), CODE_CONFLICT);
+    assert_int_equal(rig_number(rig, "SELECT count(*) FROM spend"), 0);
+    (void)snprintf(limits, sizeof limits, "{\"per_window_sat\": %d}", PER_WINDOW);
+    assert_int_equal(ask_with(rig, limits), CODE_NONE);
+}
+
 // What was granted when the caller was looked up may be gone when the spend is made.
 TEST_BOTH(coordinator_F41_a_limit_that_is_gone_admits_nothing)
 {
@@ -127,6 +156,8 @@ TEST_BOTH(coordinator_F41_a_limit_that_is_gone_admits_nothing)
                                            .request_id = BYTES("late"),
                                            .outputs = &output,
                                            .n_outputs = 1,
+                                           .is_granted = true,
+                                           .limits = BYTES("{\"per_window_sat\": 30000}"),
                                            .has_per_window = true,
                                            .per_window = { PER_WINDOW } };
     struct spend spend;
