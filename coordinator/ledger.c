@@ -128,8 +128,8 @@ static bool has_wallet(struct op *op, const char *wallet_id, struct err *err)
 // else asks in this principal's name waits until what is asked here is in the sum. Who has no such limit waits for
 // nobody: the wallet's row holds off whoever would publish another grant.
 #define GRANT                                                                                      \
-    "SELECT limits FROM role_grant WHERE principal_id = $1 AND wallet_id = $2 AND role = "         \
-    "'spender'"
+    "SELECT limits FROM role_grant "                                                               \
+    "WHERE principal_id = $1 AND wallet_id = $2 AND role = 'spender'"
 static bool lock_limit(struct op *op, const struct spend_request *r, struct err *err)
 {
     struct db_rows rows;
