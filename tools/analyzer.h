@@ -11,15 +11,12 @@
 
 #include "base/err.h"
 #include "coordinator/code.h"
-#include "policy/fields.h"
 
 // These return false; without that, it follows a failed call as if it had succeeded.
-#define err_set(...)        (err_set(__VA_ARGS__) && false)
-#define err_set_errno(...)  (err_set_errno(__VA_ARGS__) && false)
-#define err_within(...)     (err_within(__VA_ARGS__) && false)
-#define err_detail(...)     (err_detail(__VA_ARGS__) && false)
-#define code_fail(...)      (code_fail(__VA_ARGS__) && false)
-#define fields_fail(...)    (fields_fail(__VA_ARGS__) && false)
-#define fields_no_memory(f) (fields_no_memory(f) && false)
+#define err_set(...)       (err_set(__VA_ARGS__) && false)
+#define err_set_errno(...) (err_set_errno(__VA_ARGS__) && false)
+#define err_within(...)    (err_within(__VA_ARGS__) && false)
+#define err_detail(...)    (err_detail(__VA_ARGS__) && false)
+#define code_fail(...)     (code_fail(__VA_ARGS__) && false)
 
 #endif
