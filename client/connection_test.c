@@ -291,11 +291,10 @@ TEST(an_xpub_that_is_none)
 
 // --- Giving up ---
 
-TEST(cli_7_4_a_wait_can_be_stopped)
+// A session with the fake, which was told to stop before it asked for the version.
+static struct connection *stopped_at_its_call(int fds[static 2])
 {
-    const struct fake_rule rule = { "vers", 0, FAKE_SILENT, { 0 } };
-    FAKE_SIGNER(fake) = start_fake(&rule, 1, BYTES(""));
-    int fds[2];
+    const struct request request = { .id = REQUEST_VERS };
     struct connection *c;
     struct reply reply;
     struct err err;
@@ -304,9 +303,18 @@ TEST(cli_7_4_a_wait_can_be_stopped)
                                                 .cancel_fd = fds[0] };
     assert_true(connection_open(&c, &options, &err));
     assert_int_equal(write(fds[1], "x", 1), 1);
-    const struct request request = { .id = REQUEST_VERS };
-    assert_false(connection_call(c, &reply, REPLY_ASCI, &request, NULL, &err));
+    assert_false(connection_call(c, &reply, REPLY_ASCI, &request, test_arena(), &err));
     assert_err(&err, ERR_INTERRUPTED, "interrupted");
+    return c;
+}
+
+TEST(cli_7_4_a_wait_can_be_stopped)
+{
+    const struct fake_rule rule = { "vers", 0, FAKE_SILENT, { 0 } };
+    FAKE_SIGNER(fake) = start_fake(&rule, 1, BYTES(""));
+    int fds[2];
+    struct err err;
+    struct connection *c = stopped_at_its_call(fds);
     assert_false(connection_pause(c, 10000, &err));
     assert_err(&err, ERR_INTERRUPTED, "interrupted");
     connection_close(c);
@@ -321,19 +329,12 @@ TEST(a_session_outlives_what_was_not_sent)
 {
     const struct fake_rule rule = { "vers", 0, FAKE_REPLY, BYTES_INIT("ascione\ntwo") };
     FAKE_SIGNER(fake) = start_fake(&rule, 1, BYTES(""));
+    const struct request request = { .id = REQUEST_VERS };
     int fds[2];
     char told;
-    struct connection *c;
     struct reply reply;
     struct err err;
-    assert_int_equal(pipe(fds), 0);
-    const struct connection_options options = { .socket_path = test_path("fake-1.sock"),
-                                                .cancel_fd = fds[0] };
-    assert_true(connection_open(&c, &options, &err));
-    assert_int_equal(write(fds[1], "x", 1), 1);
-    const struct request request = { .id = REQUEST_VERS };
-    assert_false(connection_call(c, &reply, REPLY_ASCI, &request, test_arena(), &err));
-    assert_err(&err, ERR_INTERRUPTED, "interrupted");
+    struct connection *c = stopped_at_its_call(fds);
     assert_int_equal(read(fds[0], &told, 1), 1);
     assert_true(connection_call(c, &reply, REPLY_ASCI, &request, test_arena(), &err));
     connection_close(c);
